@@ -1,0 +1,2 @@
+/** Images in folders and files: OCI layouts, OCI archives, Docker archives. */
+export {};

@@ -1,0 +1,2 @@
+/** Images made from files. */
+export {};

@@ -1,0 +1,2 @@
+/** Commands, and the wiring of all the rooms. */
+export {};

@@ -1,0 +1,2 @@
+/** Ensure, pull, keep and collect images on one node. */
+export {};

@@ -1,0 +1,2 @@
+/** The Kubernetes objects we read and write. */
+export {};

@@ -1,0 +1,2 @@
+/** Bring the Pods' images to this machine, and say how it goes. */
+export {};

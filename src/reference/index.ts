@@ -1,0 +1,2 @@
+/** An image string to a {@link Reference}, and back. */
+export { type Reference } from "./reference.ts";

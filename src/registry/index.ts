@@ -1,0 +1,2 @@
+/** The distribution protocol, served from a store. */
+export {};

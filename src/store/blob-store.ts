@@ -1,0 +1,76 @@
+/**
+ * Verified content, by digest.
+ *
+ * A blob is visible if and only if all of its bytes were verified and are durable. Bytes on their way in belong to
+ * an *ingest*, which has a key chosen by whoever writes (`sha256:…` for a pull, an upload id for a push), survives
+ * the process and is invisible to readers:
+ *
+ * ```text
+ * ingest(key) ──write()*──► commit(expected) ──► visible under its digest, ingest gone
+ *     │                └──► close()          ──► kept; a later ingest(key) continues at `offset`
+ *     └────────────────────► abort()         ──► gone
+ * ```
+ *
+ * One writer at a time may hold an ingest, across processes; a second one gets `INGEST_BUSY`.
+ */
+import type { ContentSink, ContentSource, Digest, DigestAlgorithm, SignalOptions } from "../oci/index.ts";
+
+export interface BlobInfo {
+  readonly digest: Digest;
+  /** Bytes. */
+  readonly size: number;
+  /** When the blob became visible here, or was last touched; milliseconds since the epoch. */
+  readonly time: number;
+}
+
+export interface IngestInfo {
+  readonly key: string;
+  /** Bytes received so far. */
+  readonly offset: number;
+  /** When the last byte arrived; milliseconds since the epoch. */
+  readonly time: number;
+}
+
+export interface IngestOptions extends SignalOptions {
+  /** Algorithms to hash while writing; sha256 by default. Committing to another one re-reads the bytes. */
+  readonly algorithms?: readonly DigestAlgorithm[] | undefined;
+}
+
+export interface Ingest {
+  readonly key: string;
+  /** Bytes received so far, those of earlier writers included. */
+  readonly offset: number;
+  /** Appends. The chunk may be reused once the call returned or its promise settled. */
+  write(chunk: Uint8Array): void | Promise<void>;
+  /** Drops every byte from `offset` on, so that a refused chunk leaves nothing behind. */
+  truncate(offset: number): Promise<void>;
+  /**
+   * Verifies, makes durable and visible, and ends the ingest. A blob that is already there makes it a success.
+   * On a mismatch the bytes are gone and so is the ingest.
+   *
+   * @throws OciError `DIGEST_INVALID`, `SIZE_INVALID`
+   */
+  commit(expected: { readonly digest: Digest; readonly size?: number | undefined }): Promise<BlobInfo>;
+  /** Lets go and keeps the bytes for a later writer. */
+  close(): Promise<void>;
+  /** Lets go and drops the bytes. */
+  abort(): Promise<void>;
+}
+
+export interface BlobStore extends ContentSource, ContentSink {
+  find(digest: Digest): Promise<BlobInfo | undefined>;
+  /** In no particular order; blobs that come or go meanwhile may be missed. */
+  list(options?: SignalOptions): AsyncIterable<BlobInfo>;
+  /** Whether there was one to delete. */
+  delete(digest: Digest): Promise<boolean>;
+  /**
+   * Begins or continues an ingest, re-hashing what is already there.
+   *
+   * @throws StoreError `INGEST_BUSY`
+   */
+  ingest(key: string, options?: IngestOptions): Promise<Ingest>;
+  findIngest(key: string): Promise<IngestInfo | undefined>;
+  listIngests(options?: SignalOptions): AsyncIterable<IngestInfo>;
+  /** The file that holds a blob, for serving it straight from disk; `undefined` for stores without files. */
+  pathOf(digest: Digest): string | undefined;
+}
