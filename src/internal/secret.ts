@@ -1,8 +1,6 @@
-import { inspect } from "node:util";
-
 /**
  * Text that must not be shown: a password, a token. Printing, serialising or inspecting it shows a placeholder, so
- * a secret can't slip into a log, an error or a test's diff; `reveal()` is the one way in, and easy to search for.
+ * a secret can't slip into a log, an error or a test's diff (a private field is invisible to `util.inspect`); `reveal()` is the one way in, and easy to search for.
  */
 export class Secret {
   readonly #text: string;
@@ -24,10 +22,6 @@ export class Secret {
   }
 
   toJSON(): string {
-    return "[secret]";
-  }
-
-  [inspect.custom](): string {
     return "[secret]";
   }
 }
