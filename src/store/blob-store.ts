@@ -15,6 +15,9 @@
  */
 import type { ContentSink, ContentSource, Digest, DigestAlgorithm, SignalOptions } from "../oci/index.ts";
 
+/** How stale, in milliseconds, the `time` of a blob in use may get: touching on every look would cost a write each. */
+export const TOUCH_INTERVAL = 60_000;
+
 export interface BlobInfo {
   readonly digest: Digest;
   /** Bytes. */
@@ -57,20 +60,39 @@ export interface Ingest {
   abort(): Promise<void>;
 }
 
-export interface BlobStore extends ContentSource, ContentSink {
+export interface DeleteOptions {
+  /** Delete only what was not touched after this time; milliseconds since the epoch. */
+  readonly unusedSince?: number | undefined;
+}
+
+/**
+ * As a {@link ContentSink}, `has()` and `write()` touch what they find, so that content somebody just counted on
+ * is not collected under their feet: afterwards its `time` is at most {@link TOUCH_INTERVAL} old.
+ *
+ * Identical writes of one process share one transfer; a write that finds another process at work waits for it.
+ */
+export interface BlobStore extends ContentSource, ContentSink, AsyncDisposable {
   find(digest: Digest): Promise<BlobInfo | undefined>;
   /** In no particular order; blobs that come or go meanwhile may be missed. */
   list(options?: SignalOptions): AsyncIterable<BlobInfo>;
-  /** Whether there was one to delete. */
-  delete(digest: Digest): Promise<boolean>;
+  /** Whether one was deleted. Readers that have it open read on. */
+  delete(digest: Digest, options?: DeleteOptions): Promise<boolean>;
   /**
    * Begins or continues an ingest, re-hashing what is already there.
    *
-   * @throws StoreError `INGEST_BUSY`
+   * @throws StoreError `INGEST_BUSY`, `INGEST_INVALID` for a key that is empty or longer than 200 bytes
    */
   ingest(key: string, options?: IngestOptions): Promise<Ingest>;
   findIngest(key: string): Promise<IngestInfo | undefined>;
   listIngests(options?: SignalOptions): AsyncIterable<IngestInfo>;
+  /**
+   * Drops an ingest without opening it; whether one was dropped.
+   *
+   * @throws StoreError `INGEST_BUSY`
+   */
+  deleteIngest(key: string, options?: DeleteOptions): Promise<boolean>;
   /** The file that holds a blob, for serving it straight from disk; `undefined` for stores without files. */
   pathOf(digest: Digest): string | undefined;
+  /** Lets go of locks and files; unfinished ingests stay. Harmless when called twice. */
+  close(): Promise<void>;
 }

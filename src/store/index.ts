@@ -1,9 +1,7 @@
 /** Keep verified blobs, and the names that point at them. */
-export {
-  type BlobInfo,
-  type BlobStore,
-  type Ingest,
-  type IngestInfo,
-  type IngestOptions,
-} from "./blob-store.ts";
+export { type BlobInfo, type BlobStore, type DeleteOptions, TOUCH_INTERVAL } from "./blob-store.ts";
+export { type Ingest, type IngestInfo, type IngestOptions } from "./blob-store.ts";
+export { StoreError, type StoreErrorCode } from "./errors.ts";
 export { type Lease, type LeaseStore, type NamedImage, type NameStore } from "./names.ts";
+export { type CollectOptions, type CollectReason, type CollectResult, type CollectVerdict } from "./store.ts";
+export { type Store, type StoreOptions, type Tally, type Usage } from "./store.ts";

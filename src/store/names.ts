@@ -24,7 +24,7 @@ export interface NameStore {
   findByTarget(digest: Digest): readonly NamedImage[];
 }
 
-export interface Lease {
+export interface Lease extends Disposable {
   readonly id: string;
   /** Protects a digest, whether or not it is here yet, and everything the document under it reaches. */
   add(digest: Digest): void;
@@ -35,5 +35,7 @@ export interface Lease {
 /** Protection for content nobody has named yet: a pull or push in flight. */
 export interface LeaseStore {
   /** `ttl` in milliseconds, 24 h by default; the owner renews it by adding. */
-  create(options?: { readonly ttl?: number }): Lease;
+  create(options?: { readonly ttl?: number | undefined }): Lease;
+  /** Every digest under a live lease, each once. */
+  listDigests(): Iterable<Digest>;
 }
