@@ -1,0 +1,213 @@
+/**
+ * Compression of layers: told apart by their first bytes, undone and done as bytes flow.
+ *
+ * A gzip written here has no name, no time and "unknown" as its operating system, so it doesn't tell where it was
+ * made.
+ */
+import {
+  constants,
+  crc32,
+  createDeflateRaw,
+  createGunzip,
+  createZstdCompress,
+  createZstdDecompress,
+} from "node:zlib";
+import type { Transform } from "node:stream";
+
+import { ZstdFrameCutter } from "./zstd-frames.ts";
+
+export type Compression = "none" | "gzip" | "zstd";
+
+/** Anything that delivers its bytes once, as `ContentStream` does; a chunk is valid until the consumer settles. */
+export interface Pump {
+  pump(consume: (chunk: Uint8Array) => void | Promise<void>): Promise<void>;
+}
+
+type Consume = (chunk: Uint8Array) => void | Promise<void>;
+
+/** How many first bytes {@link detectCompression} wants to see. */
+export const COMPRESSION_MAGIC_LENGTH = 8;
+
+const CHUNK = 256 * 1024;
+/** The largest window a zstd frame may ask for: 128 MiB. */
+const ZSTD_WINDOW_LOG = 27;
+const GZIP_HEADER = Uint8Array.of(0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff);
+
+/** Looks at the first bytes; fewer than {@link COMPRESSION_MAGIC_LENGTH} only when there are no more. */
+export function detectCompression(head: Uint8Array): Compression {
+  if (head[0] === 0x1f && head[1] === 0x8b && head[2] === 8) return "gzip";
+  if (head[0] === 0x28 && head[1] === 0xb5 && head[2] === 0x2f && head[3] === 0xfd) return "zstd";
+  // A skippable frame, which zstd allows in front.
+  const skippable =
+    ((head[0] ?? 0) & 0xf0) === 0x50 && head[1] === 0x2a && head[2] === 0x4d && head[3] === 0x18;
+  return skippable && head.length >= 8 ? "zstd" : "none";
+}
+
+/**
+ * Delivers the uncompressed bytes of `source` and says how they were compressed.
+ *
+ * @throws Error of node:zlib for damaged or truncated data
+ */
+export async function pumpDecompressed(source: Pump, consume: Consume): Promise<Compression> {
+  let head = Buffer.alloc(0);
+  let compression: Compression | undefined;
+  let inflate: Compressor | undefined;
+  const begin = (): Compression => {
+    const detected = detectCompression(head);
+    if (detected === "gzip") inflate = new Engine(createGunzip({ chunkSize: CHUNK }), consume);
+    if (detected === "zstd") inflate = new ZstdDecoder(consume);
+    return detected;
+  };
+  try {
+    await source.pump((chunk) => {
+      if (compression !== undefined) return inflate === undefined ? consume(chunk) : inflate.write(chunk);
+      head = Buffer.concat([head, chunk]);
+      if (head.length < COMPRESSION_MAGIC_LENGTH) return undefined;
+      compression = begin();
+      return inflate === undefined ? consume(head) : inflate.write(head);
+    });
+    if (compression === undefined) {
+      compression = begin();
+      if (inflate !== undefined) await (inflate as Compressor).write(head);
+      else if (head.length > 0) await consume(head);
+    }
+    await inflate?.end();
+    return compression;
+  } catch (error) {
+    inflate?.destroy();
+    throw error;
+  }
+}
+
+/** Changes what is written to it and hands the result to its consumer, in order. */
+export interface Compressor {
+  /** The chunk may be reused once the promise settled. */
+  write(chunk: Uint8Array): void | Promise<void>;
+  end(): Promise<void>;
+  /** Drops everything; harmless after the end. */
+  destroy(): void;
+}
+
+export function createCompressor(compression: Compression, consume: Consume): Compressor {
+  if (compression === "none")
+    return { write: consume, end: () => Promise.resolve(), destroy: () => undefined };
+  if (compression === "gzip") return new GzipCompressor(consume);
+  return new Engine(createZstdCompress({ chunkSize: CHUNK }), consume);
+}
+
+class ZstdDecoder implements Compressor {
+  readonly #frames = new ZstdFrameCutter();
+  readonly #engine: Engine;
+
+  constructor(consume: Consume) {
+    const params = { [constants.ZSTD_d_windowLogMax]: ZSTD_WINDOW_LOG };
+    this.#engine = new Engine(createZstdDecompress({ chunkSize: CHUNK, params }), consume);
+  }
+
+  async write(chunk: Uint8Array): Promise<void> {
+    for (let from = 0; from < chunk.length;) {
+      const to = this.#frames.next(chunk, from);
+      await this.#engine.write(chunk.subarray(from, to));
+      from = to;
+    }
+  }
+
+  end(): Promise<void> {
+    if (!this.#frames.atBoundary) return Promise.reject(new Error("zstd data end in the middle of a frame"));
+    return this.#engine.end();
+  }
+
+  destroy(): void {
+    this.#engine.destroy();
+  }
+}
+
+class GzipCompressor implements Compressor {
+  readonly #consume: Consume;
+  readonly #deflate: Engine;
+  #started = false;
+  #crc = 0;
+  #size = 0;
+
+  constructor(consume: Consume) {
+    this.#consume = consume;
+    this.#deflate = new Engine(createDeflateRaw({ level: 6, memLevel: 8, chunkSize: CHUNK }), consume);
+  }
+
+  async write(chunk: Uint8Array): Promise<void> {
+    await this.#start();
+    this.#crc = crc32(chunk, this.#crc);
+    this.#size = (this.#size + chunk.length) % 0x1_0000_0000;
+    await this.#deflate.write(chunk);
+  }
+
+  async end(): Promise<void> {
+    await this.#start();
+    await this.#deflate.end();
+    const trailer = Buffer.alloc(8);
+    trailer.writeUInt32LE(this.#crc, 0);
+    trailer.writeUInt32LE(this.#size, 4);
+    await this.#consume(trailer);
+  }
+
+  destroy(): void {
+    this.#deflate.destroy();
+  }
+
+  async #start(): Promise<void> {
+    if (this.#started) return;
+    this.#started = true;
+    await this.#consume(GZIP_HEADER);
+  }
+}
+
+/**
+ * Drives one zlib stream from a pushed input to a pushed output. A write settles only when zlib has taken the whole
+ * chunk, so nobody has to copy; output that its consumer hasn't finished with holds the input back.
+ */
+class Engine implements Compressor {
+  readonly #stream: Transform;
+  readonly #drained: Promise<void>;
+  #failure: unknown;
+  #failed: (error: unknown) => void = () => undefined;
+  readonly #failing: Promise<never>;
+
+  constructor(stream: Transform, consume: Consume) {
+    this.#stream = stream;
+    this.#failing = new Promise((_, reject) => {
+      this.#failed = reject;
+    });
+    this.#failing.catch(() => undefined);
+    this.#drained = this.#drain(consume);
+    this.#drained.catch((error: unknown) => {
+      this.#failure ??= error;
+      this.#failed(error);
+      this.#stream.destroy();
+    });
+  }
+
+  write(chunk: Uint8Array): Promise<void> {
+    if (this.#failure !== undefined) return this.#failing;
+    const taken = new Promise<void>((resolve, reject) => {
+      this.#stream.write(chunk, (error) => {
+        if (error) reject(error);
+        else resolve();
+      });
+    });
+    taken.catch(() => undefined);
+    return Promise.race([taken, this.#failing]);
+  }
+
+  async end(): Promise<void> {
+    this.#stream.end();
+    await this.#drained;
+  }
+
+  destroy(): void {
+    this.#stream.destroy();
+  }
+
+  async #drain(consume: Consume): Promise<void> {
+    for await (const chunk of this.#stream as AsyncIterable<Uint8Array>) await consume(chunk);
+  }
+}
