@@ -19,3 +19,5 @@ export { MEDIA_TYPES, trimMediaType } from "./media-types.ts";
 export { isForeignLayerType, isImageConfigType, isIndexType, isSchema1Type } from "./media-types.ts";
 export { isManifestOrIndexType, isManifestType } from "./media-types.ts";
 export { type Platform } from "./platform.ts";
+export { isRepositoryName, isTag, scanRepository, scanTag } from "./repository.ts";
+export { MAX_REPOSITORY_LENGTH, MAX_TAG_LENGTH } from "./repository.ts";
