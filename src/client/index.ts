@@ -2,3 +2,32 @@
 export { ClientError, type ClientErrorCode, type RegistryErrorEntry } from "./errors.ts";
 export { type HostCapability, type HostResolver, type RegistryHost } from "./host.ts";
 export { type HttpRequest, type HttpResponse, type HttpSend, type TlsSettings } from "./http.ts";
+export { type Challenge, chooseChallenge, parseChallenges } from "./challenge.ts";
+export {
+  containerdChallenges,
+  distributionChallenges,
+  ggcrChallenge,
+  orasChallenge,
+} from "./challenge-dialects.ts";
+export {
+  CATALOG_SCOPE,
+  cleanActions,
+  cleanScopes,
+  locatorScope,
+  repositoryScope,
+  tokenScopes,
+} from "./scope.ts";
+export { realmAllowed, type RealmContext } from "./realm.ts";
+export { parseWarning, ShownWarnings, warningsOf } from "./warning.ts";
+export { formatRateLimit, parseRateLimit, type RateLimit } from "./rate-limit.ts";
+export { sanitizeUrl } from "./sanitize-url.ts";
+export { ConfiguredHosts, type HostsOptions } from "./hosts-resolver.ts";
+export { type HostsTomlEntry, parseHostsToml } from "./hosts-toml.ts";
+export { hostDirectories } from "./hosts-directory.ts";
+export { type CertFiles, certFiles } from "./cert-files.ts";
+export { criDefaultScheme, defaultHost, type DefaultHost, matchLocalhost } from "./default-host.ts";
+export { type CriMirrors, criMirrorEndpoints } from "./hosts-cri-mirrors.ts";
+export { hasCapability } from "./hosts-capability.ts";
+export { loadTlsSettings, type TlsFiles } from "./tls-settings.ts";
+export { Authorizer, type AuthorizerOptions } from "./authorizer.ts";
+export { type AuthorizedRequest, type ChallengedRequest } from "./authorizer.ts";
