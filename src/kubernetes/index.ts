@@ -1,2 +1,21 @@
-/** The Kubernetes objects we read and write. */
-export {};
+/**
+ * The Kubernetes objects we read and write.
+ *
+ * Manifests are YAML or JSON, several documents a file, Lists within. Reading never throws: every fault is a
+ * problem with its file, document, line and column, and everything beside it stands.
+ *
+ * ```ts
+ * import { formatProblem, readManifests } from "dray/kubernetes";
+ *
+ * const text = "{apiVersion: v1, kind: Pod, metadata: {name: web}, spec: {containers: [{name: c, image: nginx}]}}";
+ * const { pods, problems } = readManifests(text, { file: "web.yaml" });
+ * pods[0].object.spec.containers[0].imagePullPolicy; // "Always", since no tag means latest
+ * problems.map(formatProblem); // []
+ * ```
+ */
+export { defaultPullPolicy } from "./default-pull-policy.ts";
+export { type ManifestProblem } from "./document-reader.ts";
+export { type Container, type ImageVolume, type ObjectMetadata, type OtherObject, type Pod } from "./pod.ts";
+export { PULL_POLICIES, type PullPolicy } from "./pod.ts";
+export { type Located, type Manifests, type ReadManifestsOptions } from "./read-manifests.ts";
+export { formatProblem, readManifests } from "./read-manifests.ts";

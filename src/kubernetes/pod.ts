@@ -1,0 +1,50 @@
+/** The part of a Pod that says which images it needs. Everything else in a manifest is left unread. */
+
+export type PullPolicy = "Always" | "IfNotPresent" | "Never";
+
+export const PULL_POLICIES: readonly PullPolicy[] = ["Always", "IfNotPresent", "Never"];
+
+export interface ObjectMetadata {
+  readonly name: string;
+  /** `default` where the manifest names none. */
+  readonly namespace: string;
+  readonly uid?: string;
+  readonly annotations: Readonly<Record<string, string>>;
+}
+
+export interface Container {
+  readonly name: string;
+  /** As written; never normalised. */
+  readonly image: string;
+  /** As the API server would have filled it in. */
+  readonly imagePullPolicy: PullPolicy;
+}
+
+/** A volume whose content is an image. */
+export interface ImageVolume {
+  readonly name: string;
+  readonly reference: string;
+  readonly pullPolicy: PullPolicy;
+}
+
+export interface Pod {
+  readonly kind: "Pod";
+  readonly metadata: ObjectMetadata;
+  readonly spec: {
+    readonly initContainers: readonly Container[];
+    readonly containers: readonly Container[];
+    readonly ephemeralContainers: readonly Container[];
+    readonly imageVolumes: readonly ImageVolume[];
+    readonly imagePullSecrets: readonly string[];
+    readonly serviceAccountName?: string;
+  };
+}
+
+/** An object that was recognised and is not a Pod, such as a Deployment; `images` are those of its Pod template. */
+export interface OtherObject {
+  readonly kind: string;
+  readonly apiVersion: string;
+  readonly name: string;
+  readonly namespace: string;
+  readonly images: readonly string[];
+}
