@@ -21,3 +21,7 @@ export { isManifestOrIndexType, isManifestType } from "./media-types.ts";
 export { type Platform } from "./platform.ts";
 export { isRepositoryName, isTag, scanRepository, scanTag } from "./repository.ts";
 export { MAX_REPOSITORY_LENGTH, MAX_TAG_LENGTH } from "./repository.ts";
+export { ERROR_STATUS, errorStatus, isDistributionErrorCode } from "./error-codes.ts";
+export { formatErrorBody, parseErrorBody } from "./error-codes.ts";
+export { type DistributionError, type DistributionErrorCode } from "./error-codes.ts";
+export { matchRoute, routes, type RouteMatch, type RouteName, type Routes } from "./routes.ts";
