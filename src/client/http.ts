@@ -34,6 +34,8 @@ export interface HttpRequest {
 export interface HttpResponse {
   readonly status: number;
   readonly url: URL;
+  /** The address that answered, when the transport knows it. */
+  readonly peer?: string | undefined;
   /** The first value. Names in lower case. */
   header(name: string): string | undefined;
   /** Every field line of that name, in order, unjoined. */
