@@ -31,3 +31,5 @@ export { hasCapability } from "./hosts-capability.ts";
 export { loadTlsSettings, type TlsFiles } from "./tls-settings.ts";
 export { Authorizer, type AuthorizerOptions } from "./authorizer.ts";
 export { type AuthorizedRequest, type ChallengedRequest } from "./authorizer.ts";
+export { type TokenOptions, tokenOptions } from "./token-options.ts";
+export { describeErrorBody, type ErrorBody, readErrorBody } from "./error-body.ts";
