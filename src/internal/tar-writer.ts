@@ -37,6 +37,22 @@ export function tarEntryPadding(size: number): Uint8Array {
  * give equal bytes, on any machine.
  */
 export function encodeTarHeader(entry: TarWriteEntry): Buffer {
+  return encode(entry, false);
+}
+
+/**
+ * The header of a file whose size is known only after its data were written: it always takes one block, so that room
+ * for it can be left. Sizes beyond 8 GiB are written in base-256, which GNU tar, Go and libarchive read.
+ *
+ * @throws RangeError for a name that doesn't fit in one block
+ */
+export function encodeTarHeaderBlock(entry: TarWriteEntry): Buffer {
+  const block = encode(entry, true);
+  if (block.length === TAR_BLOCK) return block;
+  throw new RangeError(`the tar header of ${JSON.stringify(String(entry.name))} takes more than one block`);
+}
+
+function encode(entry: TarWriteEntry, oneBlock: boolean): Buffer {
   const name = nameBytes(entry);
   const link = entry.linkName === undefined ? Buffer.alloc(0) : Buffer.from(entry.linkName);
   const size = entry.type === "file" ? (entry.size ?? 0) : 0;
@@ -53,7 +69,7 @@ export function encodeTarHeader(entry: TarWriteEntry): Buffer {
   if (binary && (longName || longLink)) records.push(paxRecord("hdrcharset", Buffer.from("BINARY")));
   if (longName) records.push(paxRecord("path", name));
   if (longLink) records.push(paxRecord("linkpath", link));
-  if (size > MAX_SIZE) records.push(paxRecord("size", Buffer.from(String(size))));
+  if (size > MAX_SIZE && !oneBlock) records.push(paxRecord("size", Buffer.from(String(size))));
   if (uid > MAX_ID) records.push(paxRecord("uid", Buffer.from(String(uid))));
   if (gid > MAX_ID) records.push(paxRecord("gid", Buffer.from(String(gid))));
   if (mtime < 0 || mtime > MAX_SIZE) records.push(paxRecord("mtime", Buffer.from(String(mtime))));
@@ -67,7 +83,7 @@ export function encodeTarHeader(entry: TarWriteEntry): Buffer {
     name: asciiStandIn(rest),
     prefix: asciiStandIn(prefix),
     link: asciiStandIn(link),
-    size: size > MAX_SIZE ? 0 : size,
+    size: size > MAX_SIZE && !oneBlock ? 0 : size,
     mode: entry.mode & 0o7777,
     uid: uid > MAX_ID ? 0 : uid,
     gid: gid > MAX_ID ? 0 : gid,
@@ -108,7 +124,10 @@ function ustarBlock(fields: UstarFields): Buffer {
   octal(block, 100, 8, fields.mode);
   octal(block, 108, 8, fields.uid);
   octal(block, 116, 8, fields.gid);
-  octal(block, 124, 12, fields.size);
+  if (fields.size > MAX_SIZE) {
+    block.writeBigUInt64BE(BigInt(fields.size), 128);
+    block[124] = 0x80;
+  } else octal(block, 124, 12, fields.size);
   octal(block, 136, 12, fields.mtime);
   block.fill(0x20, 148, 156);
   block.write(fields.flag, 156, "latin1");
