@@ -71,9 +71,14 @@ export class DigestHasher {
   readonly algorithm: DigestAlgorithm;
   readonly #hash: Hash;
 
-  constructor(algorithm: DigestAlgorithm = "sha256") {
+  constructor(algorithm: DigestAlgorithm = "sha256", from?: Hash) {
     this.algorithm = algorithm;
-    this.#hash = createHash(algorithm);
+    this.#hash = from ?? createHash(algorithm);
+  }
+
+  /** Another hasher that has seen the same bytes. */
+  copy(): DigestHasher {
+    return new DigestHasher(this.algorithm, this.#hash.copy());
   }
 
   update(bytes: Uint8Array): this {
