@@ -80,7 +80,7 @@ function readEntry(server: string, table: TomlTable, { directory, name }: EntryC
     ]),
     skipVerify: field(table, "skip_verify") as boolean | undefined,
     header: readHeader(field(table, "header"), name),
-    dialTimeout: timeout === undefined || timeout === "" ? undefined : readTimeout(timeout, name),
+    dialTimeout: timeout === undefined || timeout === "" ? undefined : readTimeout(timeout as string, name),
   };
 }
 
@@ -91,11 +91,10 @@ function readServer(
 ): { readonly scheme: string; readonly host: string; readonly path: string } {
   if (server === "") return { scheme: "", host: "", path: "" };
   const url = server.startsWith("http") ? server : `https://${server}`;
-  // oxlint-disable-next-line no-control-regex
   const shape = /^(?:([a-z][a-z0-9+.-]*):)?(?:\/\/([^/?#]*))?([^?#]*)/i.exec(url);
   const authority = shape?.[2] ?? "";
   const host = authority.slice(authority.lastIndexOf("@") + 1);
-  if (shape === null || /[\u0000-\u0020\u007f]/.test(url) || !validHost(host)) {
+  if (shape === null || /[\s\p{Cc}]/u.test(url) || !validHost(host)) {
     throw invalid(`server ${quote(server)} is not a URL`);
   }
   const scheme = (shape[1] ?? "").toLowerCase();
@@ -168,10 +167,10 @@ function readHeader(value: TomlValue | undefined, name: string): Readonly<Record
   );
 }
 
-function readTimeout(value: TomlValue, name: string): number {
-  const milliseconds = parseGoDuration(value as string);
+function readTimeout(value: string, name: string): number {
+  const milliseconds = parseGoDuration(value);
   if (milliseconds === undefined) {
-    throw invalid(`"dial_timeout" at ${name} is not a duration such as "3s": ${quote(String(value))}`);
+    throw invalid(`"dial_timeout" at ${name} is not a duration such as "3s": ${quote(value)}`);
   }
   return milliseconds;
 }

@@ -33,3 +33,4 @@ export { Authorizer, type AuthorizerOptions } from "./authorizer.ts";
 export { type AuthorizedRequest, type ChallengedRequest } from "./authorizer.ts";
 export { type TokenOptions, tokenOptions } from "./token-options.ts";
 export { describeErrorBody, type ErrorBody, readErrorBody } from "./error-body.ts";
+export { type ProxyEnvironment, selectProxy } from "./proxy.ts";

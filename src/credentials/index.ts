@@ -1,4 +1,28 @@
-/** Who are we to this repository? */
+/**
+ * Who are we to this repository? Credentials from Docker's and Podman's files, from credential helpers, or given
+ * beforehand; and logging in and out of registries.
+ *
+ * ```ts
+ * import { DockerConfigSource } from "dray/credentials";
+ *
+ * const source = new DockerConfigSource({ env: process.env, home: "/home/me" });
+ * const [candidate] = await source.find({ host: "ghcr.io", repository: "team/app" });
+ * console.log(candidate === undefined ? "anonymous" : candidate.origin.label);
+ * ```
+ *
+ * The file is the first that exists of `$DOCKER_CONFIG/config.json` (default `~/.docker`), `$REGISTRY_AUTH_FILE`,
+ * `$XDG_RUNTIME_DIR/containers/auth.json`, and `$XDG_CONFIG_HOME/containers/auth.json` (default `~/.config`). In it, a
+ * registry's helper comes before `credsStore`, and that before `auths`, where the entry for `host/a/b` comes before
+ * `host/a` and that before `host`. No file or no entry is anonymous; a file that can't be read is an error.
+ */
 export { type Credential, type CredentialCandidate, type CredentialOrigin } from "./credential.ts";
 export { type CredentialSource, type CredentialTarget } from "./credential.ts";
 export { Secret } from "../internal/secret.ts";
+export { CredentialsError, type CredentialsErrorCode } from "./errors.ts";
+export { type CredentialEnvironment, configCandidates } from "./config-location.ts";
+export { type DockerConfigOptions, DockerConfigSource } from "./docker-config-source.ts";
+export { ChainSource, StaticSource } from "./static-source.ts";
+export { login, type LoginOptions, logout } from "./login.ts";
+export { CredentialHelper, type HelperOptions } from "./credential-helper.ts";
+export { type ProgramResult, type RunProgram } from "./run-program.ts";
+export { criAuth, type CriAuthConfig, type UserSecret } from "./cri-auth.ts";
