@@ -28,7 +28,7 @@ const sources: readonly Source[] = globSync("**/*.ts", { cwd: src })
   .map((path) => {
     const text = readFileSync(join(src, path), "utf8");
     const code = stripComments(text);
-    return { path, text, code, isTest: /\.(test|conformance|testing)\.ts$/.test(path) };
+    return { path, text, code, isTest: /(^|[./])(test|conformance|testing)\.ts$/.test(path) };
   });
 const shipped = sources.filter((source) => !source.isTest);
 
@@ -178,7 +178,7 @@ function findFault(path: string, specifier: string): string | undefined {
   if (!specifier.startsWith(".")) return findPackageFault(specifier);
   const target = relative(src, resolve(src, dirname(path), specifier));
   if (target.startsWith("..")) return "it is outside src";
-  if (/\.(test|conformance|testing)\.ts$/.test(target)) return "a test is not for sources";
+  if (/(^|[./])(test|conformance|testing)\.ts$/.test(target)) return "a test is not for sources";
   const from = roomOf(path);
   const to = roomOf(target);
   if (from === to)
