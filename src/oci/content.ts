@@ -85,6 +85,11 @@ export interface TagOptions extends SignalOptions {
 
 /** Lets a name point at content; replaces what it pointed at before, atomically. */
 export interface Tagger {
+  /**
+   * Whether `tag` brings the document itself when it is given a `source`, so that writing the document first would be
+   * one trip too many. True for registries, where naming a document is sending it.
+   */
+  readonly tagWrites?: boolean;
   /** The document and everything it needs are already there, except that a place given `source` may fetch it itself. */
   tag(descriptor: Descriptor, reference: string, options?: TagOptions): Promise<void>;
 }

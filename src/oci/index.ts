@@ -50,3 +50,6 @@ export {
 export { embeddedContent, readContent, type ReadContentOptions } from "./read-content.ts";
 export { parseDescriptor } from "./read-descriptor.ts";
 export { Verifier } from "./verifier.ts";
+export { copy, copyContent, type CopyEvent, type CopyOptions, type CopyResult } from "./copy.ts";
+export { MAX_DOCUMENT_BYTES, MAX_DOCUMENTS, MAX_INDEX_DEPTH } from "./copy-plan.ts";
+export { MemoryContent, memoryStream, type MemoryContentOptions } from "./memory-content.ts";
