@@ -134,7 +134,9 @@ export function testRegistryMetadata(name: string, open: () => Promise<RegistryM
     const ones = all.filter((descriptor) => descriptor.artifactType === "t/one");
     assert.deepEqual(await metadata.listReferrers("r", subject, { artifactType: "t/one", limit: 10 }), ones);
     await metadata.deleteManifest("r", ones[0]?.digest as Digest);
-    assert.deepEqual(await metadata.listReferrers("r", subject, { artifactType: "t/one", limit: 10 }), [ones[1]]);
+    assert.deepEqual(await metadata.listReferrers("r", subject, { artifactType: "t/one", limit: 10 }), [
+      ones[1],
+    ]);
   });
 
   check("an upload is found until it is finished or dropped", async (metadata) => {
@@ -148,7 +150,10 @@ export function testRegistryMetadata(name: string, open: () => Promise<RegistryM
     assert.equal(await metadata.listTags("r", { limit: 1 }), undefined, "an upload alone is no repository");
     await metadata.finishUpload(first, { digest: digestOf("x"), size: 1 });
     assert.equal(await metadata.findUpload("u1"), undefined);
-    assert.deepEqual({ ...(await metadata.findBlob("r", digestOf("x"))) }, { digest: digestOf("x"), size: 1 });
+    assert.deepEqual(
+      { ...(await metadata.findBlob("r", digestOf("x"))) },
+      { digest: digestOf("x"), size: 1 },
+    );
     assert.equal(await metadata.deleteUpload("u2"), true);
     assert.equal(await metadata.deleteUpload("u2"), false);
   });

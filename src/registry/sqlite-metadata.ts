@@ -161,7 +161,11 @@ class SqliteMetadata implements RegistryMetadata {
     return this.#database.all<{ name: string }>(sql, page.after ?? "", page.limit).map((row) => row.name);
   }
 
-  async listReferrers(repository: string, subject: Digest, page: ReferrersPage): Promise<readonly Descriptor[]> {
+  async listReferrers(
+    repository: string,
+    subject: Digest,
+    page: ReferrersPage,
+  ): Promise<readonly Descriptor[]> {
     const ofType = page.artifactType === undefined ? "" : "AND artifact_type = ?";
     const sql = `SELECT descriptor FROM referrers WHERE ${IN_REPOSITORY} AND subject = ? ${ofType}
       AND digest > ? ORDER BY digest LIMIT ?`;
@@ -238,7 +242,8 @@ class SqliteMetadata implements RegistryMetadata {
   #findMissing(repository: string, wanted: PutManifestOptions): Digest[] {
     const id = this.#findRepositoryId(repository) ?? -1;
     const has = (table: "blobs" | "manifests", digest: Digest): boolean =>
-      this.#database.get(`SELECT 1 FROM ${table} WHERE repository = ? AND digest = ?`, id, digest) !== undefined;
+      this.#database.get(`SELECT 1 FROM ${table} WHERE repository = ? AND digest = ?`, id, digest) !==
+      undefined;
     const blobs = [...new Set(wanted.blobs)].filter((digest) => !has("blobs", digest));
     const manifests = [...new Set(wanted.manifests)].filter(
       (digest) => !has("manifests", digest) && !has("blobs", digest),
@@ -252,20 +257,31 @@ class SqliteMetadata implements RegistryMetadata {
     this.#database.run(
       `INSERT INTO manifests VALUES (?, ?, ?, ?, ?)
        ON CONFLICT DO UPDATE SET media_type = excluded.media_type, pushed_at = excluded.pushed_at`,
-      ...[id, digest, mediaType, size, now],
+      id,
+      digest,
+      mediaType,
+      size,
+      now,
     );
     if (referrer !== undefined) {
       const { subject, descriptor } = referrer;
       this.#database.run(
         "INSERT OR REPLACE INTO referrers VALUES (?, ?, ?, ?, ?)",
-        ...[id, subject, digest, descriptor.artifactType ?? null, JSON.stringify(descriptor)],
+        id,
+        subject,
+        digest,
+        descriptor.artifactType ?? null,
+        JSON.stringify(descriptor),
       );
     }
     for (const tag of tags) {
       this.#database.run(
         `INSERT INTO tags VALUES (?, ?, ?, ?)
          ON CONFLICT DO UPDATE SET digest = excluded.digest, tagged_at = excluded.tagged_at`,
-        ...[id, tag, digest, now],
+        id,
+        tag,
+        digest,
+        now,
       );
     }
   }

@@ -20,14 +20,16 @@ export class SqliteUploads {
 
   constructor(path: string, shared: Database, migrations: readonly string[]) {
     // Every connection to `:memory:` is another database.
-    this.#database =
-      path === ":memory:" ? shared : openDatabase(path, { migrations, synchronous: "normal" });
+    this.#database = path === ":memory:" ? shared : openDatabase(path, { migrations, synchronous: "normal" });
   }
 
   create(upload: Upload): void {
     this.#database.run(
       "INSERT INTO uploads VALUES (?, ?, ?, ?)",
-      ...[upload.id, upload.repository, upload.startedAt, upload.algorithm ?? null],
+      upload.id,
+      upload.repository,
+      upload.startedAt,
+      upload.algorithm ?? null,
     );
   }
 

@@ -1,0 +1,24 @@
+import type { BlobStore } from "../store/index.ts";
+import type { Authorize } from "./access.ts";
+import type { ManifestCache } from "./manifest-cache.ts";
+import type { RegistryMetadata } from "./metadata.ts";
+import type { UploadSessions } from "./upload-sessions.ts";
+
+/** What the handlers of one registry share. */
+export interface RegistryContext {
+  readonly blobs: BlobStore;
+  readonly metadata: RegistryMetadata;
+  readonly sessions: UploadSessions;
+  readonly cache: ManifestCache;
+  readonly authorize: Authorize;
+  readonly clock: () => number;
+  readonly newUploadId: () => string;
+  /** Whether manifests may name content that the repository lacks. */
+  readonly sparse: boolean;
+  /** Whether anything may be deleted over the protocol. */
+  readonly deletable: boolean;
+  /** Bytes. */
+  readonly maxManifestSize: number;
+  /** Bytes. */
+  readonly maxBlobSize: number;
+}

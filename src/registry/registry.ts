@@ -1,0 +1,263 @@
+import { randomUUID } from "node:crypto";
+
+import { findDigestFault, isDigest, isRepositoryName, isTag, matchRoute, OciError } from "../oci/index.ts";
+import { ERROR_STATUS, isDistributionErrorCode, MAX_DOCUMENT_SIZE, type RouteMatch } from "../oci/index.ts";
+import type { BlobStore } from "../store/index.ts";
+import { allowAll, type Authorize, type Decision } from "./access.ts";
+import { deleteBlob, serveBlob } from "./blobs.ts";
+import type { RegistryContext } from "./context.ts";
+import { answerWithFetch } from "./fetch.ts";
+import { listCatalog, listTags } from "./lists.ts";
+import { ManifestCache } from "./manifest-cache.ts";
+import { answerCached, deleteManifest, putManifest, serveManifest, tagInvalid } from "./manifests.ts";
+import type { RegistryMetadata } from "./metadata.ts";
+import { listReferrers } from "./referrers.ts";
+import { RequestAborted, type RegistryRequest, type RegistryResponse } from "./request.ts";
+import { accessFor, decodePath, methodsOf, pullFrom } from "./route-rules.ts";
+import { refuse, respondJson, withoutBody } from "./respond.ts";
+import { UploadSessions } from "./upload-sessions.ts";
+import { appendToUpload, cancelUpload, describeUpload, finishUpload, startUpload } from "./uploads.ts";
+
+export interface RegistryOptions {
+  /** Where bytes are kept. Whoever opened it closes it, after the registry. */
+  readonly blobs: BlobStore;
+  /** Where everything else is kept; closed by whoever opened it, too. */
+  readonly metadata: RegistryMetadata;
+  /** Everybody may do everything by default. */
+  readonly authorize?: Authorize | undefined;
+  /** Accept manifests whose config, layers or entries the repository lacks; no by default. */
+  readonly sparse?: boolean | undefined;
+  /** Whether manifests, tags and blobs may be deleted over the protocol; yes by default. */
+  readonly deletable?: boolean | undefined;
+  /** Bytes; 4 MiB by default. */
+  readonly maxManifestSize?: number | undefined;
+  /** Bytes; no limit by default. */
+  readonly maxBlobSize?: number | undefined;
+  /** Bytes of memory for manifests that are asked for often; 64 MiB by default, 0 for none. */
+  readonly cacheSize?: number | undefined;
+  /** After how many idle milliseconds an upload is given up; 7 days by default. */
+  readonly uploadAge?: number | undefined;
+  /** How often to look for such uploads, in milliseconds; once an hour by default, 0 for never. */
+  readonly purgeInterval?: number | undefined;
+  /** How long an upload's file stays open for the next chunk, in milliseconds; 1 s by default. */
+  readonly uploadLinger?: number | undefined;
+  /** How long a request waits for another one on the same upload, in milliseconds; 10 s by default. */
+  readonly uploadPatience?: number | undefined;
+  /** Milliseconds since the epoch. */
+  readonly clock?: (() => number) | undefined;
+  /** Unguessable names for uploads. */
+  readonly newUploadId?: (() => string) | undefined;
+  /** Told of failures that are neither the client's fault nor part of the protocol. */
+  readonly onFailure?: ((error: unknown) => void) | undefined;
+}
+
+/** The distribution protocol over a store, without a socket. */
+export interface Registry extends AsyncDisposable {
+  /**
+   * Answers one request, at once where it can. Never throws. A body of the answer that is a stream has to be
+   * closed by whoever sends it.
+   */
+  handle(request: RegistryRequest): RegistryResponse | Promise<RegistryResponse>;
+  /** The same for the platform's own types: for tests, and for servers that speak them. */
+  fetch(request: Request): Promise<Response>;
+  /** Gives up uploads that nobody continued for `uploadAge`, and says how many. */
+  purgeUploads(options?: { readonly signal?: AbortSignal | undefined }): Promise<number>;
+  /** Lets go of uploads' files; they stay resumable. The last request has to be answered by then. */
+  close(): Promise<void>;
+}
+
+const WEEK = 7 * 24 * 60 * 60 * 1_000;
+const HOUR = 60 * 60 * 1_000;
+
+export function openRegistry(options: RegistryOptions): Registry {
+  return new DistributionRegistry(options);
+}
+
+class DistributionRegistry implements Registry {
+  readonly #context: RegistryContext;
+  readonly #onFailure: (error: unknown) => void;
+  readonly #uploadAge: number;
+  readonly #timer: NodeJS.Timeout | undefined;
+  readonly #stop = new AbortController();
+
+  constructor(options: RegistryOptions) {
+    const { blobs, metadata } = options;
+    const clock = options.clock ?? Date.now;
+    this.#onFailure = options.onFailure ?? ((): void => {});
+    this.#uploadAge = options.uploadAge ?? WEEK;
+    this.#context = {
+      blobs,
+      metadata,
+      clock,
+      sessions: new UploadSessions({
+        blobs,
+        metadata,
+        clock,
+        linger: options.uploadLinger ?? 1_000,
+        patience: options.uploadPatience ?? 10_000,
+      }),
+      cache: new ManifestCache(options.cacheSize ?? 64 * 1024 * 1024),
+      authorize: options.authorize ?? allowAll,
+      newUploadId: options.newUploadId ?? randomUUID,
+      sparse: options.sparse ?? false,
+      deletable: options.deletable ?? true,
+      maxManifestSize: options.maxManifestSize ?? MAX_DOCUMENT_SIZE,
+      maxBlobSize: options.maxBlobSize ?? Number.MAX_SAFE_INTEGER,
+    };
+    const interval = options.purgeInterval ?? HOUR;
+    if (interval > 0) {
+      const purge = (): void => void this.purgeUploads().catch(this.#onFailure);
+      this.#timer = setInterval(purge, interval).unref();
+    }
+  }
+
+  handle(request: RegistryRequest): RegistryResponse | Promise<RegistryResponse> {
+    return this.#answerAtOnce(request) ?? this.#answer(request);
+  }
+
+  fetch(request: Request): Promise<Response> {
+    return answerWithFetch(this, request);
+  }
+
+  async purgeUploads(options: { readonly signal?: AbortSignal | undefined } = {}): Promise<number> {
+    const signals = [this.#stop.signal, ...(options.signal === undefined ? [] : [options.signal])];
+    return await this.#context.sessions.purge(this.#uploadAge, AbortSignal.any(signals));
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    this.#stop.abort();
+    await this.#context.sessions.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  /** The path most requests take: a manifest that was read before, if nothing changed and nobody has to wait. */
+  #answerAtOnce(request: RegistryRequest): RegistryResponse | undefined {
+    if (request.method !== "GET" && request.method !== "HEAD") return undefined;
+    const { cache, metadata, authorize } = this.#context;
+    if (!cache.has(request.target)) return undefined;
+    try {
+      const manifest = cache.find(request.target, metadata.generation());
+      if (manifest === undefined) return undefined;
+      if (authorize !== allowAll) {
+        const decision = authorize(request, [pullFrom(manifest.repository)]);
+        if (decision instanceof Promise || !decision.allowed) return undefined;
+      }
+      return answerCached(request, manifest);
+    } catch {
+      // The long way meets the same failure, and reports it.
+      return undefined;
+    }
+  }
+
+  async #answer(request: RegistryRequest): Promise<RegistryResponse> {
+    try {
+      const response = await this.#route(request);
+      return request.method === "HEAD" ? await withoutBody(response) : response;
+    } catch (error) {
+      return this.#fail(error);
+    }
+  }
+
+  async #route(request: RegistryRequest): Promise<RegistryResponse> {
+    const mark = request.target.indexOf("?");
+    const path = decodePath(mark < 0 ? request.target : request.target.slice(0, mark));
+    const match = matchRoute(path);
+    if (match === undefined) return refuse("UNSUPPORTED", "There is nothing at this path", { status: 404 });
+    if ("name" in match && !isRepositoryName(match.name)) {
+      return refuse("NAME_INVALID", "That is not a repository name: it takes lower-case words and slashes", {
+        detail: { name: match.name.slice(0, 300) },
+      });
+    }
+    const methods = methodsOf(match, this.#context);
+    if (!methods.includes(request.method)) {
+      return refuse("UNSUPPORTED", `${request.method.slice(0, 20)} is not available here`, {
+        headers: { Allow: methods.join(", ") },
+      });
+    }
+    const decision = await this.#context.authorize(request, accessFor(match, request.method));
+    if (!decision.allowed) return deny(decision);
+    const query = new URLSearchParams(mark < 0 ? "" : request.target.slice(mark + 1));
+    return await this.#dispatch(request, match, query);
+  }
+
+  #dispatch(
+    request: RegistryRequest,
+    match: RouteMatch,
+    query: URLSearchParams,
+  ): RegistryResponse | Promise<RegistryResponse> {
+    const context = this.#context;
+    const { method } = request;
+    switch (match.route) {
+      case "base":
+        return respondJson({});
+      case "catalog":
+        return listCatalog(context, query);
+      case "tags":
+        return listTags(context, match.name, query);
+      case "referrers":
+        return isDigest(match.digest)
+          ? listReferrers(context, { name: match.name, digest: match.digest, query })
+          : digestInvalid(match.digest);
+      case "blob": {
+        const { name, digest } = match;
+        if (!isDigest(digest)) return digestInvalid(digest);
+        return method === "DELETE"
+          ? deleteBlob(context, name, digest)
+          : serveBlob(context, request, { name, digest });
+      }
+      case "manifest": {
+        const { name, reference } = match;
+        if (reference.includes(":") ? !isDigest(reference) : !isTag(reference)) {
+          return reference.includes(":") ? digestInvalid(reference) : tagInvalid(reference);
+        }
+        if (method === "PUT") return putManifest(context, request, { name, reference, query });
+        return method === "DELETE"
+          ? deleteManifest(context, name, reference)
+          : serveManifest(context, request, { name, reference });
+      }
+      case "uploads":
+        return startUpload(context, request, { name: match.name, query });
+      case "upload": {
+        const { name, id } = match;
+        if (method === "PATCH") return appendToUpload(context, request, { name, id });
+        if (method === "PUT") return finishUpload(context, request, { name, id, query });
+        return method === "DELETE" ? cancelUpload(context, name, id) : describeUpload(context, name, id);
+      }
+    }
+  }
+
+  /** Codes of ours to the protocol's; what is nobody's fault but ours is told to `onFailure` and kept from clients. */
+  #fail(error: unknown): RegistryResponse {
+    if (error instanceof RequestAborted) {
+      return refuse("SIZE_INVALID", "The body ended before its announced end");
+    }
+    if (error instanceof OciError) {
+      const code = isDistributionErrorCode(error.code) ? error.code : "MANIFEST_INVALID";
+      if (ERROR_STATUS[code] === 400) return refuse(code, error.message);
+    }
+    this.#onFailure(error);
+    return refuse("UNKNOWN", "Something went wrong here; the registry's own log says what");
+  }
+}
+
+function deny(decision: Extract<Decision, { readonly allowed: false }>): RegistryResponse {
+  const { status, reason, challenge } = decision;
+  return refuse(status === 401 ? "UNAUTHORIZED" : "DENIED", reason, {
+    headers: challenge === undefined ? {} : { "WWW-Authenticate": challenge },
+  });
+}
+
+function digestInvalid(text: string): RegistryResponse {
+  const unsupported = findDigestFault(text) === "unsupported";
+  return refuse(
+    "DIGEST_INVALID",
+    unsupported ? "The digest's algorithm is not supported" : "That is not a digest",
+    {
+      detail: { digest: text.slice(0, 200) },
+    },
+  );
+}

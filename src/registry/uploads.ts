@@ -1,0 +1,232 @@
+import { digestAlgorithm, digestOf, findDigestFault, isDigest, routes } from "../oci/index.ts";
+import { DIGEST_ALGORITHMS, isRepositoryName, type Digest, type DigestAlgorithm } from "../oci/index.ts";
+import { blobCreated } from "./blobs.ts";
+import type { RegistryContext } from "./context.ts";
+import { formatReceived, parseContentRange } from "./range.ts";
+import type { RegistryRequest, RegistryResponse } from "./request.ts";
+import { refuse, respond, type ResponseHeaders } from "./respond.ts";
+import type { UploadTurn } from "./upload-sessions.ts";
+
+type OpenIngest = UploadTurn["ingest"];
+
+/** Stops a body that goes on beyond what it may have. */
+class TooMuch extends Error {}
+
+/** POST: a mount, a whole blob in one request, or a session to send it in. */
+export async function startUpload(
+  context: RegistryContext,
+  request: RegistryRequest,
+  wanted: { readonly name: string; readonly query: URLSearchParams },
+): Promise<RegistryResponse> {
+  const { name, query } = wanted;
+  const hint = query.get("digest-algorithm") ?? undefined;
+  if (hint !== undefined && !isAlgorithm(hint)) {
+    return refuse("DIGEST_INVALID", `Digest algorithm ${JSON.stringify(hint)} is not supported`);
+  }
+  const mount = query.get("mount");
+  if (mount !== null && isDigest(mount)) {
+    if (await mountBlob(context, request, { name, digest: mount, from: query.get("from") })) {
+      return blobCreated(name, mount);
+    }
+    return await createSession(context, name, hint);
+  }
+  const digest = query.get("digest");
+  if (digest === null) return await createSession(context, name, hint);
+  if (!isDigest(digest)) return digestInvalid(digest);
+  // An empty body is a blob only where the digest says so; otherwise the client wants a session.
+  if (request.body.length === 0 && digest !== digestOf("", digestAlgorithm(digest))) {
+    return await createSession(context, name, hint);
+  }
+  return await receiveWhole(context, request, { name, digest });
+}
+
+/** GET: how far an upload has come. */
+export async function describeUpload(
+  context: RegistryContext,
+  name: string,
+  id: string,
+): Promise<RegistryResponse> {
+  const offset = await context.sessions.findOffset(name, id);
+  return offset === undefined ? uploadUnknown(id) : respond(204, progressOf(name, id, offset));
+}
+
+/** PATCH: one more chunk, or a stream of unknown length. */
+export async function appendToUpload(
+  context: RegistryContext,
+  request: RegistryRequest,
+  wanted: { readonly name: string; readonly id: string },
+): Promise<RegistryResponse> {
+  const { name, id } = wanted;
+  const result = await context.sessions.use(name, id, async ({ ingest }) => {
+    const refusal = await append(context, request, { name, id, ingest });
+    return refusal ?? respond(202, { ...progressOf(name, id, ingest.offset), "Content-Length": 0 });
+  });
+  return settle(result, id);
+}
+
+/** PUT: maybe the last chunk, then the digest that all of it has to have. */
+export async function finishUpload(
+  context: RegistryContext,
+  request: RegistryRequest,
+  wanted: { readonly name: string; readonly id: string; readonly query: URLSearchParams },
+): Promise<RegistryResponse> {
+  const { name, id } = wanted;
+  const digest = wanted.query.get("digest") ?? "";
+  if (!isDigest(digest)) return digestInvalid(digest);
+  const result = await context.sessions.use(
+    name,
+    id,
+    async (turn) => {
+      const refusal = await append(context, request, { name, id, ingest: turn.ingest });
+      if (refusal !== undefined) return refusal;
+      await turn.finish(digest);
+      return blobCreated(name, digest);
+    },
+    digestAlgorithm(digest),
+  );
+  return settle(result, id);
+}
+
+/** DELETE: the client won't come back. */
+export async function cancelUpload(
+  context: RegistryContext,
+  name: string,
+  id: string,
+): Promise<RegistryResponse> {
+  const result = await context.sessions.use(name, id, async (turn) => {
+    await turn.drop();
+    return respond(204, {});
+  });
+  return settle(result, id);
+}
+
+async function createSession(
+  context: RegistryContext,
+  name: string,
+  algorithm: DigestAlgorithm | undefined,
+): Promise<RegistryResponse> {
+  const id = context.newUploadId();
+  await context.sessions.create({ id, repository: name, startedAt: context.clock(), algorithm });
+  return respond(202, { ...progressOf(name, id, 0), "Content-Length": 0 });
+}
+
+async function mountBlob(
+  context: RegistryContext,
+  request: RegistryRequest,
+  wanted: { readonly name: string; readonly digest: Digest; readonly from: string | null },
+): Promise<boolean> {
+  const { name, digest, from } = wanted;
+  const { metadata, blobs } = context;
+  if (from !== null && !isRepositoryName(from)) return false;
+  // Without `from`, any repository this caller may read will do; a few are enough to ask about.
+  for (const source of from === null ? await metadata.findBlobRepositories(digest, 16) : [from]) {
+    const access = { type: "repository", name: source, actions: ["pull"] } as const;
+    if (!(await context.authorize(request, [access])).allowed) continue;
+    const blob = await metadata.findBlob(source, digest);
+    if (blob === undefined || (await blobs.find(digest)) === undefined) continue;
+    await metadata.linkBlob(name, blob);
+    return true;
+  }
+  return false;
+}
+
+async function receiveWhole(
+  context: RegistryContext,
+  request: RegistryRequest,
+  wanted: { readonly name: string; readonly digest: Digest },
+): Promise<RegistryResponse> {
+  const { name, digest } = wanted;
+  const id = context.newUploadId();
+  let refusal: RegistryResponse | undefined;
+  const blob = await context.sessions.receive(id, digest, async (ingest) => {
+    refusal = await append(context, request, { name, id, ingest });
+    return refusal === undefined;
+  });
+  if (blob === undefined) return refusal ?? uploadUnknown(id);
+  await context.metadata.linkBlob(name, blob);
+  return blobCreated(name, digest);
+}
+
+/** Appends the request's body, or says why not; of a refused chunk nothing stays. */
+async function append(
+  context: RegistryContext,
+  request: RegistryRequest,
+  target: { readonly name: string; readonly id: string; readonly ingest: OpenIngest },
+): Promise<RegistryResponse | undefined> {
+  const { ingest } = target;
+  const { body } = request;
+  const start = ingest.offset;
+  const header = request.header("content-range");
+  const range = header === undefined ? undefined : parseContentRange(header);
+  if (header !== undefined && range?.first !== start) return outOfOrder(target);
+  const promised = range === undefined ? body.length : range.last - range.first + 1;
+  if (body.length !== undefined && body.length !== promised) return wrongLength(target);
+  const room = Math.min(promised ?? Infinity, context.maxBlobSize - start);
+  if (promised !== undefined && promised > room) return tooLarge(context);
+  if (body.length === 0) return undefined;
+  let received = 0;
+  try {
+    await body.pump((chunk) => {
+      received += chunk.length;
+      if (received > room) throw new TooMuch();
+      return ingest.write(chunk);
+    });
+    if (promised === undefined || received === promised) return undefined;
+  } catch (error) {
+    if (!(error instanceof TooMuch)) throw error;
+  }
+  await ingest.truncate(start);
+  return promised === undefined ? tooLarge(context) : wrongLength(target);
+}
+
+function settle(result: RegistryResponse | "unknown" | "busy", id: string): RegistryResponse {
+  if (result === "unknown") return uploadUnknown(id);
+  if (result !== "busy") return result;
+  return refuse("BLOB_UPLOAD_INVALID", `Upload ${JSON.stringify(id)} is busy with another request`, {
+    status: 409,
+  });
+}
+
+function progressOf(name: string, id: string, offset: number): ResponseHeaders {
+  return { Location: routes.upload(name, id), Range: formatReceived(offset), "Docker-Upload-UUID": id };
+}
+
+function outOfOrder(target: { readonly name: string; readonly id: string; readonly ingest: OpenIngest }) {
+  const { name, id, ingest } = target;
+  return refuse("RANGE_INVALID", `The next chunk of this upload begins at byte ${ingest.offset}`, {
+    headers: progressOf(name, id, ingest.offset),
+  });
+}
+
+function wrongLength(target: { readonly name: string; readonly id: string; readonly ingest: OpenIngest }) {
+  const { name, id, ingest } = target;
+  return refuse("SIZE_INVALID", "The body is longer or shorter than its Content-Range says", {
+    headers: progressOf(name, id, ingest.offset),
+  });
+}
+
+function tooLarge(context: RegistryContext): RegistryResponse {
+  return refuse("SIZE_INVALID", `Blobs may have at most ${context.maxBlobSize} bytes here`, { status: 413 });
+}
+
+function digestInvalid(text: string): RegistryResponse {
+  const fault = findDigestFault(text);
+  const message =
+    text === ""
+      ? "The digest of the content is missing: add ?digest=sha256:…"
+      : fault === "unsupported"
+        ? "The digest's algorithm is not supported"
+        : "That is not a digest";
+  return refuse("DIGEST_INVALID", message, { detail: { digest: text.slice(0, 200) } });
+}
+
+function uploadUnknown(id: string): RegistryResponse {
+  return refuse(
+    "BLOB_UPLOAD_UNKNOWN",
+    `There is no upload ${JSON.stringify(id.slice(0, 100))} in this repository`,
+  );
+}
+
+function isAlgorithm(text: string): text is DigestAlgorithm {
+  return (DIGEST_ALGORITHMS as readonly string[]).includes(text);
+}
