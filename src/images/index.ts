@@ -1,4 +1,15 @@
-/** Ensure, pull, keep and collect images on one node. */
+/**
+ * Ensure, pull, keep and collect images on one node.
+ *
+ * ```ts
+ * import { ImageManager, StoreRuntime } from "dray/images";
+ *
+ * const runtime = new StoreRuntime({ store, registry: (reference) => client.repository(reference), platform });
+ * const manager = new ImageManager({ runtime, now: Date.now });
+ * const outcome = await manager.ensure({ image: "busybox", policy: "IfNotPresent", podUid: "1" });
+ * if (outcome.state === "failed") console.log(outcome.reason, outcome.message);
+ * ```
+ */
 export { BackOff, type BackOffOptions } from "./back-off.ts";
 export { decidePull, needsPresence, type PullDecision, type PullPolicy } from "./decide-pull.ts";
 export { ImagesError, type ImagesErrorCode } from "./errors.ts";
@@ -7,3 +18,5 @@ export { type ImageEvent, type ImageManagerOptions } from "./image-manager.ts";
 export { applyDefaultImageTag, parseImageName } from "./image-name.ts";
 export { type ImageRuntime, type PullProgress, type RuntimeImage } from "./image-runtime.ts";
 export { type RuntimePullOptions } from "./image-runtime.ts";
+export { type ImageFacts, inspectImage } from "./inspect-image.ts";
+export { countBytes, objectOf, StoreRuntime, type StoreRuntimeOptions } from "./store-runtime.ts";
