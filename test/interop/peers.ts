@@ -5,7 +5,7 @@
  *
  * ```text
  * programs/   from Debian's coming release, which run here as they are: crane, oras, docker-registry, containerd
- * tools/      from the machine's own release: wrk, hyperfine, htpasswd
+ * tools/      from the machine's own release: wrk, htpasswd, curl, time
  * system/     a root folder for what wants newer libraries: skopeo, podman, buildah
  * bin/        one starter for each
  * ```
@@ -46,9 +46,14 @@ const PARTS: readonly Part[] = [
   },
   {
     name: "tools",
-    packages: ["wrk", "hyperfine", "apache2-utils"],
+    packages: ["wrk", "apache2-utils", "curl", "time"],
     needs: "missing",
-    programs: { wrk: "usr/bin/wrk", hyperfine: "usr/bin/hyperfine", htpasswd: "usr/bin/htpasswd" },
+    programs: {
+      wrk: "usr/bin/wrk",
+      htpasswd: "usr/bin/htpasswd",
+      curl: "usr/bin/curl",
+      time: "usr/bin/time",
+    },
   },
   {
     name: "system",
