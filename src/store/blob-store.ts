@@ -60,6 +60,11 @@ export interface Ingest {
   abort(): Promise<void>;
 }
 
+export interface FindOptions {
+  /** Make its `time` recent, as somebody who will count on it. */
+  readonly touch?: boolean | undefined;
+}
+
 export interface DeleteOptions {
   /** Delete only what was not touched after this time; milliseconds since the epoch. */
   readonly unusedSince?: number | undefined;
@@ -72,7 +77,7 @@ export interface DeleteOptions {
  * Identical writes of one process share one transfer; a write that finds another process at work waits for it.
  */
 export interface BlobStore extends ContentSource, ContentSink, AsyncDisposable {
-  find(digest: Digest): Promise<BlobInfo | undefined>;
+  find(digest: Digest, options?: FindOptions): Promise<BlobInfo | undefined>;
   /** In no particular order; blobs that come or go meanwhile may be missed. */
   list(options?: SignalOptions): AsyncIterable<BlobInfo>;
   /** Whether one was deleted. Readers that have it open read on. */

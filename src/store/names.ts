@@ -28,6 +28,8 @@ export interface Lease extends Disposable {
   readonly id: string;
   /** Protects a digest, whether or not it is here yet, and everything the document under it reaches. */
   add(digest: Digest): void;
+  /** Ends the protection of some, for which something else now cares. */
+  remove(digests: Iterable<Digest>): void;
   /** Ends the protection. A lease also ends when its time is over, so a killed process leaks nothing. */
   release(): void;
 }

@@ -1,0 +1,112 @@
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+
+import { digestOf } from "../oci/index.ts";
+import { testBlobStore } from "./blob-store.conformance.ts";
+import { FileBlobStore } from "./file-store.ts";
+
+const root = mkdtempSync(join(tmpdir(), "dray-blobs-"));
+after(() => rmSync(root, { recursive: true }));
+const folder = (): string => mkdtempSync(join(root, "store-"));
+
+testBlobStore("FileBlobStore", { open: (options) => FileBlobStore.open(folder(), options) });
+
+async function put(store: FileBlobStore, bytes: Buffer): Promise<string> {
+  const ingest = await store.ingest("u");
+  await ingest.write(bytes);
+  await ingest.commit({ digest: digestOf(bytes) });
+  return store.pathOf(digestOf(bytes));
+}
+
+test("a blob is a read-only file where an image layout has it, and nothing stays in ingest/", async () => {
+  const dir = folder();
+  const bytes = randomBytes(5_000);
+  await using store = await FileBlobStore.open(dir);
+  const path = await put(store, bytes);
+  assert.equal(path, join(dir, "blobs", "sha256", digestOf(bytes).slice(7)));
+  assert.equal(statSync(path).mode & 0o777, 0o444);
+  assert.deepEqual(readFileSync(path), bytes);
+  await store.close();
+  assert.deepEqual(readdirSync(join(dir, "ingest")).toSorted(), ["mutex", "owners"]);
+  assert.deepEqual(readdirSync(join(dir, "ingest", "owners")), []);
+});
+
+test("two stores on one folder see the same blobs, and never write one ingest together", async () => {
+  const dir = folder();
+  await using one = await FileBlobStore.open(dir);
+  await using two = await FileBlobStore.open(dir);
+  const ingest = await one.ingest("u");
+  await assert.rejects(two.ingest("u"), { code: "INGEST_BUSY" });
+  await ingest.write(Buffer.from("half"));
+  await ingest.close();
+  const other = await two.ingest("u");
+  await other.write(Buffer.from(" done"));
+  await assert.rejects(one.ingest("u"), { code: "INGEST_BUSY" });
+  await other.commit({ digest: digestOf("half done") });
+  assert.equal((await one.find(digestOf("half done")))?.size, 9);
+});
+
+test("bytes that somebody else changed between two writers are hashed again", async () => {
+  const dir = folder();
+  await using store = await FileBlobStore.open(dir);
+  const ingest = await store.ingest("u");
+  await ingest.write(Buffer.from("aaaa"));
+  await ingest.close();
+  writeFileSync(join(dir, "ingest", "u.part"), "bbbbb");
+  const again = await store.ingest("u");
+  assert.equal(again.offset, 5);
+  await again.commit({ digest: digestOf("bbbbb") });
+});
+
+test("closing the store keeps unfinished ingests for the next one", async () => {
+  const dir = folder();
+  const store = await FileBlobStore.open(dir);
+  const ingest = await store.ingest("u");
+  await ingest.write(Buffer.from("small enough to be gathered"));
+  await store.close();
+  await using next = await FileBlobStore.open(dir);
+  assert.equal((await next.ingest("u")).offset, 27);
+});
+
+test("an ingest whose writer died after making it read-only can be continued", async () => {
+  const dir = folder();
+  await using store = await FileBlobStore.open(dir);
+  const ingest = await store.ingest("u");
+  await ingest.write(Buffer.from("x"));
+  await ingest.close();
+  chmodSync(join(dir, "ingest", "u.part"), 0o444);
+  const again = await store.ingest("u");
+  await again.commit({ digest: digestOf("x") });
+});
+
+test("files that are no blobs are not listed", async () => {
+  const dir = folder();
+  await using store = await FileBlobStore.open(dir);
+  await put(store, Buffer.from("x"));
+  writeFileSync(join(dir, "blobs", "sha256", "README"), "");
+  writeFileSync(join(dir, "blobs", "sha256", "ABC"), "");
+  assert.equal((await Array.fromAsync(store.list())).length, 1);
+});
+
+test("a folder that can't be made is one clear sentence", async () => {
+  const file = join(folder(), "file");
+  writeFileSync(file, "");
+  await assert.rejects(FileBlobStore.open(join(file, "store")), {
+    code: "UNWRITABLE",
+    message: `Cannot open store "${join(file, "store")}": a file stands where a folder should be`,
+  });
+});
+
+test("a full disk is NO_SPACE, and the ingest remains", { skip: process.platform !== "linux" }, async () => {
+  const dir = folder();
+  await using store = await FileBlobStore.open(dir);
+  const { symlinkSync } = await import("node:fs");
+  symlinkSync("/dev/full", join(dir, "ingest", "u.part"));
+  const ingest = await store.ingest("u");
+  assert.throws(() => ingest.write(Buffer.alloc(100_000)), { code: "NO_SPACE" });
+  await ingest.close();
+});
