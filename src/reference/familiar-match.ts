@@ -96,8 +96,9 @@ function readBound(
 }
 
 /**
- * Takes each chunk where it fits first; that is enough, since a later star can reach whatever an earlier one left.
- * Only the last chunk is moved on until it ends with the name.
+ * Takes each chunk where it fits first, since a later star can reach whatever an earlier one left. Only the last
+ * chunk is moved on until it ends with the name. A negated class may take a slash that a star can't; Go doesn't look
+ * back then, and neither does this.
  */
 function matches(chunks: readonly Chunk[], name: string): boolean {
   let from = 0;
