@@ -1,19 +1,13 @@
 /**
  * Compression of layers: told apart by their first bytes, undone and done as bytes flow.
  *
- * A gzip written here has no name, no time and "unknown" as its operating system, so it doesn't tell where it was
- * made.
+ * A gzip written here is the same wherever it is made: no name, no time, "unknown" as its operating system, and our
+ * own DEFLATE. A zstd is the same for one version of the library in Node.
  */
-import {
-  constants,
-  crc32,
-  createDeflateRaw,
-  createGunzip,
-  createZstdCompress,
-  createZstdDecompress,
-} from "node:zlib";
+import { constants, crc32, createGunzip, createZstdCompress, createZstdDecompress } from "node:zlib";
 import type { Transform } from "node:stream";
 
+import { Deflate } from "./deflate.ts";
 import { ZstdFrameCutter } from "./zstd-frames.ts";
 
 export type Compression = "none" | "gzip" | "zstd";
@@ -122,42 +116,43 @@ class ZstdDecoder implements Compressor {
   }
 }
 
+/** Works in the calling thread; see `deflate.ts` for why it isn't zlib. */
 class GzipCompressor implements Compressor {
   readonly #consume: Consume;
-  readonly #deflate: Engine;
-  #started = false;
+  readonly #deflate: Deflate;
+  #ready: Buffer[] = [Buffer.from(GZIP_HEADER)];
   #crc = 0;
   #size = 0;
 
   constructor(consume: Consume) {
     this.#consume = consume;
-    this.#deflate = new Engine(createDeflateRaw({ level: 6, memLevel: 8, chunkSize: CHUNK }), consume);
+    this.#deflate = new Deflate((bytes) => this.#ready.push(Buffer.from(bytes)));
   }
 
   async write(chunk: Uint8Array): Promise<void> {
-    await this.#start();
     this.#crc = crc32(chunk, this.#crc);
     this.#size = (this.#size + chunk.length) % 0x1_0000_0000;
-    await this.#deflate.write(chunk);
+    this.#deflate.write(chunk);
+    await this.#deliver();
   }
 
   async end(): Promise<void> {
-    await this.#start();
-    await this.#deflate.end();
+    this.#deflate.end();
     const trailer = Buffer.alloc(8);
     trailer.writeUInt32LE(this.#crc, 0);
     trailer.writeUInt32LE(this.#size, 4);
-    await this.#consume(trailer);
+    this.#ready.push(trailer);
+    await this.#deliver();
   }
 
   destroy(): void {
-    this.#deflate.destroy();
+    this.#ready = [];
   }
 
-  async #start(): Promise<void> {
-    if (this.#started) return;
-    this.#started = true;
-    await this.#consume(GZIP_HEADER);
+  async #deliver(): Promise<void> {
+    const ready = this.#ready;
+    this.#ready = [];
+    for (const bytes of ready) await this.#consume(bytes);
   }
 }
 

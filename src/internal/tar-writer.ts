@@ -62,11 +62,9 @@ function encode(entry: TarWriteEntry, oneBlock: boolean): Buffer {
 
   const records: Buffer[] = [];
   const split = splitName(name);
-  const binary = !isUtf8(name) || !isUtf8(link);
-  const longName = split === undefined || !isAscii(name);
-  const longLink = link.length > 100 || !isAscii(link);
-  // Readers that honour it then take the next records as bytes; the others do so anyway.
-  if (binary && (longName || longLink)) records.push(paxRecord("hdrcharset", Buffer.from("BINARY")));
+  // PAX records are UTF-8. Bytes that aren't stay in the header as they are, where every reader takes them so.
+  const longName = split === undefined || (!isAscii(name) && isUtf8(name));
+  const longLink = link.length > 100 || (!isAscii(link) && isUtf8(link));
   if (longName) records.push(paxRecord("path", name));
   if (longLink) records.push(paxRecord("linkpath", link));
   if (size > MAX_SIZE && !oneBlock) records.push(paxRecord("size", Buffer.from(String(size))));
@@ -161,9 +159,9 @@ function splitName(name: Buffer): { readonly prefix: Buffer; readonly rest: Buff
   return { prefix: name.subarray(0, cut), rest: name.subarray(cut + 1) };
 }
 
-/** What a reader without PAX gets to see: `?` for every byte ustar can't promise. */
+/** What a reader without PAX gets to see of UTF-8: `?` for every byte ustar can't promise. */
 function asciiStandIn(text: Buffer): Buffer {
-  if (isAscii(text)) return text;
+  if (isAscii(text) || !isUtf8(text)) return text;
   return Buffer.from(text.map((byte) => (byte < 0x80 ? byte : 0x3f)));
 }
 
