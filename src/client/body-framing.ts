@@ -85,7 +85,7 @@ class ChunkedFraming implements BodyFraming {
     const newline = chunk.indexOf(10, from);
     const end = newline < 0 ? chunk.length : newline;
     if (this.#line.length + end - from > LINE_LIMIT) throw invalid("a chunk's line is too long");
-    this.#line += Buffer.from(chunk.buffer, chunk.byteOffset + from, end - from).latin1Slice();
+    this.#line += Buffer.from(chunk.buffer, chunk.byteOffset + from, end - from).toString("latin1");
     if (newline < 0) return chunk.length;
     const line = this.#line;
     this.#line = "";

@@ -162,7 +162,7 @@ export class Connection implements BodyConnection {
         this.#head = Buffer.from(bytes);
         return true;
       }
-      const head = parseResponseHead(bytes.latin1Slice(0, end));
+      const head = parseResponseHead(bytes.toString("latin1", 0, end));
       bytes = bytes.subarray(end + END_OF_HEAD.length);
       // Interim answers (100, 103) say nothing that we act on; the real one follows.
       if (head.status >= 200) return this.#begin(head, bytes);
@@ -298,6 +298,7 @@ function wrongLength(length: number, how: string): ClientError {
 
 /** Says at the first bytes, not after 64 KiB or a timeout, that the other side speaks something else. */
 function refuseOtherProtocols(bytes: Buffer): void {
-  const start = bytes.latin1Slice(0, 5);
-  if (!"HTTP/".startsWith(start)) throw invalid(`it begins with ${JSON.stringify(bytes.latin1Slice(0, 40))}`);
+  const start = bytes.toString("latin1", 0, 5);
+  if (!"HTTP/".startsWith(start))
+    throw invalid(`it begins with ${JSON.stringify(bytes.toString("latin1", 0, 40))}`);
 }

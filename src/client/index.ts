@@ -34,3 +34,14 @@ export { type AuthorizedRequest, type ChallengedRequest } from "./authorizer.ts"
 export { type TokenOptions, tokenOptions } from "./token-options.ts";
 export { describeErrorBody, type ErrorBody, readErrorBody } from "./error-body.ts";
 export { type ProxyEnvironment, selectProxy } from "./proxy.ts";
+export { RegistryClient, type RegistryClientOptions } from "./registry-client.ts";
+export { Repository } from "./repository.ts";
+export { type ManifestDocument } from "./manifests.ts";
+export { type PushManifestOptions } from "./push-manifest.ts";
+export { type ReferrersOptions } from "./referrers.ts";
+export { type ListOptions } from "./lists.ts";
+export { fallbackTag } from "./fallback-tag.ts";
+export { type ClientEvent, type ClientEventListener } from "./events.ts";
+export { type RetryOptions, type Sleep } from "./retry.ts";
+export { SocketTransport, type SocketTransportOptions } from "./socket-transport.ts";
+export { fetchTransport, type Fetch } from "./fetch-transport.ts";

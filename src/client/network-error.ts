@@ -66,22 +66,8 @@ export function connectionTimeout(what: string): ClientError {
   return new ClientError("NETWORK_TIMEOUT", `Cannot reach ${JSON.stringify(what)}: ${WORDS.NETWORK_TIMEOUT}`);
 }
 
-const NETWORK: ReadonlySet<ClientErrorCode> = new Set<ClientErrorCode>([
-  "NETWORK_DNS",
-  "NETWORK_REFUSED",
-  "NETWORK_RESET",
-  "NETWORK_TIMEOUT",
-  "NETWORK_UNREACHABLE",
-  "PROXY_FAILED",
-]);
-
-/** Whether trying again, or another host, may help. */
-export function isNetworkError(error: unknown): error is ClientError {
-  return error instanceof ClientError && NETWORK.has(error.code);
-}
-
 /** Whether a connection that was fine broke: reading on from where it stopped may help. */
-export function isInterruption(error: unknown): error is ClientError {
+export function isInterruption(error: unknown): boolean {
   return error instanceof ClientError && (error.code === "NETWORK_RESET" || error.code === "NETWORK_TIMEOUT");
 }
 
