@@ -1,0 +1,150 @@
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import {
+  Authorizer,
+  certFiles,
+  ConfiguredHosts,
+  criDefaultScheme,
+  type CriMirrors,
+  criMirrorEndpoints,
+  defaultHost,
+  hasCapability,
+  type HostCapability,
+  hostDirectories,
+  type HttpSend,
+  matchLocalhost,
+  parseHostsToml,
+} from "../../../src/client/index.ts";
+import { StaticSource } from "../../../src/credentials/index.ts";
+import { fakeResponse } from "../../fake-token-service.ts";
+import { byOperation, pick, succeeds, text, type Topic, type Vector } from "../topic.ts";
+
+const ALL: readonly HostCapability[] = ["pull", "resolve", "push", "referrers"];
+
+export const topic: Topic = byOperation({
+  parseFile(vector) {
+    const directory = vector["baseDir"] === undefined ? undefined : text(vector, "baseDir");
+    const read = (): ReturnType<typeof parseHostsToml> => parseHostsToml(text(vector, "toml"), { directory });
+    if (vector["usesCertFiles"] === true) return { actual: read(), expected: undefined };
+    if (vector["error"] === true) return { actual: succeeds(read), expected: false };
+    const actual = read()?.map((entry) => ({
+      ...entry,
+      ca: entry.ca ?? [],
+      client: entry.client ?? [],
+      skipVerify: entry.skipVerify ?? null,
+      dialTimeout: entry.dialTimeout === undefined ? null : goDuration(entry.dialTimeout),
+    }));
+    return { actual, expected: vector["hosts"] };
+  },
+  defaultHost(vector) {
+    const scheme = vector["defaultScheme"];
+    const found = defaultHost(text(vector, "host"), {
+      defaultScheme: scheme === "http" || scheme === "https" ? scheme : undefined,
+      tlsConfigured: vector["defaultTls"] === true,
+    });
+    const actual = { ...found, resultHost: found.host, path: "/v2", capabilities: ALL };
+    const members = ["scheme", "httpFallback", "skipVerify", "resultHost", "path", "capabilities"].filter(
+      (name) => Object.hasOwn(vector, name),
+    );
+    return { actual: pick(actual, members), expected: pick(vector, members) };
+  },
+  certFiles: (vector) => ({
+    actual: certFiles(vector["files"] as readonly string[]),
+    expected: pick(vector, ["ca", "client"]),
+  }),
+  hostDirectories: (vector) => ({
+    actual: hostDirectories(text(vector, "host")),
+    expected: vector["candidates"],
+  }),
+  criMirrorEndpoints: (vector) => ({
+    actual: criMirrorEndpoints(vector["mirrors"] as CriMirrors, text(vector, "host")),
+    expected: vector["endpoints"],
+  }),
+  criDefaultScheme: (vector) => ({
+    actual: criDefaultScheme(text(vector, "host")),
+    expected: vector["scheme"],
+  }),
+  matchLocalhost: (vector) => ({
+    actual: matchLocalhost(text(vector, "host")),
+    expected: vector["match"],
+  }),
+  hasCapability: (vector) => ({
+    actual: hasCapability(
+      vector["capabilities"] as readonly HostCapability[],
+      vector["required"] as readonly HostCapability[],
+    ),
+    expected: vector["result"],
+  }),
+  async routing(vector) {
+    const actual = await route(vector);
+    return { actual, expected: pick(vector, Object.keys(actual)) };
+  },
+});
+
+/** Asks the configured hosts in order, each with its authorization, until one answers. */
+async function route(vector: Vector): Promise<Record<string, unknown>> {
+  const root = await mkdtemp(join(tmpdir(), "dray-routing-"));
+  try {
+    const domain = "upstream.test";
+    await mkdir(join(root, domain));
+    await writeFile(join(root, domain, "hosts.toml"), text(vector, "toml"));
+    const hosts = await new ConfiguredHosts({ roots: [root] }).hosts(domain);
+    const contacted = new Set<string>();
+    let tokenRequestUserAgent: string | undefined;
+    const up: Readonly<Record<string, unknown>> = {
+      "mirror.test": vector["mirrorUp"],
+      "server.test": vector["serverUp"],
+    };
+    const send: HttpSend = ({ url, headers }) => {
+      contacted.add(url.host);
+      if (up[url.host] !== true) return Promise.resolve(fakeResponse(url, { status: 503 }));
+      if (url.pathname === "/token") {
+        tokenRequestUserAgent = headers["user-agent"];
+        return Promise.resolve(fakeResponse(url, { status: 200, body: { token: url.host } }));
+      }
+      const known = headers["authorization"] === `Bearer ${url.host}`;
+      const challenge = `Bearer realm="https://${url.host}/token"`;
+      return Promise.resolve(
+        fakeResponse(
+          url,
+          known ? { status: 200 } : { status: 401, headers: { "www-authenticate": challenge } },
+        ),
+      );
+    };
+    const authorizer = new Authorizer({ credentials: new StaticSource([]), send, userAgent: "dray" });
+    const request = { domain, repository: "a/b", scopes: ["repository:a/b:pull"] };
+    let answeredBy: string | undefined;
+    for (const host of hosts) {
+      const url = new URL(`${host.scheme}://${host.host}${host.path}/a/b/manifests/v1`);
+      const ask = async (): ReturnType<HttpSend> => {
+        const authorization = await authorizer.authorize(host, request);
+        const headers: Record<string, string> = authorization === undefined ? {} : { authorization };
+        return await send({ method: "GET", url, headers });
+      };
+      let response = await ask();
+      if (await authorizer.challenged(host, response, request)) response = await ask();
+      if (response.status === 200) {
+        answeredBy = host.host.replace(/\.test$/, "");
+        break;
+      }
+    }
+    return { answeredBy, tokenRequestUserAgent, upstreamContacted: contacted.has(domain) };
+  } finally {
+    await rm(root, { recursive: true });
+  }
+}
+
+/** Milliseconds the way Go prints a duration. */
+function goDuration(milliseconds: number): string {
+  if (milliseconds === 0) return "0s";
+  if (milliseconds < 0) return `-${goDuration(-milliseconds)}`;
+  if (milliseconds < 1e-3) return `${Math.round(milliseconds * 1e6)}ns`;
+  if (milliseconds < 1) return `${milliseconds * 1e3}µs`;
+  if (milliseconds < 1000) return `${milliseconds}ms`;
+  const seconds = milliseconds / 1000;
+  const [hours, minutes] = [Math.floor(seconds / 3600), Math.floor((seconds % 3600) / 60)];
+  const rest = Number((seconds % 60).toFixed(9));
+  if (hours > 0) return `${hours}h${minutes}m${rest}s`;
+  return minutes > 0 ? `${minutes}m${rest}s` : `${rest}s`;
+}
