@@ -75,6 +75,18 @@ export function findPeer(program: string, folder: string = peersFolder()): strin
   return existsSync(path) ? path : undefined;
 }
 
+/**
+ * For a test's `skip`: `false` when all of these are here, else the reason. Where `DRAY_PEERS` is `required`, as in
+ * CI, a missing program is a failure instead of a test that quietly didn't run.
+ */
+export function missingPeers(...programs: readonly string[]): string | false {
+  const missing = programs.filter((program) => findPeer(program) === undefined);
+  if (missing.length === 0) return false;
+  const reason = `${missing.join(", ")} not here; "npm run peers" fetches them`;
+  if (process.env["DRAY_PEERS"] === "required") throw new Error(reason);
+  return reason;
+}
+
 /** Why programs can't be fetched on this machine, in one sentence; `undefined` when they can. */
 export function findObstacle(): string | undefined {
   if (process.platform !== "linux") return "Cannot fetch peers: they come from Debian packages, for Linux";
