@@ -124,10 +124,15 @@ describe(
           `${host}/podman/sample:${tag}`,
         );
         assert.equal(await digestAt("podman/sample", tag), readFileSync(file, "utf8").trim());
+        // A second image storage that hasn't seen the registry has nothing to mount from, and uploads.
+        const other = ["--root", join(home, "other")];
+        const imported = await podman(...other, "pull", "--quiet", `oci:${layout.folder}:${tag}`);
+        const uploaded = `${host}/podman/uploaded-${tag}:x`;
+        await podman(...other, "push", "--quiet", "--tls-verify=false", imported, uploaded);
         await podman("rmi", "--all", "--force");
-        await podman("pull", "--quiet", "--tls-verify=false", `${host}/podman/sample:${tag}`);
+        await podman("pull", "--quiet", "--tls-verify=false", uploaded);
         assert.equal(
-          await podman("image", "inspect", "--format", "{{.RootFS.Layers}}", `${host}/podman/sample:${tag}`),
+          await podman("image", "inspect", "--format", "{{.RootFS.Layers}}", uploaded),
           `[${diffIdsOf(tag).join(" ")}]`,
           "the layers' uncompressed content is what the sample was made with",
         );
