@@ -1,0 +1,189 @@
+import { join } from "node:path";
+
+import { type Database, openDatabase } from "../internal/sqlite.ts";
+import {
+  type ContentSource,
+  type ContentStream,
+  type Descriptor,
+  type Digest,
+  isDigest,
+} from "../oci/index.ts";
+import {
+  type OpenOptions,
+  OciError,
+  type SignalOptions,
+  type WriteOptions,
+  type WriteOutcome,
+} from "../oci/index.ts";
+import { collect, type CollectableBlobs } from "./collect.ts";
+import { readLinks } from "./documents.ts";
+import { StoreError } from "./errors.ts";
+import { FileBlobStore } from "./file-store.ts";
+import { MemoryBlobStore } from "./memory-store.ts";
+import type { Lease, LeaseStore, NameStore } from "./names.ts";
+import { STORE_MIGRATIONS } from "./schema.ts";
+import { SqliteLeases } from "./sqlite-leases.ts";
+import { SqliteNames } from "./sqlite-names.ts";
+import type { CollectOptions, CollectResult, Store, StoreOptions, Usage } from "./store.ts";
+
+/**
+ * Opens the data folder `folder`, creating it where it's missing. Several processes may have it open.
+ *
+ * @throws StoreError `UNWRITABLE`, `NO_SPACE`; DatabaseError when `dray.db` can't be used
+ */
+export async function openStore(folder: string, options: StoreOptions = {}): Promise<Store> {
+  const now = options.now ?? Date.now;
+  const blobs = await FileBlobStore.open(folder, { now });
+  try {
+    const path = join(folder, "dray.db");
+    const database = openDatabase(path, { migrations: STORE_MIGRATIONS });
+    // A lease lost in a power cut protected a pull that was cut as well, so leases don't wait for the disk.
+    const leasing = openDatabase(path, { migrations: STORE_MIGRATIONS, synchronous: "normal" });
+    return new BlobsAndNames({ blobs, database, leasing, now });
+  } catch (error) {
+    await blobs.close();
+    throw error;
+  }
+}
+
+/** The same in memory, gone when closed. */
+export function openMemoryStore(options: StoreOptions = {}): Store {
+  const now = options.now ?? Date.now;
+  const database = openDatabase(":memory:", { migrations: STORE_MIGRATIONS });
+  return new BlobsAndNames({ blobs: new MemoryBlobStore({ now }), database, leasing: database, now });
+}
+
+interface Parts {
+  readonly blobs: CollectableBlobs;
+  readonly database: Database;
+  readonly leasing: Database;
+  readonly now: () => number;
+}
+
+class BlobsAndNames implements Store {
+  readonly blobs: CollectableBlobs;
+  readonly names: NameStore;
+  readonly leases: LeaseStore;
+  readonly #parts: Parts;
+  /** For what was written and isn't named yet. */
+  #lease: Lease | undefined;
+  readonly #leased = new Set<Digest>();
+  #closed = false;
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+    this.blobs = parts.blobs;
+    this.names = new SqliteNames(parts.database, parts.now);
+    this.leases = new SqliteLeases(parts.leasing, parts.now);
+  }
+
+  open(descriptor: Descriptor, options: OpenOptions = {}): Promise<ContentStream> {
+    return this.blobs.open(descriptor, options);
+  }
+
+  has(descriptor: Descriptor, options: SignalOptions = {}): Promise<boolean> {
+    return this.blobs.has(descriptor, options);
+  }
+
+  async write(
+    descriptor: Descriptor,
+    source: ContentSource,
+    options: WriteOptions = {},
+  ): Promise<WriteOutcome> {
+    this.#protect(descriptor.digest);
+    return this.blobs.write(descriptor, source, options);
+  }
+
+  async resolve(name: string): Promise<Descriptor> {
+    const image = this.names.find(name);
+    if (image !== undefined) return image.target;
+    const info = isDigest(name) ? await this.blobs.find(name, { touch: true }) : undefined;
+    const links = info && (await readLinks(this.blobs, info.digest));
+    if (info !== undefined && links !== undefined) {
+      return { mediaType: links.mediaType, digest: info.digest, size: info.size };
+    }
+    throw new StoreError("NAME_UNKNOWN", `Cannot find image ${JSON.stringify(name)}: not in the store`);
+  }
+
+  async tag(descriptor: Descriptor, name: string): Promise<void> {
+    // First protected, then looked for: a collection in between either sees the lease or has already deleted it.
+    this.#protect(descriptor.digest);
+    if (!(await this.blobs.has(descriptor))) {
+      const { digest } = descriptor;
+      throw new OciError("BLOB_UNKNOWN", `Cannot name ${digest} ${JSON.stringify(name)}: not in the store`);
+    }
+    const { mediaType, digest, size } = descriptor;
+    this.names.put(name, { mediaType, digest, size });
+    await this.#unprotect(digest);
+  }
+
+  collect(options: CollectOptions = {}): Promise<CollectResult> {
+    return collect({ ...this.#parts, names: this.names, leases: this.leases }, options);
+  }
+
+  async usage(options: CollectOptions = {}): Promise<Usage> {
+    const ingests = { count: 0, bytes: 0 };
+    const { kept, deleted, droppedIngests } = await this.collect({
+      ...options,
+      dryRun: true,
+      onVerdict(verdict) {
+        if (verdict.kind === "ingest") {
+          ingests.count++;
+          ingests.bytes += verdict.size;
+        }
+        options.onVerdict?.(verdict);
+      },
+    });
+    return {
+      blobs: { count: kept.count + deleted.count, bytes: kept.bytes + deleted.bytes },
+      ingests,
+      names: [...this.names.list()].length,
+      reclaimable: {
+        count: deleted.count + droppedIngests.count,
+        bytes: deleted.bytes + droppedIngests.bytes,
+      },
+    };
+  }
+
+  pathOf(digest: Digest): string | undefined {
+    return this.blobs.pathOf(digest);
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    try {
+      await this.blobs.close();
+      this.#lease?.release();
+    } finally {
+      this.#parts.leasing.close();
+      this.#parts.database.close();
+    }
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #protect(digest: Digest): void {
+    if (this.#closed) throw new StoreError("CLOSED", "Cannot write to the store: it was closed");
+    this.#lease ??= this.leases.create();
+    this.#lease.add(digest);
+    this.#leased.add(digest);
+  }
+
+  /** Hands over to the name that now reaches all this. */
+  async #unprotect(root: Digest): Promise<void> {
+    const reached = new Set<Digest>();
+    const pending: Digest[] = [root];
+    for (let digest = pending.pop(); digest !== undefined; digest = pending.pop()) {
+      if (reached.has(digest)) continue;
+      reached.add(digest);
+      const links = this.#leased.has(digest) ? await readLinks(this.blobs, digest) : undefined;
+      for (const leaf of links?.leaves ?? []) reached.add(leaf);
+      pending.push(...(links?.documents ?? []));
+    }
+    const done = [...reached].filter((digest) => this.#leased.delete(digest));
+    this.#lease?.remove(done);
+  }
+}
