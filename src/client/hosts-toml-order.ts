@@ -63,7 +63,7 @@ function endOfString(text: string, start: number, quote: string): number {
 
 function hostOf(header: string): string | undefined {
   // The parser reads quoted and bare keys alike; alone, a header gives one nested path.
-  const [first] = Object.entries(parse(header));
+  const [first] = Object.entries(parse(header.trimEnd()));
   if (first?.[0] !== "host") return undefined;
   return Object.keys(first[1] as TomlTable)[0];
 }

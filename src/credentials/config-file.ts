@@ -50,7 +50,7 @@ export async function writeConfigFile(
   document: Readonly<Record<string, unknown>>,
 ): Promise<void> {
   const indent =
-    /\n([ \t]+)"/.exec(file.text)?.[1] ?? (file.text === "" || file.text.includes("\n") ? "\t" : "");
+    /\n([ \t]+)"/.exec(file.text)?.[1] ?? (file.text === "" || file.text.trim().includes("\n") ? "\t" : "");
   const end = file.text === "" || file.text.endsWith("\n") ? "\n" : "";
   try {
     await mkdir(dirname(file.path), { recursive: true, mode: 0o700 });
