@@ -10,6 +10,7 @@ import { describeErrorBody, readErrorBody } from "./error-body.ts";
 import { ClientError, type ClientErrorCode } from "./errors.ts";
 import type { RegistryHost } from "./host.ts";
 import type { HttpResponse, HttpSend } from "./http.ts";
+import { parseRetryAfter } from "./retry.ts";
 import { parseTokenResponse, type Token } from "./token-response.ts";
 import { sendTokenRequest, type TokenHttpRequest } from "./token-redirects.ts";
 import { sanitizeUrl } from "./sanitize-url.ts";
@@ -56,7 +57,8 @@ export class TokenService {
     const response = await this.#send(request, this.#oauth2(request));
     if (isOk(response)) return this.#read(response, realm);
     const final = response.status === 405 && credential.kind === "identity-token";
-    if (final || ![...NO_OAUTH2, 405].includes(response.status)) throw await refusal(response, realm);
+    if (final || ![...NO_OAUTH2, 405].includes(response.status))
+      throw await refusal(response, realm, this.#options.clock());
     await response.discard();
     const token = await this.#get(request);
     this.#getOnly.add(form);
@@ -65,7 +67,7 @@ export class TokenService {
 
   async #get(request: TokenRequest): Promise<Token> {
     const response = await this.#send(request, this.#docker(request));
-    if (!isOk(response)) throw await refusal(response, request.realm);
+    if (!isOk(response)) throw await refusal(response, request.realm, this.#options.clock());
     return this.#read(response, request.realm);
   }
 
@@ -135,7 +137,7 @@ const CODES: Readonly<Record<number, ClientErrorCode>> = {
   429: "TOOMANYREQUESTS",
 };
 
-async function refusal(response: HttpResponse, realm: URL): Promise<ClientError> {
+async function refusal(response: HttpResponse, realm: URL, now: number): Promise<ClientError> {
   const body = await readErrorBody(response);
   const said = describeErrorBody(body);
   return new ClientError(
@@ -144,11 +146,7 @@ async function refusal(response: HttpResponse, realm: URL): Promise<ClientError>
     {
       status: response.status,
       registryErrors: body.errors,
-      retryAfter: retryAfter(response.header("retry-after")),
+      retryAfter: parseRetryAfter(response.header("retry-after"), now),
     },
   );
-}
-
-function retryAfter(value: string | undefined): number | undefined {
-  return value !== undefined && /^\d{1,9}$/.test(value) ? Number(value) * 1000 : undefined;
 }

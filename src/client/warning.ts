@@ -11,7 +11,7 @@ const RESPONSE_LIMIT = 4096;
 export function parseWarning(value: string): string | undefined {
   const prefix = "299 - ";
   if (!value.startsWith(prefix)) return undefined;
-  const quoted = value.slice(prefix.length).trim();
+  const quoted = value.slice(prefix.length).replaceAll(/^[\t-\r ]+|[\t-\r ]+$/g, "");
   if (quoted.length < 2 || !quoted.startsWith('"') || !quoted.endsWith('"')) return undefined;
   const inner = quoted.slice(1, -1);
   let text = "";
