@@ -46,11 +46,12 @@ export class SocketTransport implements AsyncDisposable {
     const head = formatHead(request, secure ? undefined : proxy);
     for (;;) {
       const connection = this.#take(key) ?? (await this.#dial(key, request, proxy));
+      const { used } = connection;
       try {
         return await this.#sendOver(connection, request, head);
       } catch (error) {
         // The server may close a kept connection just as we write; nobody has seen the request then.
-        const stale = connection.used && !connection.answered && isInterruption(error);
+        const stale = used && !connection.answered && isInterruption(error);
         if (!stale || !isRepeatable(request)) throw error;
       }
     }
