@@ -29,7 +29,7 @@ export function fakeResponse(url: URL | string, answer: FakeAnswer): HttpRespons
 }
 
 /** A 401 with challenges. */
-export function unauthorized(url: string, ...challenges: readonly string[]): HttpResponse {
+export function unauthorized(url: URL | string, ...challenges: readonly string[]): HttpResponse {
   return fakeResponse(url, { status: 401, headers: { "www-authenticate": challenges } });
 }
 

@@ -2,7 +2,6 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
-  Authorizer,
   certFiles,
   ConfiguredHosts,
   criDefaultScheme,
@@ -15,9 +14,9 @@ import {
   type HttpSend,
   matchLocalhost,
   parseHostsToml,
+  RegistryClient,
 } from "../../../src/client/index.ts";
-import { StaticSource } from "../../../src/credentials/index.ts";
-import { fakeResponse } from "../../fake-token-service.ts";
+import { fakeResponse, unauthorized } from "../../fake-token-service.ts";
 import { byOperation, pick, succeeds, text, type Topic, type Vector } from "../topic.ts";
 
 const ALL: readonly HostCapability[] = ["pull", "resolve", "push", "referrers"];
@@ -82,54 +81,45 @@ export const topic: Topic = byOperation({
   },
 });
 
-/** Asks the configured hosts in order, each with its authorization, until one answers. */
+const MANIFEST = {
+  status: 200,
+  headers: {
+    "content-type": "application/vnd.oci.image.manifest.v1+json",
+    "content-length": "2",
+    "docker-content-digest": `sha256:${"0".repeat(64)}`,
+  },
+};
+
+/** Resolves a tag where the mirror and the server each want a token from a service of their own. */
 async function route(vector: Vector): Promise<Record<string, unknown>> {
   const root = await mkdtemp(join(tmpdir(), "dray-routing-"));
-  try {
-    const domain = "upstream.test";
-    await mkdir(join(root, domain));
-    await writeFile(join(root, domain, "hosts.toml"), text(vector, "toml"));
-    const hosts = await new ConfiguredHosts({ roots: [root] }).hosts(domain);
-    const contacted = new Set<string>();
-    let tokenRequestUserAgent: string | undefined;
-    const up: Readonly<Record<string, unknown>> = {
-      "mirror.test": vector["mirrorUp"],
-      "server.test": vector["serverUp"],
-    };
-    const send: HttpSend = ({ url, headers }) => {
-      contacted.add(url.host);
-      if (up[url.host] !== true) return Promise.resolve(fakeResponse(url, { status: 503 }));
-      if (url.pathname === "/token") {
-        tokenRequestUserAgent = headers["user-agent"];
-        return Promise.resolve(fakeResponse(url, { status: 200, body: { token: url.host } }));
-      }
-      const known = headers["authorization"] === `Bearer ${url.host}`;
-      const challenge = `Bearer realm="https://${url.host}/token"`;
-      return Promise.resolve(
-        fakeResponse(
-          url,
-          known ? { status: 200 } : { status: 401, headers: { "www-authenticate": challenge } },
-        ),
-      );
-    };
-    const authorizer = new Authorizer({ credentials: new StaticSource([]), send, userAgent: "dray" });
-    const request = { domain, repository: "a/b", scopes: ["repository:a/b:pull"] };
-    let answeredBy: string | undefined;
-    for (const host of hosts) {
-      const url = new URL(`${host.scheme}://${host.host}${host.path}/a/b/manifests/v1`);
-      const ask = async (): ReturnType<HttpSend> => {
-        const authorization = await authorizer.authorize(host, request);
-        const headers: Record<string, string> = authorization === undefined ? {} : { authorization };
-        return await send({ method: "GET", url, headers });
-      };
-      let response = await ask();
-      if (await authorizer.challenged(host, response, request)) response = await ask();
-      if (response.status === 200) {
-        answeredBy = host.host.replace(/\.test$/, "");
-        break;
-      }
+  const up: Readonly<Record<string, unknown>> = {
+    "mirror.test": vector["mirrorUp"],
+    "server.test": vector["serverUp"],
+  };
+  const contacted = new Set<string>();
+  let answeredBy: string | undefined;
+  let tokenRequestUserAgent: string | undefined;
+  const answer: HttpSend = ({ url, headers }) => {
+    contacted.add(url.host);
+    if (up[url.host] !== true) return Promise.resolve(fakeResponse(url, { status: 503 }));
+    if (url.pathname === "/token") {
+      tokenRequestUserAgent = headers["user-agent"];
+      return Promise.resolve(fakeResponse(url, { status: 200, body: { token: url.host } }));
     }
-    return { answeredBy, tokenRequestUserAgent, upstreamContacted: contacted.has(domain) };
+    if (headers["authorization"] !== `Bearer ${url.host}`) {
+      return Promise.resolve(unauthorized(url, `Bearer realm="https://${url.host}/token"`));
+    }
+    answeredBy = url.host.replace(/\.test$/, "");
+    return Promise.resolve(fakeResponse(url, MANIFEST));
+  };
+  try {
+    await mkdir(join(root, "upstream.test"));
+    await writeFile(join(root, "upstream.test", "hosts.toml"), text(vector, "toml"));
+    const hosts = new ConfiguredHosts({ roots: [root] });
+    await using client = new RegistryClient({ hosts, send: answer, sleep: () => Promise.resolve() });
+    await client.repository("upstream.test", "a/b").resolve("v1");
+    return { answeredBy, tokenRequestUserAgent, upstreamContacted: contacted.has("upstream.test") };
   } finally {
     await rm(root, { recursive: true });
   }
