@@ -88,6 +88,7 @@ test("parseManifest() keeps to its limits", () => {
   const deep = `{"schemaVersion":2,"x":${"[".repeat(1000)}${"]".repeat(1000)}}`;
   assert.throws(() => parseManifest(deep), { ...invalid, message: /nests deeper/ });
   assert.equal(parse({ ...MANIFEST, annotations: { brackets: "[".repeat(1000) + '\\"{' } }).kind, "manifest");
+  assert.throws(() => parseManifest(Buffer.from(`\ufeff${JSON.stringify(MANIFEST)}`)), invalid);
   assert.throws(() => parseManifest(Uint8Array.of(0x7b, 0xff, 0x7d)), {
     ...invalid,
     message: /not JSON in UTF-8/,

@@ -3,6 +3,9 @@ import { OciError, type OciErrorCode } from "./errors.ts";
 /** Objects and arrays inside one another; no real document comes near. */
 const MAX_DEPTH = 64;
 
+/** A byte order mark stays, and makes the text no JSON, as for other readers of the same bytes. */
+const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
 /**
  * A JSON object of unknown origin, read member by member. A member that is `null` counts as absent, as in Go, where
  * most of these documents are written. A member of another type than asked for makes the document invalid.
@@ -26,8 +29,7 @@ export class Reader {
     if (size > limit) throw invalid(what, `it has ${size} bytes, more than the ${limit} that are read`);
     let document: unknown;
     try {
-      const text =
-        typeof bytes === "string" ? bytes : new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+      const text = typeof bytes === "string" ? bytes : UTF8.decode(bytes);
       refuseDepth(text, what);
       document = JSON.parse(text);
     } catch (error) {
