@@ -1,4 +1,3 @@
-import { bytesContent } from "../internal/bytes-content.ts";
 import {
   type Compression,
   COMPRESSION_MAGIC_LENGTH,
@@ -14,6 +13,7 @@ import {
   digestOf,
   type ImageSource,
   MEDIA_TYPES,
+  memoryStream,
   OciError,
   type OpenOptions,
   type SignalOptions,
@@ -98,7 +98,7 @@ export class DockerArchive implements ImageSource, AsyncDisposable {
       );
     }
     return Promise.resolve(
-      found instanceof Uint8Array ? bytesContent(found, options.offset) : this.#tar.open(found, options),
+      found instanceof Uint8Array ? memoryStream(found, options) : this.#tar.open(found, options),
     );
   }
 

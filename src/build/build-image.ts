@@ -1,7 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 
-import { bytesContent } from "../internal/bytes-content.ts";
 import type { Compression } from "../internal/compression.ts";
 import {
   ANNOTATIONS,
@@ -11,12 +10,14 @@ import {
   digestOf,
   type ImageSink,
   isForeignLayerType,
+  memoryStream,
   type Platform,
   type SignalOptions,
 } from "../oci/index.ts";
+import { adaptToBase } from "./base-folders.ts";
 import { type BaseImage, type BaseOptions, readBase } from "./base-image.ts";
 import { BuildError, contextError } from "./errors.ts";
-import { type BuildWarning, type CopyRule, gatherFiles } from "./file-tree.ts";
+import { type BuildWarning, type CopyRule, type FolderNode, gatherFiles } from "./file-tree.ts";
 import { compileIgnore, parseIgnoreFile } from "./ignore.ts";
 import { type Layer, type Owner, writeLayer } from "./layer.ts";
 import { FAMILIES, type MediaFamily, translateLayer } from "./media-family.ts";
@@ -90,7 +91,17 @@ export async function buildImage(options: BuildOptions): Promise<BuildResult> {
     options.config ?? {},
   );
   const baseLayers = base?.manifest.layers.map((layer) => translateLayer(layer, mediaTypes)) ?? [];
-  const { layer, warnings } = await makeLayer(options, compression, time);
+  const { root, warnings } = await gather(options);
+  // Every layer below is there before the document that needs it; and a sink that can be read saves reading a
+  // registry twice.
+  if (base !== undefined) await copyLayers(baseLayers, base.source, to, signal);
+  if (base !== undefined && root !== undefined) {
+    await adaptToBase(root, baseLayers, isSource(to) ? to : base.source, { signal });
+  }
+  const owner = options.owner ?? { uid: 0, gid: 0 };
+  const { preserveModes = false, tempDir } = options;
+  const layer =
+    root && (await writeLayer(root, { compression, time, owner, preserveModes, tempDir, signal }));
   try {
     const layers = [...baseLayers];
     if (layer !== undefined) layers.push({ mediaType: layerType, digest: layer.digest, size: layer.size });
@@ -109,7 +120,6 @@ export async function buildImage(options: BuildOptions): Promise<BuildResult> {
     );
     const target = { mediaType: types.manifest, digest: digestOf(manifest), size: manifest.length };
 
-    if (base !== undefined) await copyLayers(baseLayers, base.source, to, signal);
     if (layer !== undefined) await to.write(layers.at(-1) as Descriptor, layer.source, { signal });
     await to.write(configDescriptor, bytesSource(config), { signal });
     await to.write(target, bytesSource(manifest), { signal });
@@ -122,34 +132,28 @@ export async function buildImage(options: BuildOptions): Promise<BuildResult> {
 }
 
 export function bytesSource(bytes: Uint8Array): ContentSource {
-  return { open: (_descriptor, { offset } = {}) => Promise.resolve(bytesContent(bytes, offset)) };
+  return { open: (_descriptor, options) => Promise.resolve(memoryStream(bytes, options)) };
 }
 
-async function makeLayer(
+/** Stores, layouts and drafts can be read; a registry is read through its client, which needn't be the one pushing. */
+function isSource(sink: ImageSink): sink is ImageSink & ContentSource {
+  return "open" in sink && typeof sink.open === "function";
+}
+
+async function gather(
   options: BuildOptions,
-  compression: Compression,
-  time: number,
-): Promise<{ layer: Layer | undefined; warnings: readonly BuildWarning[] }> {
-  const { context, signal, tempDir } = options;
+): Promise<{ readonly root: FolderNode | undefined; readonly warnings: readonly BuildWarning[] }> {
+  const { context, signal } = options;
   if (context === undefined) {
-    if (options.copy === undefined) return { layer: undefined, warnings: [] };
+    if (options.copy === undefined) return { root: undefined, warnings: [] };
     throw new BuildError("COPY_INVALID", "Cannot copy files: there is no context folder to take them from");
   }
   const patterns = [...(await readIgnoreFile(context)), ...(options.ignore ?? [])];
-  const { root, warnings } = await gatherFiles(context, {
+  return gatherFiles(context, {
     rules: options.copy ?? [{}],
     ignore: patterns.length === 0 ? undefined : compileIgnore(patterns),
     signal,
   });
-  const layer = await writeLayer(root, {
-    compression,
-    time,
-    owner: options.owner ?? { uid: 0, gid: 0 },
-    preserveModes: options.preserveModes ?? false,
-    tempDir,
-    signal,
-  });
-  return { layer, warnings };
 }
 
 async function readIgnoreFile(context: string): Promise<readonly string[]> {

@@ -54,6 +54,8 @@ export interface FolderNode {
   mode?: number;
   uid?: number;
   gid?: number;
+  /** What the base has there; it stays so. */
+  base?: { readonly mode: number; readonly uid: number; readonly gid: number };
 }
 
 export type TreeNode = FileNode | LinkNode | FolderNode;

@@ -115,7 +115,10 @@ function translateClass(body: string, whole: string): string {
   let out = "";
   for (const [char] of (negated ? body.slice(1) : body).matchAll(/\\.|-|[^\\]/gsu)) {
     if (char === "-") out += "-";
-    else out += escape(char.length > 1 && char.startsWith("\\") ? char.slice(1) : char);
+    else {
+      const literal = char.length > 1 && char.startsWith("\\") ? char.slice(1) : char;
+      out += literal === "-" ? "\\-" : escape(literal);
+    }
   }
   try {
     return new RegExp(negated ? `[^/${out}]` : `(?!/)[${out}]`, "u").source;
@@ -125,7 +128,7 @@ function translateClass(body: string, whole: string): string {
 }
 
 function escape(char: string): string {
-  return /[\\^$.*+?()[\]{}|/-]/.test(char) ? `\\${char}` : char;
+  return /[\\^$.*+?()[\]{}|/]/.test(char) ? `\\${char}` : char;
 }
 
 function malformed(pattern: string): BuildError {

@@ -107,8 +107,8 @@ class LayerWriter {
       else if (node.type === "symlink") {
         await this.#header({ type: "symlink", path, mode: 0o777, linkName: node.target, node });
       } else {
-        const mode = this.#options.preserveModes ? (node.mode ?? 0o755) : 0o755;
-        await this.#header({ type: "directory", path, mode, node });
+        const own = this.#options.preserveModes ? (node.mode ?? 0o755) : 0o755;
+        await this.#header({ type: "directory", path, mode: node.base?.mode ?? own, node });
         await this.folder(node, `${path}/`);
       }
     }
@@ -159,13 +159,13 @@ class LayerWriter {
     readonly type: TarWriteEntry["type"];
     readonly path: string;
     readonly mode: number;
-    readonly node: { readonly uid?: number; readonly gid?: number };
+    readonly node: { readonly uid?: number; readonly gid?: number; readonly base?: Owner };
     readonly size?: number;
     readonly linkName?: Uint8Array;
   }): Promise<void> {
     const { type, path, mode, node, size, linkName } = entry;
     const { owner, time } = this.#options;
-    const { uid = 0, gid = 0 } = owner === "preserve" ? node : owner;
+    const { uid = 0, gid = 0 } = node.base ?? (owner === "preserve" ? node : owner);
     const header = encodeTarHeader({
       type,
       name: Buffer.from(path, "latin1"),
