@@ -26,7 +26,8 @@ export async function serveBlob(
   const range = wish === undefined ? undefined : parseRange(wish, blob.size);
   if (range === "unsatisfiable") return rangeUnsatisfiable(blob);
   if (request.method === "HEAD") {
-    if ((await context.blobs.find(digest)) === undefined) return blobUnknown(name, digest);
+    // Who is told that a blob is here counts on it from now on.
+    if ((await context.blobs.find(digest, { touch: true })) === undefined) return blobUnknown(name, digest);
     return respondWith(headers, blob, range);
   }
   const stream = await openBlob(context, blob, range);

@@ -1,8 +1,16 @@
+import type { Digest } from "../oci/index.ts";
 import type { BlobStore } from "../store/index.ts";
 import type { Authorize } from "./access.ts";
 import type { ManifestCache } from "./manifest-cache.ts";
 import type { RegistryMetadata } from "./metadata.ts";
 import type { UploadSessions } from "./upload-sessions.ts";
+
+/** A tag was pushed, and is durable. */
+export interface TagPush {
+  readonly repository: string;
+  readonly tag: string;
+  readonly digest: Digest;
+}
 
 /** What the handlers of one registry share. */
 export interface RegistryContext {
@@ -21,4 +29,5 @@ export interface RegistryContext {
   readonly maxManifestSize: number;
   /** Bytes. */
   readonly maxBlobSize: number;
+  readonly onTag: ((push: TagPush) => void) | undefined;
 }

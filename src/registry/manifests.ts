@@ -130,6 +130,7 @@ async function storeManifest(
     const message = `Tag ${JSON.stringify(push.reference)} is not what the request expects it to be`;
     return refuseAll(412, [{ code: "PRECONDITION_FAILED", message }]);
   }
+  for (const tag of tags) context.onTag?.({ repository: name, tag, digest });
   return respond(201, {
     Location: routes.manifest(name, digest),
     "Docker-Content-Digest": digest,
@@ -140,16 +141,11 @@ async function storeManifest(
 }
 
 async function storeBytes(context: RegistryContext, digest: Digest, bytes: Buffer): Promise<void> {
-  if ((await context.blobs.find(digest)) !== undefined) return;
-  const algorithms = [digestAlgorithm(digest)];
-  const ingest = await context.blobs.ingest(`upload-${context.newUploadId()}`, { algorithms });
-  try {
+  if ((await context.blobs.find(digest, { touch: true })) !== undefined) return;
+  await context.sessions.receive(context.newUploadId(), digest, async (ingest) => {
     await ingest.write(bytes);
-  } catch (error) {
-    await ingest.abort();
-    throw error;
-  }
-  await ingest.commit({ digest, size: bytes.length });
+    return true;
+  });
 }
 
 /** `If-Match` and `If-None-Match: *` let several writers change one tag without losing each other's change. */

@@ -5,7 +5,7 @@ import { ERROR_STATUS, isDistributionErrorCode, MAX_DOCUMENT_SIZE, type RouteMat
 import type { BlobStore } from "../store/index.ts";
 import { allowAll, type Authorize, type Decision } from "./access.ts";
 import { deleteBlob, serveBlob } from "./blobs.ts";
-import type { RegistryContext } from "./context.ts";
+import type { RegistryContext, TagPush } from "./context.ts";
 import { answerWithFetch } from "./fetch.ts";
 import { listCatalog, listTags } from "./lists.ts";
 import { ManifestCache } from "./manifest-cache.ts";
@@ -39,14 +39,14 @@ export interface RegistryOptions {
   readonly uploadAge?: number | undefined;
   /** How often to look for such uploads, in milliseconds; once an hour by default, 0 for never. */
   readonly purgeInterval?: number | undefined;
-  /** How long an upload's file stays open for the next chunk, in milliseconds; 1 s by default. */
-  readonly uploadLinger?: number | undefined;
   /** How long a request waits for another one on the same upload, in milliseconds; 10 s by default. */
   readonly uploadPatience?: number | undefined;
   /** Milliseconds since the epoch. */
   readonly clock?: (() => number) | undefined;
   /** Unguessable names for uploads. */
   readonly newUploadId?: (() => string) | undefined;
+  /** Told of every tag that is pushed, once others can pull it. */
+  readonly onTag?: ((push: TagPush) => void) | undefined;
   /** Told of failures that are neither the client's fault nor part of the protocol. */
   readonly onFailure?: ((error: unknown) => void) | undefined;
 }
@@ -62,7 +62,7 @@ export interface Registry extends AsyncDisposable {
   fetch(request: Request): Promise<Response>;
   /** Gives up uploads that nobody continued for `uploadAge`, and says how many. */
   purgeUploads(options?: { readonly signal?: AbortSignal | undefined }): Promise<number>;
-  /** Lets go of uploads' files; they stay resumable. The last request has to be answered by then. */
+  /** Ends what runs beside requests. The last request has to be answered by then. */
   close(): Promise<void>;
 }
 
@@ -79,6 +79,7 @@ class DistributionRegistry implements Registry {
   readonly #uploadAge: number;
   readonly #timer: NodeJS.Timeout | undefined;
   readonly #stop = new AbortController();
+  #purging: Promise<void> = Promise.resolve();
 
   constructor(options: RegistryOptions) {
     const { blobs, metadata } = options;
@@ -93,12 +94,12 @@ class DistributionRegistry implements Registry {
         blobs,
         metadata,
         clock,
-        linger: options.uploadLinger ?? 1_000,
         patience: options.uploadPatience ?? 10_000,
       }),
       cache: new ManifestCache(options.cacheSize ?? 64 * 1024 * 1024),
       authorize: options.authorize ?? allowAll,
       newUploadId: options.newUploadId ?? randomUUID,
+      onTag: options.onTag,
       sparse: options.sparse ?? false,
       deletable: options.deletable ?? true,
       maxManifestSize: options.maxManifestSize ?? MAX_DOCUMENT_SIZE,
@@ -106,7 +107,9 @@ class DistributionRegistry implements Registry {
     };
     const interval = options.purgeInterval ?? HOUR;
     if (interval > 0) {
-      const purge = (): void => void this.purgeUploads().catch(this.#onFailure);
+      const purge = (): void => {
+        this.#purging = this.#purgeQuietly();
+      };
       this.#timer = setInterval(purge, interval).unref();
     }
   }
@@ -124,14 +127,22 @@ class DistributionRegistry implements Registry {
     return await this.#context.sessions.purge(this.#uploadAge, AbortSignal.any(signals));
   }
 
-  async close(): Promise<void> {
+  close(): Promise<void> {
     clearInterval(this.#timer);
     this.#stop.abort();
-    await this.#context.sessions.close();
+    return this.#purging;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+  }
+
+  async #purgeQuietly(): Promise<void> {
+    try {
+      await this.purgeUploads();
+    } catch (error) {
+      if (!this.#stop.signal.aborted) this.#onFailure(error);
+    }
   }
 
   /** The path most requests take: a manifest that was read before, if nothing changed and nobody has to wait. */

@@ -9,15 +9,14 @@
  *    └── nobody comes back ──► purge
  * ```
  *
- * Between two chunks the ingest stays open for a moment, because opening it again means hashing again what is
- * there. Not for long: another process on the same data may be asked for the next chunk.
+ * Between two requests nothing is held open, so that the next one may reach another process on the same data.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { OciError, type Digest, type DigestAlgorithm } from "../oci/index.ts";
+import { digestAlgorithm, OciError, type Digest, type DigestAlgorithm } from "../oci/index.ts";
 import { StoreError, type BlobInfo, type BlobStore, type Ingest } from "../store/index.ts";
 import type { RegistryMetadata, Upload } from "./metadata.ts";
-import { RequestAborted } from "./request.ts";
+import { Turns } from "./turns.ts";
 
 /** Tells our ingests from those of a node that pulls into the same store. */
 const KEY_PREFIX = "upload-";
@@ -26,32 +25,30 @@ export interface UploadSessionsOptions {
   readonly blobs: BlobStore;
   readonly metadata: RegistryMetadata;
   readonly clock: () => number;
-  /** How long an ingest stays open for the next chunk, in milliseconds. */
-  readonly linger: number;
   /** How long a request waits for another one on the same session, in milliseconds. */
   readonly patience: number;
 }
 
+/** The part of an ingest that receives; how it ends is the session's business. */
+export type Receiving = Pick<Ingest, "offset" | "write" | "truncate">;
+
 /** What a request may do with a session while it has it to itself. */
 export interface UploadTurn {
-  readonly upload: Upload;
-  readonly ingest: Pick<Ingest, "offset" | "write" | "truncate">;
+  readonly ingest: Receiving;
   /** Verifies the bytes and ends the session; when they are wrong, that ends it, too. */
-  finish(digest: Digest): Promise<BlobInfo>;
+  finish(digest: Digest): Promise<void>;
   /** Ends the session and forgets its bytes. */
   drop(): Promise<void>;
 }
 
-interface Session {
-  ingest: Ingest | undefined;
-  busy: boolean;
-  readonly waiting: (() => void)[];
-  timer: NodeJS.Timeout | undefined;
+export interface UseOptions {
+  /** What to hash while receiving, when it isn't known from the beginning of the upload. */
+  readonly algorithm?: DigestAlgorithm | undefined;
 }
 
 export class UploadSessions {
   readonly #options: UploadSessionsOptions;
-  readonly #sessions = new Map<string, Session>();
+  readonly #turns = new Turns();
 
   constructor(options: UploadSessionsOptions) {
     this.#options = options;
@@ -63,10 +60,8 @@ export class UploadSessions {
 
   /** Bytes received so far; `undefined` when the repository has no such session. */
   async findOffset(repository: string, id: string): Promise<number | undefined> {
-    const upload = await this.#find(repository, id);
-    if (upload === undefined) return undefined;
-    const open = this.#sessions.get(id)?.ingest;
-    return open?.offset ?? (await this.#options.blobs.findIngest(KEY_PREFIX + id))?.offset ?? 0;
+    if ((await this.#find(repository, id)) === undefined) return undefined;
+    return (await this.#options.blobs.findIngest(KEY_PREFIX + id))?.offset ?? 0;
   }
 
   /**
@@ -74,37 +69,32 @@ export class UploadSessions {
    * `"busy"`: another request would not let go of it.
    */
   async use<Result>(
-    repository: string,
-    id: string,
+    session: { readonly repository: string; readonly id: string },
     body: (turn: UploadTurn) => Promise<Result>,
-    algorithm?: DigestAlgorithm,
+    options: UseOptions = {},
   ): Promise<Result | "unknown" | "busy"> {
-    // Asked before a session object exists, so that guessing ids costs no memory.
-    if ((await this.#find(repository, id)) === undefined) return "unknown";
-    const session = await this.#acquire(id);
-    if (session === undefined) return "busy";
+    const { repository, id } = session;
+    using turn = await this.#turns.take(id, this.#options.patience);
+    if (turn === undefined) return "busy";
+    const upload = await this.#find(repository, id);
+    if (upload === undefined) return "unknown";
+    const ingest = await this.#openIngest(upload, options.algorithm);
+    if (ingest === undefined) return "busy";
     try {
-      const upload = await this.#find(repository, id);
-      if (upload === undefined) return "unknown";
-      const ingest = (session.ingest ??= await this.#openIngest(upload, algorithm));
-      if (ingest === undefined) return "busy";
-      return await body(this.#turn(upload, session, ingest));
-    } catch (error) {
-      // A sender that left may come back; after a failing disk, what is really there is found out anew.
-      if (!(error instanceof RequestAborted)) await this.#letGo(session);
-      throw error;
+      return await body(this.#turn(upload, ingest));
     } finally {
-      this.#release(id, session);
+      // What was received stays, whatever went wrong: a sender that left may come back.
+      await ingest.close();
     }
   }
 
-  /** Verifies a blob that came in one request, without a session anybody could return to. */
+  /** Receives and verifies content that comes in one request, without a session anybody could return to. */
   async receive(
     id: string,
     digest: Digest,
-    fill: (ingest: Pick<Ingest, "offset" | "write" | "truncate">) => Promise<boolean>,
+    fill: (ingest: Receiving) => boolean | Promise<boolean>,
   ): Promise<BlobInfo | undefined> {
-    const algorithms = [digest.slice(0, digest.indexOf(":")) as DigestAlgorithm];
+    const algorithms = [digestAlgorithm(digest)];
     const ingest = await this.#options.blobs.ingest(KEY_PREFIX + id, { algorithms });
     let complete = false;
     try {
@@ -116,36 +106,25 @@ export class UploadSessions {
   }
 
   /**
-   * Drops sessions that received nothing for `age` milliseconds, and ingests whose session is gone.
+   * Drops sessions that received nothing for `age` milliseconds, and what is left of others.
    *
    * @returns how many
    */
-  async purge(age: number, signal?: AbortSignal): Promise<number> {
+  async purge(age: number, signal: AbortSignal): Promise<number> {
     const { blobs, metadata, clock } = this.#options;
     const limit = clock() - age;
     let purged = 0;
     for (const upload of await metadata.listUploads(limit)) {
-      signal?.throwIfAborted();
-      const ingest = await blobs.findIngest(KEY_PREFIX + upload.id);
-      if ((ingest?.time ?? upload.startedAt) >= limit) continue;
-      const dropped = await this.use(upload.repository, upload.id, (turn) => turn.drop());
-      if (dropped !== "busy" && dropped !== "unknown") purged++;
+      signal.throwIfAborted();
+      if (!(await this.#dropIngest(KEY_PREFIX + upload.id, limit))) continue;
+      if (await metadata.deleteUpload(upload.id)) purged++;
     }
     for await (const ingest of blobs.listIngests({ signal })) {
-      if (!ingest.key.startsWith(KEY_PREFIX) || ingest.time >= limit) continue;
+      if (!ingest.key.startsWith(KEY_PREFIX) || ingest.time > limit) continue;
       if ((await metadata.findUpload(ingest.key.slice(KEY_PREFIX.length))) !== undefined) continue;
-      if (await this.#dropOrphan(ingest.key)) purged++;
+      if (await this.#dropIngest(ingest.key, limit)) purged++;
     }
     return purged;
-  }
-
-  /** Lets go of every ingest; the sessions stay for the next process. Nobody may be using one any more. */
-  async close(): Promise<void> {
-    for (const [id, session] of this.#sessions) {
-      this.#sessions.delete(id);
-      clearTimeout(session.timer);
-      await this.#letGo(session);
-    }
   }
 
   async #find(repository: string, id: string): Promise<Upload | undefined> {
@@ -153,74 +132,24 @@ export class UploadSessions {
     return upload?.repository === repository ? upload : undefined;
   }
 
-  #turn(upload: Upload, session: Session, ingest: Ingest): UploadTurn {
+  #turn(upload: Upload, ingest: Ingest): UploadTurn {
     const { metadata } = this.#options;
     return {
-      upload,
       ingest,
-      async finish(digest): Promise<BlobInfo> {
-        session.ingest = undefined;
-        let blob: BlobInfo;
+      async finish(digest): Promise<void> {
         try {
-          blob = await ingest.commit({ digest });
+          await metadata.finishUpload(upload, await ingest.commit({ digest }));
         } catch (error) {
           // Wrong bytes are gone with their session; after a full disk there is something to come back to.
           if (error instanceof OciError) await metadata.deleteUpload(upload.id);
           throw error;
         }
-        await metadata.finishUpload(upload, blob);
-        return blob;
       },
       async drop(): Promise<void> {
-        session.ingest = undefined;
         await ingest.abort();
         await metadata.deleteUpload(upload.id);
       },
     };
-  }
-
-  async #acquire(id: string): Promise<Session | undefined> {
-    let session = this.#sessions.get(id);
-    if (session === undefined) {
-      session = { ingest: undefined, busy: false, waiting: [], timer: undefined };
-      this.#sessions.set(id, session);
-    }
-    clearTimeout(session.timer);
-    if (!session.busy) {
-      session.busy = true;
-      return session;
-    }
-    return await this.#queue(session);
-  }
-
-  /** First come, first served; whoever lets go hands the session on without freeing it. */
-  #queue(session: Session): Promise<Session | undefined> {
-    return new Promise((resolve) => {
-      const next = (): void => {
-        clearTimeout(timer);
-        resolve(session);
-      };
-      const timer = setTimeout(() => {
-        session.waiting.splice(session.waiting.indexOf(next), 1);
-        resolve(undefined);
-      }, this.#options.patience);
-      session.waiting.push(next);
-    });
-  }
-
-  #release(id: string, session: Session): void {
-    const next = session.waiting.shift();
-    if (next !== undefined) return next();
-    session.busy = false;
-    if (session.ingest === undefined) {
-      this.#sessions.delete(id);
-      return;
-    }
-    session.timer = setTimeout(() => {
-      session.busy = true;
-      void this.#letGo(session).finally(() => this.#release(id, session));
-    }, this.#options.linger);
-    session.timer.unref();
   }
 
   async #openIngest(upload: Upload, wanted: DigestAlgorithm | undefined): Promise<Ingest | undefined> {
@@ -231,27 +160,26 @@ export class UploadSessions {
       try {
         return await blobs.ingest(KEY_PREFIX + upload.id, { algorithms });
       } catch (error) {
-        // Another process may hold it for the next chunk, as we do.
-        if (!(error instanceof StoreError) || error.code !== "INGEST_BUSY") throw error;
+        // Another process on the same data is receiving the chunk before ours.
+        if (!isBusy(error)) throw error;
         if (performance.now() >= end) return undefined;
         await sleep(50);
       }
     }
   }
 
-  async #dropOrphan(key: string): Promise<boolean> {
+  /** Whether it is gone: not when somebody wrote to it lately, or is just doing so. */
+  async #dropIngest(key: string, unusedSince: number): Promise<boolean> {
+    const { blobs } = this.#options;
     try {
-      await (await this.#options.blobs.ingest(key)).abort();
-      return true;
+      return (await blobs.deleteIngest(key, { unusedSince })) || (await blobs.findIngest(key)) === undefined;
     } catch (error) {
-      if (error instanceof StoreError && error.code === "INGEST_BUSY") return false;
+      if (isBusy(error)) return false;
       throw error;
     }
   }
+}
 
-  async #letGo(session: Session): Promise<void> {
-    const { ingest } = session;
-    session.ingest = undefined;
-    await ingest?.close();
-  }
+function isBusy(error: unknown): boolean {
+  return error instanceof StoreError && error.code === "INGEST_BUSY";
 }

@@ -5,9 +5,7 @@ import type { RegistryContext } from "./context.ts";
 import { formatReceived, parseContentRange } from "./range.ts";
 import type { RegistryRequest, RegistryResponse } from "./request.ts";
 import { refuse, respond, type ResponseHeaders } from "./respond.ts";
-import type { UploadTurn } from "./upload-sessions.ts";
-
-type OpenIngest = UploadTurn["ingest"];
+import type { Receiving } from "./upload-sessions.ts";
 
 /** Stops a body that goes on beyond what it may have. */
 class TooMuch extends Error {}
@@ -57,7 +55,7 @@ export async function appendToUpload(
   wanted: { readonly name: string; readonly id: string },
 ): Promise<RegistryResponse> {
   const { name, id } = wanted;
-  const result = await context.sessions.use(name, id, async ({ ingest }) => {
+  const result = await context.sessions.use({ repository: name, id }, async ({ ingest }) => {
     const refusal = await append(context, request, { name, id, ingest });
     return refusal ?? respond(202, { ...progressOf(name, id, ingest.offset), "Content-Length": 0 });
   });
@@ -74,15 +72,14 @@ export async function finishUpload(
   const digest = wanted.query.get("digest") ?? "";
   if (!isDigest(digest)) return digestInvalid(digest);
   const result = await context.sessions.use(
-    name,
-    id,
+    { repository: name, id },
     async (turn) => {
       const refusal = await append(context, request, { name, id, ingest: turn.ingest });
       if (refusal !== undefined) return refusal;
       await turn.finish(digest);
       return blobCreated(name, digest);
     },
-    digestAlgorithm(digest),
+    { algorithm: digestAlgorithm(digest) },
   );
   return settle(result, id);
 }
@@ -93,7 +90,7 @@ export async function cancelUpload(
   name: string,
   id: string,
 ): Promise<RegistryResponse> {
-  const result = await context.sessions.use(name, id, async (turn) => {
+  const result = await context.sessions.use({ repository: name, id }, async (turn) => {
     await turn.drop();
     return respond(204, {});
   });
@@ -123,7 +120,7 @@ async function mountBlob(
     const access = { type: "repository", name: source, actions: ["pull"] } as const;
     if (!(await context.authorize(request, [access])).allowed) continue;
     const blob = await metadata.findBlob(source, digest);
-    if (blob === undefined || (await blobs.find(digest)) === undefined) continue;
+    if (blob === undefined || (await blobs.find(digest, { touch: true })) === undefined) continue;
     await metadata.linkBlob(name, blob);
     return true;
   }
@@ -151,7 +148,7 @@ async function receiveWhole(
 async function append(
   context: RegistryContext,
   request: RegistryRequest,
-  target: { readonly name: string; readonly id: string; readonly ingest: OpenIngest },
+  target: { readonly name: string; readonly id: string; readonly ingest: Receiving },
 ): Promise<RegistryResponse | undefined> {
   const { ingest } = target;
   const { body } = request;
@@ -191,14 +188,14 @@ function progressOf(name: string, id: string, offset: number): ResponseHeaders {
   return { Location: routes.upload(name, id), Range: formatReceived(offset), "Docker-Upload-UUID": id };
 }
 
-function outOfOrder(target: { readonly name: string; readonly id: string; readonly ingest: OpenIngest }) {
+function outOfOrder(target: { readonly name: string; readonly id: string; readonly ingest: Receiving }) {
   const { name, id, ingest } = target;
   return refuse("RANGE_INVALID", `The next chunk of this upload begins at byte ${ingest.offset}`, {
     headers: progressOf(name, id, ingest.offset),
   });
 }
 
-function wrongLength(target: { readonly name: string; readonly id: string; readonly ingest: OpenIngest }) {
+function wrongLength(target: { readonly name: string; readonly id: string; readonly ingest: Receiving }) {
   const { name, id, ingest } = target;
   return refuse("SIZE_INVALID", "The body is longer or shorter than its Content-Range says", {
     headers: progressOf(name, id, ingest.offset),

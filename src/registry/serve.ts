@@ -1,0 +1,103 @@
+import { openHttpServer, type HttpServer, type TlsIdentity } from "../internal/http-server.ts";
+import { RegistryError } from "./errors.ts";
+import { listenWith } from "./node-http.ts";
+import { openRegistry, type Registry, type RegistryOptions } from "./registry.ts";
+import { openRegistryDirectory, type RegistryDirectoryOptions } from "./directory.ts";
+
+export interface ListenOptions {
+  /** `127.0.0.1` by default; `::` for all addresses of the machine. */
+  readonly host?: string | undefined;
+  /** 5000 by default, 0 for any free one. */
+  readonly port?: number | undefined;
+  readonly tls?: TlsIdentity | undefined;
+  /** A connection on which nothing moves for so long is cut; in milliseconds, two minutes by default. */
+  readonly idleTimeout?: number | undefined;
+  /** How long requests under way may take to finish when the registry closes, in milliseconds; 10 s by default. */
+  readonly drainTimeout?: number | undefined;
+  /** Closes the registry. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Everything in one folder, or wherever the two ports keep it. */
+export type ServeRegistryOptions = ListenOptions &
+  (({ readonly dir: string } & RegistryDirectoryOptions) | ({ readonly dir?: undefined } & RegistryOptions));
+
+export interface ServedRegistry extends AsyncDisposable {
+  /** Without port: `127.0.0.1`, `::1`. */
+  readonly address: string;
+  readonly port: number;
+  readonly registry: Registry;
+  /** Lets requests under way finish, then closes what `serveRegistry` opened. Harmless when called twice. */
+  close(): Promise<void>;
+}
+
+/**
+ * Serves a registry on a port until it is closed.
+ *
+ * @throws RegistryError when the port can't be listened on; DatabaseError, StoreError when `dir` can't be used
+ */
+export async function serveRegistry(options: ServeRegistryOptions): Promise<ServedRegistry> {
+  options.signal?.throwIfAborted();
+  const registry =
+    options.dir === undefined ? openRegistry(options) : await openRegistryDirectory(options.dir, options);
+  let server: HttpServer;
+  try {
+    server = await listen(registry, options);
+  } catch (error) {
+    await registry.close();
+    throw error;
+  }
+  let closing: Promise<void> | undefined;
+  const close = (): Promise<void> =>
+    (closing ??= server.close(options.drainTimeout ?? 10_000).then(() => registry.close()));
+  const onAbort = (): void => void close().catch((error: unknown) => options.onFailure?.(error));
+  options.signal?.addEventListener("abort", onAbort, { once: true });
+  const stop = (): Promise<void> => {
+    options.signal?.removeEventListener("abort", onAbort);
+    return close();
+  };
+  const { address, port } = server;
+  return { address, port, registry, close: stop, [Symbol.asyncDispose]: stop };
+}
+
+async function listen(registry: Registry, options: ServeRegistryOptions): Promise<HttpServer> {
+  const { host = "127.0.0.1", port = 5000, tls, idleTimeout } = options;
+  try {
+    const listener = listenWith(registry, options.onFailure ?? ((): void => {}));
+    return await openHttpServer(listener, { host, port, tls, idleTimeout });
+  } catch (cause) {
+    throw explain(cause, host, port);
+  }
+}
+
+function explain(cause: unknown, host: string, port: number): unknown {
+  const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
+  const where = `${host.includes(":") ? `[${host}]` : host}:${port}`;
+  const start = `Cannot serve the registry on ${JSON.stringify(where)}: `;
+  switch (code) {
+    case "EADDRINUSE":
+      return new RegistryError(
+        "ADDRESS_IN_USE",
+        `${start}something else listens on that port; stop it or choose another port`,
+        { cause },
+      );
+    case "EACCES":
+      return new RegistryError(
+        "ADDRESS_UNAVAILABLE",
+        `${start}no permission for that port; choose one from 1024 up`,
+        { cause },
+      );
+    case "EADDRNOTAVAIL":
+    case "ENOTFOUND":
+    case "EAI_AGAIN":
+      return new RegistryError("ADDRESS_UNAVAILABLE", `${start}this machine has no such address`, { cause });
+  }
+  if (code.startsWith("ERR_OSSL") || code.startsWith("ERR_TLS")) {
+    return new RegistryError(
+      "TLS_INVALID",
+      `${start}the certificate and key cannot be used; both have to be PEM and belong together`,
+      { cause },
+    );
+  }
+  return cause;
+}
