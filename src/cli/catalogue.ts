@@ -1,0 +1,40 @@
+/** Every command by name, in the order help lists them. A command's module is loaded when it is asked for. */
+import type { Command } from "./command.ts";
+
+const LOADERS = {
+  up: async () => (await import("./commands/up.ts")).up,
+  build: async () => (await import("./commands/build.ts")).build,
+  pull: async () => (await import("./commands/pull.ts")).pull,
+  push: async () => (await import("./commands/push.ts")).push,
+  copy: async () => (await import("./commands/copy.ts")).copy,
+  manifest: async () => (await import("./commands/manifest.ts")).manifest,
+  config: async () => (await import("./commands/config.ts")).config,
+  digest: async () => (await import("./commands/digest.ts")).digest,
+  tags: async () => (await import("./commands/tags.ts")).tags,
+  images: async () => (await import("./commands/images.ts")).images,
+  tag: async () => (await import("./commands/tag.ts")).tag,
+  rm: async () => (await import("./commands/rm.ts")).rm,
+  save: async () => (await import("./commands/save.ts")).save,
+  load: async () => (await import("./commands/load.ts")).load,
+  login: async () => (await import("./commands/login.ts")).login,
+  logout: async () => (await import("./commands/logout.ts")).logout,
+  gc: async () => (await import("./commands/gc.ts")).gc,
+  df: async () => (await import("./commands/df.ts")).df,
+  completion: async () => (await import("./commands/completion.ts")).completion,
+} as const satisfies Readonly<Record<string, () => Promise<Command>>>;
+
+/** Names that habit types for ours. */
+const ALIASES: Readonly<Record<string, string>> = { cp: "copy", rmi: "rm", ls: "images", inspect: "config" };
+
+export const COMMAND_NAMES: readonly string[] = Object.keys(LOADERS);
+
+/** The command a word stands for; `undefined` when there is none. */
+export async function findCommand(word: string): Promise<Command | undefined> {
+  const name = Object.hasOwn(ALIASES, word) ? ALIASES[word] : word;
+  if (name === undefined || !Object.hasOwn(LOADERS, name)) return undefined;
+  return await LOADERS[name as keyof typeof LOADERS]();
+}
+
+export async function loadCommands(): Promise<readonly Command[]> {
+  return await Promise.all(Object.values(LOADERS).map((load): Promise<Command> => load()));
+}

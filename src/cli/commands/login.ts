@@ -1,0 +1,79 @@
+import {
+  type Credential,
+  type Secret,
+  StaticSource,
+  login as keepCredential,
+} from "../../credentials/index.ts";
+import { Secret as SecretText } from "../../credentials/index.ts";
+import { type Command, defineCommand } from "../command.ts";
+import { connect } from "../connect.ts";
+import type { CommandContext } from "../context.ts";
+import { readPassword } from "../credentials-option.ts";
+import { UsageError } from "../errors.ts";
+import { REGISTRY_OPTIONS } from "../shared-options.ts";
+
+const { username: _username, ...CONNECTION_OPTIONS } = REGISTRY_OPTIONS;
+
+export const login: Command = defineCommand({
+  name: "login",
+  summary: "Log in to a registry, and keep the credential where Docker keeps it",
+  details: [
+    "The registry is asked first; a credential it refuses is not kept. A credential helper that Docker's config names is used.",
+    "--password shows the password to everybody who can list processes; --password-stdin doesn't.",
+  ],
+  options: {
+    username: { type: "string", short: "u", value: "NAME", summary: "Who to log in as" },
+    password: {
+      type: "string",
+      short: "p",
+      value: "PASSWORD",
+      summary: "The password or token; better: --password-stdin",
+    },
+    "skip-check": { type: "boolean", summary: "Keep the credential without asking the registry" },
+    ...CONNECTION_OPTIONS,
+  },
+  arguments: [{ name: "REGISTRY", summary: "Host and port; Docker Hub without it", optional: true }],
+  examples: [
+    { command: "echo $TOKEN | dray login ghcr.io -u me --password-stdin", summary: "Log in from a script" },
+  ],
+  async run({ values, positionals: [registry = "docker.io"] }, context) {
+    const host = registry.replace(/^https?:\/\//, "").replace(/\/.*$/, "");
+    if (host === "")
+      throw new UsageError(`Cannot log in to ${JSON.stringify(registry)}: it is no host`, "login");
+    if (values.username === undefined) throw new UsageError("dray login needs --username", "login");
+    const password = await findPassword(values, context);
+    const credential: Credential = { kind: "basic", username: values.username, password };
+    if (values["skip-check"] !== true) {
+      const candidate = { credential, origin: { kind: "argument", label: "dray login" } } as const;
+      const credentials = new StaticSource([{ registry: host, candidate }]);
+      const { username: _name, "password-stdin": _stdin, ...connection } = values;
+      await using access = await connect(connection, [host], context, credentials);
+      await access.checkLogin(host, { signal: context.signal });
+    }
+    const { env, home, signal } = context;
+    const origin = await keepCredential(host, credential, {
+      env,
+      home,
+      signal,
+      ...(values.authfile !== undefined && { path: values.authfile }),
+    });
+    const facts = { registry: host, username: values.username, kept: origin.label };
+    await context.stdout.write(values.json === true ? `${JSON.stringify(facts)}\n` : "Login Succeeded\n");
+    if (values.json !== true) void context.stderr.write(`The credential is kept in ${origin.label}\n`);
+  },
+});
+
+async function findPassword(
+  values: { readonly password?: string; readonly "password-stdin"?: boolean },
+  context: CommandContext,
+): Promise<Secret> {
+  if (values.password !== undefined && values["password-stdin"] === true) {
+    throw new UsageError("Options --password and --password-stdin contradict each other", "login");
+  }
+  if (values.password !== undefined) return new SecretText(values.password);
+  if (values["password-stdin"] === true) return await readPassword(context);
+  throw new UsageError(
+    "dray login needs a password: add --password-stdin and give it on standard input",
+    "login",
+  );
+}

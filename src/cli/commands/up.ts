@@ -1,0 +1,111 @@
+import { resolve } from "node:path";
+
+import type { ServedRegistry } from "../../registry/index.ts";
+import { type Command, defineCommand } from "../command.ts";
+import { UsageError } from "../errors.ts";
+import { dataDir, readCount, readDuration, readPort } from "../settings.ts";
+import { REGISTRY_OPTIONS, STORE_OPTIONS } from "../shared-options.ts";
+import { runUp } from "../up/run-up.ts";
+import { isAllReady } from "../up/settled.ts";
+
+const { username: _username, "password-stdin": _stdin, ...CONNECTION_OPTIONS } = REGISTRY_OPTIONS;
+
+export const up: Command = defineCommand({
+  name: "up",
+  summary: "Run a registry and a node that brings the images of a folder's Pods here",
+  details: [
+    "The node watches a folder of Kubernetes manifests as the kubelet watches its static Pods, and pulls what they name, by their pull policies. On a terminal a table shows each container's image, and stays true while you edit the folder or push a new tag; in a pipe each change is a line.",
+    "The registry listens on 127.0.0.1:5000 and takes pushes from any client. What can't start says why, and the rest goes on; then the exit code at the end isn't 0.",
+    "Ends with Ctrl-C.",
+  ],
+  options: {
+    "registry-port": {
+      type: "string",
+      value: "PORT",
+      summary: "Serve the registry here; 5000 by default, 0 for any free port",
+    },
+    "registry-address": {
+      type: "string",
+      value: "ADDRESS",
+      summary: "Listen on this address; 127.0.0.1 by default",
+    },
+    "no-registry": { type: "boolean", summary: "Run the node alone" },
+    "max-parallel-pulls": {
+      type: "string",
+      value: "NUMBER",
+      summary: "Images pulled at a time; 3 by default",
+    },
+    recheck: {
+      type: "string",
+      value: "DURATION",
+      summary: "How often to look whether tags of policy Always moved; 60s by default",
+    },
+    once: { type: "boolean", summary: "End when every image is here (exit code 0) or has failed (1)" },
+    ...STORE_OPTIONS,
+    ...CONNECTION_OPTIONS,
+  },
+  arguments: [
+    {
+      name: "FOLDER",
+      summary: "The folder of manifests; ./pods by default, made where it is missing",
+      optional: true,
+    },
+  ],
+  examples: [
+    { command: "dray up manifests/", summary: "Bring the images of these Pods here, and keep at it" },
+    {
+      command: "dray up --once --no-registry manifests/",
+      summary: "Check in CI that every image can be pulled",
+    },
+    {
+      command: "dray up --json manifests/ | jq -c 'select(.phase == \"failed\")'",
+      summary: "Hear of failures only",
+    },
+  ],
+  async run({ values, positionals }, context) {
+    if (values["no-registry"] === true && values["registry-port"] !== undefined) {
+      throw new UsageError("Options --no-registry and --registry-port contradict each other", "up");
+    }
+    const folder = resolve(context.cwd, positionals[0] ?? "pods");
+    const port =
+      values["no-registry"] === true
+        ? undefined
+        : (readPort(values["registry-port"], "--registry-port") ?? 5000);
+    const once = values.once === true;
+    const result = await runUp(
+      {
+        folder,
+        dataDir: dataDir(values, context),
+        address: values["registry-address"] ?? "127.0.0.1",
+        port,
+        maxParallelPulls: readCount(values["max-parallel-pulls"], "--max-parallel-pulls") ?? 3,
+        recheckInterval: readDuration(values.recheck, "--recheck"),
+        json: values.json === true,
+        once,
+        connection: values,
+        hints: (registry) => (values.json === true ? [] : describeStart(folder, registry)),
+      },
+      context,
+    );
+    if (!once || result.code !== 0) return result.code;
+    return isAllReady(result.state) ? 0 : 1;
+  },
+});
+
+/** What is running, and what to do with it. */
+export function describeStart(folder: string, registry: ServedRegistry | undefined): readonly string[] {
+  const watching = `Watching ${folder}: edit, add or remove Pods there.`;
+  if (registry === undefined) return [watching, ""];
+  const { address, port } = registry;
+  const host = address === "127.0.0.1" || address === "::1" ? `localhost:${port}` : `${address}:${port}`;
+  return [
+    `Registry on http://${address.includes(":") ? `[${address}]` : address}:${port}`,
+    watching,
+    "Try next, from another terminal:",
+    `  crane push image.tar ${host}/app:1`,
+    `  docker tag busybox ${host}/app:1 && docker push ${host}/app:1`,
+    `  skopeo copy --dest-tls-verify=false oci-archive:image.tar docker://${host}/app:1`,
+    "Ctrl-C ends it.",
+    "",
+  ];
+}

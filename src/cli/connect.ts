@@ -1,0 +1,84 @@
+import { resolve } from "node:path";
+
+import { ConfiguredHosts, RegistryClient, type Repository, loadTlsSettings } from "../client/index.ts";
+import type { CredentialSource } from "../credentials/index.ts";
+import type { SignalOptions } from "../oci/index.ts";
+import type { Reference } from "../reference/index.ts";
+import type { CommandContext } from "./context.ts";
+import { type CredentialValues, credentialSource } from "./credentials-option.ts";
+import { UsageError } from "./errors.ts";
+import { printable } from "./terminal/width.ts";
+import { readVersion } from "./version.ts";
+
+export interface ConnectValues extends CredentialValues {
+  readonly "plain-http"?: boolean;
+  readonly insecure?: boolean;
+  readonly "tls-ca"?: string;
+  readonly "tls-cert"?: string;
+  readonly "tls-key"?: string;
+  readonly "hosts-dir"?: readonly string[];
+  readonly debug?: boolean;
+}
+
+/** Registries as commands use them. */
+export interface RegistryAccess extends AsyncDisposable {
+  repository(reference: Pick<Reference, "domain" | "path">): Repository;
+  /** @throws ClientError `UNAUTHORIZED` when the registry refuses who we are */
+  checkLogin(registry: string, options: SignalOptions): Promise<void>;
+  close(): Promise<void>;
+}
+
+/**
+ * A client set up by the options of a command line. The caller closes it.
+ *
+ * @param registries whom a `--username` is meant for; its password goes to nobody else
+ */
+export async function connect(
+  values: ConnectValues,
+  registries: readonly string[],
+  context: CommandContext,
+  credentials?: CredentialSource,
+): Promise<RegistryAccess> {
+  const { env, stderr, clock, cwd } = context;
+  const warn = (text: string): void => void stderr.write(`Warning: ${printable(text)}\n`);
+  const tls = await loadTlsSettings(readTlsFiles(values, cwd));
+  const roots = (values["hosts-dir"] ?? []).map((folder) => resolve(cwd, folder));
+  const client = new RegistryClient({
+    credentials: credentials ?? (await credentialSource(values, registries, context)),
+    hosts: new ConfiguredHosts({
+      roots,
+      ...(Object.keys(tls).length > 0 && { tls }),
+      ...(values["plain-http"] === true && { defaultScheme: "http" }),
+      log: warn,
+    }),
+    env,
+    userAgent: `dray/${await readVersion()}`,
+    clock: () => clock.now(),
+    onWarning: warn,
+    ...(values.debug === true && {
+      onEvent: (event): void => void stderr.write(`${printable(JSON.stringify(event))}\n`),
+    }),
+  });
+  const close = (): Promise<void> => client.close();
+  return {
+    repository: ({ domain, path }) => client.repository(domain, path),
+    checkLogin: (registry, options) => client.ping(registry, options),
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+function readTlsFiles(values: ConnectValues, cwd: string): Parameters<typeof loadTlsSettings>[0] {
+  const ca = values["tls-ca"];
+  const cert = values["tls-cert"];
+  const key = values["tls-key"];
+  if (key !== undefined && cert === undefined)
+    throw new UsageError("Option --tls-key needs --tls-cert beside it");
+  return {
+    ...(ca !== undefined && { ca: [resolve(cwd, ca)] }),
+    ...(cert !== undefined && {
+      client: [[resolve(cwd, cert), key === undefined ? "" : resolve(cwd, key)] as const],
+    }),
+    ...(values.insecure === true && { skipVerify: true }),
+  };
+}

@@ -1,0 +1,81 @@
+import { homedir } from "node:os";
+import type { WriteStream } from "node:tty";
+
+import type { CommandContext, Output } from "./context.ts";
+import { INTERRUPTED } from "./run.ts";
+
+const SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
+const BROKEN_PIPE = 141;
+
+/** The context of the process we are, and which signal stopped it. */
+export interface ProcessContext {
+  readonly context: CommandContext;
+  readonly interruptedBy: () => keyof typeof SIGNALS | undefined;
+}
+
+/** Takes over signals and output errors of this process; call it once. */
+export function createProcessContext(): ProcessContext {
+  const controller = new AbortController();
+  let interruptedBy: keyof typeof SIGNALS | undefined;
+  for (const name of Object.keys(SIGNALS) as (keyof typeof SIGNALS)[]) {
+    process.on(name, () => {
+      // The first one asks for a tidy end, the second one doesn't ask.
+      if (interruptedBy !== undefined) process.exit(SIGNALS[name]);
+      interruptedBy = name;
+      controller.abort();
+    });
+  }
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on("error", (error: NodeJS.ErrnoException) => {
+      // `dray tags … | head -1` is no failure worth a word.
+      process.exit(error.code === "EPIPE" ? BROKEN_PIPE : 1);
+    });
+  }
+  const context: CommandContext = {
+    stdin: {
+      get isTTY() {
+        return process.stdin.isTTY;
+      },
+      [Symbol.asyncIterator]: () => process.stdin[Symbol.asyncIterator](),
+    },
+    stdout: toOutput(process.stdout),
+    stderr: toOutput(process.stderr),
+    env: process.env,
+    cwd: process.cwd(),
+    home: homedir(),
+    uid: process.geteuid?.() ?? 0,
+    signal: controller.signal,
+    clock: { now: Date.now },
+  };
+  return { context, interruptedBy: () => interruptedBy };
+}
+
+/** Ends the process with a command's exit code, once all output is out. */
+export async function endProcess(code: number, { interruptedBy }: ProcessContext): Promise<never> {
+  const signal = interruptedBy();
+  // Sockets kept alive for a next request would hold the process; output on its way into a pipe must not be cut.
+  await Promise.all([flushed(process.stdout), flushed(process.stderr)]);
+  process.exit(code === INTERRUPTED && signal !== undefined ? SIGNALS[signal] : code);
+}
+
+function toOutput(stream: WriteStream): Output {
+  return {
+    get isTTY() {
+      return stream.isTTY;
+    },
+    get columns() {
+      return stream.columns ?? (Number(process.env["COLUMNS"]) || 100);
+    },
+    get rows() {
+      return stream.rows ?? 50;
+    },
+    write(chunk) {
+      if (stream.write(chunk)) return;
+      return new Promise((resolve) => stream.once("drain", resolve));
+    },
+  };
+}
+
+function flushed(stream: WriteStream): Promise<void> {
+  return new Promise((resolve) => stream.write("", () => resolve()));
+}

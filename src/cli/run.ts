@@ -1,0 +1,64 @@
+import { findCommand, COMMAND_NAMES, loadCommands } from "./catalogue.ts";
+import type { CommandContext } from "./context.ts";
+import { UsageError } from "./errors.ts";
+import { exitCodeOf } from "./exit-code.ts";
+import { formatHelp, formatOverview } from "./help.ts";
+import { findNearest } from "./nearest.ts";
+import { parseArguments } from "./parse-arguments.ts";
+import { reportError } from "./report-error.ts";
+import { readVersion } from "./version.ts";
+
+/**
+ * Runs one command line in this process and resolves with its exit code. Failures are told on `context.stderr`;
+ * this never throws.
+ */
+export async function run(argv: readonly string[], context: CommandContext): Promise<number> {
+  // Asked before parsing, since parsing itself may fail.
+  const json = argv.includes("--json");
+  const debug = argv.includes("--debug");
+  try {
+    return await dispatch(argv, context);
+  } catch (error) {
+    if (context.signal.aborted && error === context.signal.reason) return INTERRUPTED;
+    reportError(error, context, { json, debug });
+    return exitCodeOf(error);
+  }
+}
+
+/** Stopped by the context's signal; the process entry knows which signal it was. */
+export const INTERRUPTED = 130;
+
+async function dispatch(argv: readonly string[], context: CommandContext): Promise<number> {
+  const [word, ...rest] = argv;
+  if (word === undefined || word === "--help" || word === "-h" || word === "help")
+    return await help(rest[0], context);
+  if (word === "--version" || word === "-v" || word === "version") {
+    void context.stdout.write(`${await readVersion()}\n`);
+    return 0;
+  }
+  const command = await findCommand(word);
+  if (command === undefined) throw unknownCommand(word);
+  const args = parseArguments(command, rest);
+  if (args.values["help"] === true) return await help(word, context);
+  return (await command.run(args, context)) ?? 0;
+}
+
+async function help(word: string | undefined, context: CommandContext): Promise<number> {
+  const width = Math.min(context.stdout.columns, 110);
+  if (word === undefined || word.startsWith("-")) {
+    void context.stdout.write(formatOverview(await loadCommands(), width));
+    return 0;
+  }
+  const command = await findCommand(word);
+  if (command === undefined) throw unknownCommand(word);
+  void context.stdout.write(formatHelp(command, width));
+  return 0;
+}
+
+function unknownCommand(word: string): UsageError {
+  const kind = word.startsWith("-") ? "option" : "command";
+  const near = findNearest(word, COMMAND_NAMES);
+  return new UsageError(
+    `Unknown ${kind} ${JSON.stringify(word)}${near === undefined ? "" : `; did you mean ${near}?`}`,
+  );
+}

@@ -1,0 +1,97 @@
+/** What options mean, read once. */
+import { readFileSync } from "node:fs";
+import { endianness, machine, release } from "node:os";
+import { join, resolve } from "node:path";
+
+import { type Platform, hostPlatform, parsePlatform } from "../oci/index.ts";
+import type { CommandContext } from "./context.ts";
+import { UsageError } from "./errors.ts";
+
+export function dataDir(values: { readonly "data-dir"?: string }, context: CommandContext): string {
+  const given = values["data-dir"];
+  if (given !== undefined) return resolve(context.cwd, given);
+  const { env, home, uid } = context;
+  const shared = env["XDG_DATA_HOME"];
+  // The XDG rules make a relative path as good as none.
+  if (shared?.startsWith("/") === true) return join(shared, "dray");
+  return uid === 0 ? "/var/lib/dray" : join(home, ".local", "share", "dray");
+}
+
+/** The platform of this machine. */
+export function localPlatform(): Platform {
+  const arm = process.arch.startsWith("arm");
+  return hostPlatform({
+    platform: process.platform,
+    arch: process.arch,
+    endianness: endianness(),
+    release: release(),
+    ...(arm && { machine: machine(), cpuInfo: readCpuInfo() }),
+  });
+}
+
+/** The platform that was asked for, if one was. */
+export function givenPlatform(values: { readonly platform?: string }): Platform | undefined {
+  return values.platform === undefined ? undefined : parsePlatform(values.platform);
+}
+
+/** What `--platform` and `--all-platforms` ask for together; `undefined` is every platform. */
+export function wantedPlatform(
+  values: { readonly platform?: string; readonly "all-platforms"?: boolean },
+  fallback: Platform | undefined,
+): Platform | undefined {
+  const given = givenPlatform(values);
+  if (given !== undefined && values["all-platforms"] === true) {
+    throw new UsageError("Options --platform and --all-platforms contradict each other");
+  }
+  return values["all-platforms"] === true ? undefined : (given ?? fallback);
+}
+
+/** A whole number from 1 up. */
+export function readCount(text: string | undefined, option: string): number | undefined {
+  if (text === undefined) return undefined;
+  const count = Number(text);
+  if (!/^[0-9]{1,6}$/.test(text) || count < 1) {
+    throw new UsageError(
+      `Option ${option} does not take ${JSON.stringify(text)}: it is a whole number from 1 up`,
+    );
+  }
+  return count;
+}
+
+/** A TCP port; 0 for any free one. */
+export function readPort(text: string | undefined, option: string): number | undefined {
+  if (text === undefined) return undefined;
+  if (!/^[0-9]{1,5}$/.test(text) || Number(text) > 65_535) {
+    throw new UsageError(
+      `Option ${option} does not take ${JSON.stringify(text)}: it is a port from 0 to 65535`,
+    );
+  }
+  return Number(text);
+}
+
+const DURATIONS: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+};
+
+/** Milliseconds from `90s`, `10m`, `36h`, `7d`, `0`. */
+export function readDuration(text: string | undefined, option: string): number | undefined {
+  if (text === undefined) return undefined;
+  if (text === "0") return 0;
+  const [, amount, unit = ""] = /^([0-9]{1,9})(ms|s|m|h|d)$/.exec(text) ?? [];
+  if (amount === undefined) {
+    throw new UsageError(`Option ${option} does not take ${JSON.stringify(text)}: write 90s, 10m, 36h or 7d`);
+  }
+  return Number(amount) * (DURATIONS[unit] ?? 1);
+}
+
+function readCpuInfo(): string | undefined {
+  try {
+    return readFileSync("/proc/cpuinfo", "utf8");
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,20 @@
+import { type ConnectValues, connect } from "./connect.ts";
+import type { CommandContext } from "./context.ts";
+import { type OpenPlaceOptions, type OpenedSource, openSource } from "./open-place.ts";
+import { parsePlace } from "./place.ts";
+
+export type PlaceValues = ConnectValues & { readonly "data-dir"?: string };
+
+export function placeOptions(values: PlaceValues, context: CommandContext): OpenPlaceOptions {
+  return { context, values, connect: (registries) => connect(values, registries, context) };
+}
+
+/** Opens the image a command was given, does something with it, and closes it however that ends. */
+export async function withSource<T>(
+  text: string | undefined,
+  { values, context }: { readonly values: PlaceValues; readonly context: CommandContext },
+  work: (opened: OpenedSource) => Promise<T>,
+): Promise<T> {
+  await using opened = await openSource(parsePlace(text ?? ""), placeOptions(values, context));
+  return await work(opened);
+}
