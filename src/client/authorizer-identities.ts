@@ -13,10 +13,19 @@ export interface Identity {
   stale: boolean;
 }
 
-/** Asks the credential source once per contacted host and repository, and again after a refusal. */
+interface Lookup {
+  readonly promise: Promise<Identity>;
+  readonly signal: AbortSignal | undefined;
+}
+
+/**
+ * Asks the credential source once per contacted host and repository, and again after a refusal. Requests that come
+ * together share a lookup, since one may start a program.
+ */
 export class Identities {
   readonly #source: CredentialSource;
   readonly #known = new Map<string, Identity>();
+  readonly #lookups = new Map<string, Lookup>();
 
   constructor(source: CredentialSource) {
     this.#source = source;
@@ -24,20 +33,39 @@ export class Identities {
 
   async find(host: RegistryHost, request: AuthorizedRequest): Promise<Identity> {
     if (request.anonymous === true) return nobody();
-    const known = this.known(host, request);
-    if (known?.stale === false) return known;
-    const [candidate] = await this.#source.find(
-      { host: credentialHost(host, request), repository: request.repository },
-      { signal: request.signal },
-    );
-    const identity: Identity =
-      candidate === undefined ? nobody() : { id: idOf(candidate.credential), candidate, stale: false };
-    setBounded(this.#known, keyOf(host, request), identity);
-    return identity;
+    const key = keyOf(host, request);
+    for (;;) {
+      const known = this.#known.get(key);
+      if (known?.stale === false) return known;
+      const running = this.#lookups.get(key);
+      if (running === undefined) return await this.#start(key, host, request).promise;
+      try {
+        return await running.promise;
+      } catch (error) {
+        // Somebody else's change of mind is no failure of ours.
+        if (running.signal?.aborted !== true) throw error;
+      }
+    }
   }
 
   known(host: RegistryHost, request: AuthorizedRequest): Identity | undefined {
     return this.#known.get(keyOf(host, request));
+  }
+
+  #start(key: string, host: RegistryHost, request: AuthorizedRequest): Lookup {
+    const { repository, signal } = request;
+    const promise = this.#source
+      .find({ host: credentialHost(host, request), repository }, { signal })
+      .then(([candidate]) => {
+        const identity: Identity =
+          candidate === undefined ? nobody() : { id: idOf(candidate.credential), candidate, stale: false };
+        setBounded(this.#known, key, identity);
+        return identity;
+      })
+      .finally(() => this.#lookups.delete(key));
+    const lookup: Lookup = { promise, signal };
+    this.#lookups.set(key, lookup);
+    return lookup;
   }
 }
 

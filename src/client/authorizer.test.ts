@@ -360,3 +360,28 @@ test("a credential over plain HTTP to another machine is warned of once", async 
   }
   assert.equal(warnings.length, 1);
 });
+
+test("requests that come together share one lookup, and one that gives up doesn't spoil it", async () => {
+  const lookups: AbortSignal[] = [];
+  const credentials: CredentialSource = {
+    find: (_, options) => {
+      const signal = options?.signal ?? new AbortController().signal;
+      lookups.push(signal);
+      return new Promise((resolve, reject) => {
+        signal.addEventListener("abort", () => reject(signal.reason as Error));
+        if (lookups.length > 1) setImmediate(() => resolve([]));
+      });
+    },
+  };
+  const auth = authorizer(new FakeTokenService(() => ({ status: 200, body: { token: "t" } })), {
+    credentials,
+  });
+  const leaving = new AbortController();
+  const first = auth.challenged(HOST, unauthorized(URL_, CHALLENGE), { ...PULL, signal: leaving.signal });
+  const others = Array.from({ length: 5 }, () => auth.challenged(HOST, unauthorized(URL_, CHALLENGE), PULL));
+  const checked = assert.rejects(first, { name: "AbortError" });
+  leaving.abort();
+  await checked;
+  assert.deepEqual(await Promise.all(others), [true, true, true, true, true]);
+  assert.equal(lookups.length, 2);
+});
