@@ -16,6 +16,7 @@ export { EXIT_CODES, exitCodeOf } from "./exit-code.ts";
 export { createProcessContext, endProcess, type ProcessContext } from "./process-context.ts";
 export { run } from "./run.ts";
 export { runUp, type UpOptions, type UpResult } from "./up/run-up.ts";
+export { startHints } from "./up/start-hints.ts";
 
 /** The text of `docs/cli.md`. */
 export async function formatCliDocs(): Promise<string> {

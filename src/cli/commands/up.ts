@@ -1,12 +1,12 @@
 import { resolve } from "node:path";
 
-import type { ServedRegistry } from "../../registry/index.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { UsageError } from "../errors.ts";
 import { dataDir, readCount, readDuration, readPort } from "../settings.ts";
 import { REGISTRY_OPTIONS, STORE_OPTIONS } from "../shared-options.ts";
 import { runUp } from "../up/run-up.ts";
 import { isAllReady } from "../up/settled.ts";
+import { startHints } from "../up/start-hints.ts";
 
 const { username: _username, "password-stdin": _stdin, ...CONNECTION_OPTIONS } = REGISTRY_OPTIONS;
 
@@ -83,7 +83,7 @@ export const up: Command = defineCommand({
         json: values.json === true,
         once,
         connection: values,
-        hints: (registry) => (values.json === true ? [] : describeStart(folder, registry)),
+        hints: (registry) => (values.json === true ? [] : startHints(folder, registry)),
       },
       context,
     );
@@ -91,21 +91,3 @@ export const up: Command = defineCommand({
     return isAllReady(result.state) ? 0 : 1;
   },
 });
-
-/** What is running, and what to do with it. */
-export function describeStart(folder: string, registry: ServedRegistry | undefined): readonly string[] {
-  const watching = `Watching ${folder}: edit, add or remove Pods there.`;
-  if (registry === undefined) return [watching, ""];
-  const { address, port } = registry;
-  const host = address === "127.0.0.1" || address === "::1" ? `localhost:${port}` : `${address}:${port}`;
-  return [
-    `Registry on http://${address.includes(":") ? `[${address}]` : address}:${port}`,
-    watching,
-    "Try next, from another terminal:",
-    `  crane push image.tar ${host}/app:1`,
-    `  docker tag busybox ${host}/app:1 && docker push ${host}/app:1`,
-    `  skopeo copy --dest-tls-verify=false oci-archive:image.tar docker://${host}/app:1`,
-    "Ctrl-C ends it.",
-    "",
-  ];
-}

@@ -1,0 +1,101 @@
+/**
+ * The quickstart: builds an image of the files in `app/`, pushes it over HTTP to a registry of its own, and lets a
+ * node bring the images of the Pods in `pods/` here. One Pod is wrong on purpose.
+ *
+ *     npm start                            serves until Ctrl-C
+ *     npm start -- --registry-port 5001    if something else has port 5000
+ *     npm start -- --once                  ends when all has settled; fails unless the good Pod's images came
+ */
+import { mkdir, readFile, readdir, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+
+import {
+  type CommandContext,
+  type Output,
+  createProcessContext,
+  endProcess,
+  run,
+  runUp,
+  startHints,
+} from "../../src/cli/index.ts";
+
+const DEFAULT_PORT = 5000;
+const REPOSITORY = "quickstart/hello";
+
+const here = fileURLToPath(new URL(".", import.meta.url));
+const entry = createProcessContext();
+const { context } = entry;
+
+const { values } = parseArgs({
+  options: {
+    once: { type: "boolean" },
+    json: { type: "boolean" },
+    "registry-port": { type: "string", default: String(DEFAULT_PORT) },
+    "data-dir": {
+      type: "string",
+      default: fileURLToPath(new URL("../../.dray/quickstart", import.meta.url)),
+    },
+  },
+});
+const port = Number(values["registry-port"]);
+const dataDir = values["data-dir"];
+const folder = port === DEFAULT_PORT ? join(here, "pods") : await copyPods();
+
+const result = await runUp(
+  {
+    folder,
+    dataDir,
+    address: "127.0.0.1",
+    port,
+    maxParallelPulls: 3,
+    recheckInterval: undefined,
+    json: values.json === true,
+    once: values.once === true,
+    connection: {},
+    onServing: async (registry) => {
+      if (registry === undefined) {
+        note("Choose another port: npm start -- --registry-port 5001");
+        return;
+      }
+      const name = `localhost:${registry.port}/${REPOSITORY}`;
+      note(`Building an image of ${join(here, "app")} and pushing it as ${name}:1`);
+      const tags = [`docker://${name}:1`, `docker://${name}:latest`].flatMap((tag) => ["--tag", tag]);
+      const code = await run(
+        ["build", ...tags, "--entrypoint", "/hello.sh", join(here, "app")],
+        silent(context),
+      );
+      if (code !== 0) note("The image could not be built or pushed; the Pods show what is missing");
+    },
+    hints: (registry) => (values.json === true ? [] : startHints(folder, registry)),
+  },
+  context,
+);
+
+const good = result.state.pods.find(({ name }) => name === "hello");
+const came = good?.containers.every(({ phase }) => phase === "ready") === true;
+if (values.once === true && !came) note('The images of Pod "hello" did not come');
+await endProcess(result.code !== 0 ? result.code : values.once === true && !came ? 1 : 0, entry);
+
+/** The same Pods with their registry at another port. */
+async function copyPods(): Promise<string> {
+  const target = join(dataDir, "pods");
+  await rm(target, { recursive: true, force: true });
+  await mkdir(target, { recursive: true });
+  for (const file of await readdir(join(here, "pods"))) {
+    const text = await readFile(join(here, "pods", file), "utf8");
+    await writeFile(join(target, file), text.replaceAll(`localhost:${DEFAULT_PORT}/`, `localhost:${port}/`));
+  }
+  return target;
+}
+
+function note(text: string): void {
+  void context.stderr.write(`${text}\n`);
+}
+
+/** Without the command's results, which only say a digest. */
+function silent(from: CommandContext): CommandContext {
+  const stdout: Output = { isTTY: false, columns: 80, rows: 24, write: () => {} };
+  return { ...from, stdout };
+}
