@@ -62,7 +62,7 @@ export class ConfiguredHosts implements HostResolver {
     const path = join(directory, "hosts.toml");
     const text = await readIfPresent(path);
     try {
-      const entries = parseHostsToml(text, { directory });
+      const entries = await parseHostsToml(text, { directory });
       if (entries !== undefined) return entries;
     } catch (error) {
       if (!(error instanceof ClientError)) throw error;

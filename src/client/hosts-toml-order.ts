@@ -1,4 +1,6 @@
-import { parse, type TomlTable } from "smol-toml";
+import type { TomlTable } from "smol-toml";
+
+export type ParseToml = (text: string) => TomlTable;
 
 /**
  * The hosts of a `hosts.toml`, in the order of their table headers. Parsed TOML forgets where a table stood, so the
@@ -6,10 +8,10 @@ import { parse, type TomlTable } from "smol-toml";
  * of the same host in a row (`[host."x"]`, `[host."x".header]`) count once; a host that comes back later is listed
  * again. Dotted keys and inline tables name no host.
  */
-export function orderOfHostTables(text: string): readonly string[] {
+export function orderOfHostTables(text: string, parse: ParseToml): readonly string[] {
   const order: string[] = [];
   for (const header of tableHeaders(text)) {
-    const host = hostOf(header);
+    const host = hostOf(header, parse);
     if (host !== undefined && host !== order.at(-1)) order.push(host);
   }
   return order;
@@ -61,7 +63,7 @@ function endOfString(text: string, start: number, quote: string): number {
   return text.length;
 }
 
-function hostOf(header: string): string | undefined {
+function hostOf(header: string, parse: ParseToml): string | undefined {
   // The parser reads quoted and bare keys alike; alone, a header gives one nested path.
   const [first] = Object.entries(parse(header.trimEnd()));
   if (first?.[0] !== "host") return undefined;

@@ -16,11 +16,11 @@
  * ```
  */
 import { isAbsolute, join, posix } from "node:path";
-import { parse, type TomlTable, type TomlValue } from "smol-toml";
+import type { TomlTable, TomlValue } from "smol-toml";
 import { ClientError } from "./errors.ts";
 import type { HostCapability } from "./host.ts";
 import { parseGoDuration } from "./hosts-duration.ts";
-import { orderOfHostTables } from "./hosts-toml-order.ts";
+import { orderOfHostTables, type ParseToml } from "./hosts-toml-order.ts";
 
 export const ALL_CAPABILITIES: readonly HostCapability[] = ["pull", "resolve", "push", "referrers"];
 
@@ -44,17 +44,19 @@ export interface HostsTomlEntry {
  * The entries in the order to try them; undefined for an empty file, which counts as none.
  * @throws ClientError `HOSTS_INVALID` for TOML or types that containerd would refuse
  */
-export function parseHostsToml(
+export async function parseHostsToml(
   text: string,
   options: { readonly directory?: string | undefined } = {},
-): readonly HostsTomlEntry[] | undefined {
+): Promise<readonly HostsTomlEntry[] | undefined> {
   if (text === "") return undefined;
-  const root = parseToml(text);
+  // Few machines have such a file, and every command would pay for loading the parser.
+  const { parse } = await import("smol-toml");
+  const root = parseToml(text, parse);
   const hosts = asTable(field(root, "host") ?? {}, "host");
   for (const [name, value] of Object.entries(hosts)) checkTypes(asTable(value, name), name);
   checkTypes(root, "the root");
   const directory = options.directory ?? "";
-  const entries = orderOfHostTables(text).map((name) =>
+  const entries = orderOfHostTables(text, parse).map((name) =>
     readEntry(name, asTable(hosts[name] ?? {}, name), { directory, name }),
   );
   const server = asString(field(root, "server") ?? "", "server");
@@ -195,7 +197,7 @@ function field(table: TomlTable, key: string): TomlValue | undefined {
   return found === undefined ? undefined : table[found];
 }
 
-function parseToml(text: string): TomlTable {
+function parseToml(text: string, parse: ParseToml): TomlTable {
   try {
     return parse(text);
   } catch (cause) {

@@ -1,5 +1,3 @@
-import { spawn } from "node:child_process";
-
 export interface ProgramOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly signal?: AbortSignal | undefined;
@@ -22,8 +20,10 @@ export type RunProgram = (
 /** A credential fits many times over; a program that talks on is broken. */
 const OUTPUT_LIMIT = 1024 * 1024;
 
-export const runProgram: RunProgram = ([program, ...args], input, { env, signal }) =>
-  new Promise((resolve, reject) => {
+export const runProgram: RunProgram = async ([program, ...args], input, { env, signal }) => {
+  // Loaded when needed: most commands run no program.
+  const { spawn } = await import("node:child_process");
+  return await new Promise((resolve, reject) => {
     signal?.throwIfAborted();
     const child = spawn(program, args, {
       env: env as NodeJS.ProcessEnv,
@@ -57,3 +57,4 @@ export const runProgram: RunProgram = ([program, ...args], input, { env, signal 
       resolve({ code, ...output });
     });
   });
+};

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
   certFiles,
+  ClientError,
   ConfiguredHosts,
   criDefaultScheme,
   type CriMirrors,
@@ -17,17 +18,22 @@ import {
   RegistryClient,
 } from "../../../src/client/index.ts";
 import { fakeResponse, unauthorized } from "../../fake-token-service.ts";
-import { byOperation, pick, succeeds, text, type Topic, type Vector } from "../topic.ts";
+import { byOperation, pick, text, type Topic, type Vector } from "../topic.ts";
 
 const ALL: readonly HostCapability[] = ["pull", "resolve", "push", "referrers"];
 
 export const topic: Topic = byOperation({
-  parseFile(vector) {
+  async parseFile(vector) {
     const directory = vector["baseDir"] === undefined ? undefined : text(vector, "baseDir");
-    const read = (): ReturnType<typeof parseHostsToml> => parseHostsToml(text(vector, "toml"), { directory });
-    if (vector["usesCertFiles"] === true) return { actual: read(), expected: undefined };
-    if (vector["error"] === true) return { actual: succeeds(read), expected: false };
-    const actual = read()?.map((entry) => ({
+    const entries = await parseHostsToml(text(vector, "toml"), { directory }).catch((error: unknown) => {
+      if (error instanceof ClientError) return "refused";
+      throw error;
+    });
+    if (vector["usesCertFiles"] === true) return { actual: entries, expected: undefined };
+    if (vector["error"] === true || typeof entries === "string") {
+      return { actual: entries, expected: vector["error"] === true ? "refused" : vector["hosts"] };
+    }
+    const actual = entries?.map((entry) => ({
       ...entry,
       ca: entry.ca ?? [],
       client: entry.client ?? [],
