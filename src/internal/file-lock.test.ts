@@ -53,7 +53,7 @@ test("a file mutex shuts others out while its body runs, and opens again when it
   const path = join(dir, "mutex");
   using first = new FileMutex(path);
   using second = new FileMutex(path, { timeout: 0 });
-  assert.throws(() => first.run(() => second.run(() => "never")), /locked/);
+  assert.throws(() => first.run(() => second.run(() => "never")), { code: "DATABASE_BUSY" });
   assert.throws(
     () =>
       first.run(() => {

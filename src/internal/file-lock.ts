@@ -8,9 +8,7 @@
  */
 import type { DatabaseSync } from "node:sqlite";
 
-import { loadSqlite } from "./sqlite.ts";
-
-const SQLITE_BUSY = 5;
+import { DatabaseError, loadSqlite, translating } from "./sqlite.ts";
 
 /** A lock that is held for a while; taken or refused at once. */
 export class FileLock implements Disposable {
@@ -22,14 +20,12 @@ export class FileLock implements Disposable {
 
   /** Creates the file when it's missing; `undefined` while somebody else holds the lock. */
   static tryAcquire(path: string): FileLock | undefined {
-    const connection = openLockFile(path, 0);
     try {
-      prepare(connection);
-      connection.exec("BEGIN EXCLUSIVE");
+      const connection = openLockFile(path, 0);
+      begin(path, connection);
       return new FileLock(connection);
     } catch (error) {
-      connection.close();
-      if (isBusy(error)) return undefined;
+      if (error instanceof DatabaseError && error.code === "DATABASE_BUSY") return undefined;
       throw error;
     }
   }
@@ -56,27 +52,19 @@ export class FileMutex implements Disposable {
     this.#timeout = options.timeout ?? 10_000;
   }
 
-  /** Runs `body` alone. It must neither await nor come back here. */
+  /**
+   * Runs `body` alone. It must neither await nor come back here.
+   *
+   * @throws DatabaseError when the lock can't be had
+   */
   run<Result>(body: () => Result): Result {
-    const connection = this.#open();
-    connection.exec("BEGIN EXCLUSIVE");
+    const connection = (this.#connection ??= openLockFile(this.#path, this.#timeout));
+    translating("lock", this.#path, () => connection.exec("BEGIN EXCLUSIVE"));
     try {
       return body();
     } finally {
       connection.exec("ROLLBACK");
     }
-  }
-
-  #open(): DatabaseSync {
-    if (this.#connection !== undefined) return this.#connection;
-    const connection = openLockFile(this.#path, this.#timeout);
-    try {
-      prepare(connection);
-    } catch (error) {
-      connection.close();
-      throw error;
-    }
-    return (this.#connection = connection);
   }
 
   close(): void {
@@ -90,14 +78,24 @@ export class FileMutex implements Disposable {
 }
 
 function openLockFile(path: string, timeout: number): DatabaseSync {
-  return new (loadSqlite().DatabaseSync)(path, { timeout });
+  return translating("lock", path, () => {
+    const connection = new (loadSqlite().DatabaseSync)(path, { timeout });
+    try {
+      // Otherwise every transaction would create and delete a journal beside the file.
+      connection.exec("PRAGMA journal_mode = MEMORY");
+      return connection;
+    } catch (error) {
+      connection.close();
+      throw error;
+    }
+  });
 }
 
-/** Otherwise every transaction would create and delete a journal beside the file. Looks at it, so may find it locked. */
-function prepare(connection: DatabaseSync): void {
-  connection.exec("PRAGMA journal_mode = MEMORY");
-}
-
-function isBusy(error: unknown): boolean {
-  return error instanceof Error && "errcode" in error && error.errcode === SQLITE_BUSY;
+function begin(path: string, connection: DatabaseSync): void {
+  try {
+    translating("lock", path, () => connection.exec("BEGIN EXCLUSIVE"));
+  } catch (error) {
+    connection.close();
+    throw error;
+  }
 }

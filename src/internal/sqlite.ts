@@ -231,8 +231,8 @@ const STATES: Readonly<Record<DatabaseErrorCode, string>> = {
   DATABASE_UNAVAILABLE: "the file cannot be opened, read or written",
 };
 
-/** Failures of the file become ours; a mistake in the SQL stays what it is. */
-function translating<Result>(action: string, path: string, body: () => Result): Result {
+/** Runs `body`; failures of the file become a {@link DatabaseError}, a mistake in the SQL stays what it is. */
+export function translating<Result>(action: string, path: string, body: () => Result): Result {
   try {
     return body();
   } catch (error) {

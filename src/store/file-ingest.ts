@@ -60,6 +60,7 @@ export class FileIngest implements Ingest {
   #syncing: Promise<void> | undefined;
   #syncFailure: Error | undefined;
   #ended = false;
+  readonly #gone = Promise.withResolvers<void>();
 
   constructor(
     key: string,
@@ -142,7 +143,8 @@ export class FileIngest implements Ingest {
   }
 
   async close(): Promise<void> {
-    if (this.#ended) return;
+    // Where a commit is under way, letting go means waiting for it.
+    if (this.#ended) return this.#gone.promise;
     try {
       this.#flush();
     } finally {
@@ -153,7 +155,7 @@ export class FileIngest implements Ingest {
   }
 
   async abort(): Promise<void> {
-    if (this.#ended) return;
+    if (this.#ended) return this.#gone.promise;
     this.#ended = true;
     await this.#end({ keep: false });
   }
@@ -218,8 +220,12 @@ export class FileIngest implements Ingest {
     await this.#syncing;
     closeSync(this.#fd);
     this.#gathered = undefined;
-    if (!fate.keep) rmSync(this.#home.path, { force: true });
-    this.#home.ended();
+    try {
+      if (!fate.keep) rmSync(this.#home.path, { force: true });
+      this.#home.ended();
+    } finally {
+      this.#gone.resolve();
+    }
   }
 }
 

@@ -34,6 +34,7 @@ export class FileIngests {
   readonly #places: BlobPlaces;
   readonly #claims: IngestClaims;
   readonly #live = new Map<string, FileIngest>();
+  readonly #opening = new Set<Promise<Ingest>>();
   readonly #resumable = new Map<string, Resumable>();
   #closed = false;
 
@@ -44,6 +45,16 @@ export class FileIngests {
   }
 
   async open(key: string, options: IngestOptions): Promise<Ingest> {
+    const opening = this.#open(key, options);
+    this.#opening.add(opening);
+    try {
+      return await opening;
+    } finally {
+      this.#opening.delete(opening);
+    }
+  }
+
+  async #open(key: string, options: IngestOptions): Promise<Ingest> {
     const name = ingestName(key);
     options.signal?.throwIfAborted();
     this.#assertOpen();
@@ -97,6 +108,8 @@ export class FileIngests {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    // Nobody may find our claims free while we still have files open.
+    await Promise.allSettled(this.#opening);
     await Promise.allSettled([...this.#live.values()].map((ingest) => ingest.close()));
     this.#claims.close();
   }

@@ -3,6 +3,7 @@ import { opendir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 
 import { FolderSyncs, syncFolder } from "../internal/atomic-write.ts";
+import { DatabaseError } from "../internal/sqlite.ts";
 import {
   type ContentSource,
   type ContentStream,
@@ -74,11 +75,11 @@ export class FileBlobStore implements BlobStore {
     return new FileBlobStore(folder, options.now ?? Date.now);
   }
 
-  find(digest: Digest, options: FindOptions = {}): Promise<BlobInfo | undefined> {
+  async find(digest: Digest, options: FindOptions = {}): Promise<BlobInfo | undefined> {
     // Looking at a file's size takes a few microseconds here; handing it to a thread takes many more.
     const info = this.#look(digest);
-    if (options.touch !== true || info === undefined) return Promise.resolve(info);
-    return Promise.resolve(this.#now() - info.time < TOUCH_INTERVAL ? info : this.#touch(digest));
+    if (options.touch !== true || info === undefined) return info;
+    return this.#now() - info.time < TOUCH_INTERVAL ? info : this.#touch(digest);
   }
 
   async has(descriptor: Descriptor): Promise<boolean> {
@@ -126,7 +127,6 @@ export class FileBlobStore implements BlobStore {
   }
 
   async delete(digest: Digest, options: DeleteOptions = {}): Promise<boolean> {
-    await Promise.resolve();
     return this.deleteNow(digest, options);
   }
 
@@ -148,8 +148,8 @@ export class FileBlobStore implements BlobStore {
     return this.#ingests.open(key, options);
   }
 
-  findIngest(key: string): Promise<IngestInfo | undefined> {
-    return Promise.resolve(this.#ingests.find(key));
+  async findIngest(key: string): Promise<IngestInfo | undefined> {
+    return this.#ingests.find(key);
   }
 
   listIngests(options: SignalOptions = {}): AsyncIterable<IngestInfo> {
@@ -157,7 +157,6 @@ export class FileBlobStore implements BlobStore {
   }
 
   async deleteIngest(key: string, options: DeleteOptions = {}): Promise<boolean> {
-    await Promise.resolve();
     return this.#ingests.delete(key, options);
   }
 
@@ -181,16 +180,18 @@ export class FileBlobStore implements BlobStore {
 
   /** Under the lock that deleting takes, so that a blob is either touched or gone. */
   #touch(digest: Digest): BlobInfo | undefined {
-    return this.#ingests.exclusively(() => {
-      const time = this.#now() / 1000;
-      try {
+    try {
+      this.#ingests.exclusively(() => {
+        const time = this.#now() / 1000;
         utimesSync(this.pathOf(digest), time, time);
-      } catch (error) {
-        // Somebody who may only read can't touch, and can still use what is there.
-        if (!["ENOENT", "EACCES", "EPERM", "EROFS"].includes(systemCode(error) ?? "")) throw error;
-      }
-      return this.#look(digest);
-    });
+      });
+    } catch (error) {
+      // Somebody who may only read can't touch, nor can they collect, and they can use what is there.
+      const unwritable = ["ENOENT", "EACCES", "EPERM", "EROFS"].includes(systemCode(error) ?? "");
+      if (!unwritable && !(error instanceof DatabaseError && error.code === "DATABASE_UNAVAILABLE"))
+        throw error;
+    }
+    return this.#look(digest);
   }
 
   async #syncPlace(folder: string): Promise<void> {

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
 
-import { type Descriptor, digestOf, MEDIA_TYPES } from "../oci/index.ts";
+import { copy, type Descriptor, digestOf, MEDIA_TYPES } from "../oci/index.ts";
 import { openMemoryStore, openStore } from "./open-store.ts";
 import type { CollectVerdict, Store } from "./store.ts";
 
@@ -321,4 +321,22 @@ test("leases and names of one process protect from a collection by another", asy
   });
   assert.equal(asked, 2);
   assert.deepEqual([result.kept.count, result.deleted.count], [6, 3]);
+});
+
+test("copy() brings an image from one store to another, name included, and nothing twice", async () => {
+  const from = openMemoryStore();
+  const config = { architecture: "amd64", os: "linux", rootfs: { type: "layers", diff_ids: [] } };
+  const manifest = {
+    schemaVersion: 2,
+    mediaType: MEDIA_TYPES.ociManifest,
+    config: await put(from, config, MEDIA_TYPES.ociConfig),
+    layers: [await put(from, "layer", MEDIA_TYPES.ociLayer)],
+  };
+  await from.tag(await put(from, manifest, MEDIA_TYPES.ociManifest), "example.com/a:1");
+  await using store = await openStore(mkdtempSync(join(root, "copied-")));
+  const first = await copy(from, "example.com/a:1", { to: store, as: "example.com/b:2" });
+  assert.equal(first.written, 3);
+  assert.deepEqual(await store.resolve("example.com/b:2"), await from.resolve("example.com/a:1"));
+  assert.equal((await copy(from, "example.com/a:1", { to: store, as: "example.com/b:2" })).written, 0);
+  assert.deepEqual([...store.leases.listDigests()], []);
 });
