@@ -1,29 +1,45 @@
 #!/usr/bin/env node
 // Old-style code on purpose: an older Node must be able to read this file and say what is wrong.
 "use strict";
-import { existsSync, readFileSync } from "node:fs";
-import module from "node:module";
-import { fileURLToPath } from "node:url";
+import { existsSync, readFileSync } from "fs";
+import module from "module";
+import { fileURLToPath } from "url";
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 
-const major = Number(process.versions.node.split(".")[0]);
-if (major < 24) {
-  const own = here("../node_modules/node/bin/node");
-  if (existsSync(own)) {
-    const { spawnSync } = await import("node:child_process");
-    const child = spawnSync(own, process.argv.slice(1), { stdio: "inherit" });
-    process.exit(child.status ?? 1);
-  }
-  process.stderr.write(`dray needs Node.js 24 or newer; this is ${process.version}.\n`);
-  process.exit(1);
-}
-
-if (process.argv.length === 3 && process.argv[2] === "--version") {
+if (Number(process.versions.node.split(".")[0]) < 24) {
+  startNewer();
+} else if (process.argv.length === 3 && process.argv[2] === "--version") {
   process.stdout.write(`${JSON.parse(readFileSync(here("../package.json"), "utf8")).version}\n`);
 } else {
-  module.enableCompileCache?.();
+  module.enableCompileCache();
   // A checkout runs its sources; an installed package has only what was built from them.
   const source = "../src/cli/main.ts";
-  await import(existsSync(here(source)) ? source : "../dist/cli/main.js");
+  void import(existsSync(here(source)) ? source : "../dist/cli/main.js");
+}
+
+/** In a checkout the npm package "node" brings a new enough one. */
+function startNewer() {
+  const own = here("../node_modules/node/bin/node");
+  if (!existsSync(own)) {
+    process.stderr.write(`dray needs Node.js 24 or newer; this is ${process.version}.\n`);
+    process.exitCode = 1;
+    return;
+  }
+  void import("child_process").then(({ spawn }) => {
+    const child = spawn(own, process.argv.slice(1), { stdio: "inherit" });
+    const signals = ["SIGINT", "SIGTERM", "SIGHUP"];
+    const forward = (signal) => child.kill(signal);
+    for (const signal of signals) process.on(signal, forward);
+    child.on("error", (error) => {
+      process.stderr.write(`dray cannot start ${own}: ${error.message}\n`);
+      process.exitCode = 1;
+    });
+    child.on("exit", (code, signal) => {
+      for (const name of signals) process.removeListener(name, forward);
+      // Ending as the child ended lets a shell see the same.
+      if (signal === null) process.exitCode = code;
+      else process.kill(process.pid, signal);
+    });
+  });
 }

@@ -6,6 +6,8 @@ import { INTERRUPTED } from "./run.ts";
 
 const SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 const BROKEN_PIPE = 141;
+/** Milliseconds in which a signal that comes again is the same one. */
+const SAME_SIGNAL = 500;
 
 /** The context of the process we are, and which signal stopped it. */
 export interface ProcessContext {
@@ -17,12 +19,19 @@ export interface ProcessContext {
 export function createProcessContext(): ProcessContext {
   const controller = new AbortController();
   let interruptedBy: keyof typeof SIGNALS | undefined;
+  let interruptedAt = 0;
   for (const name of Object.keys(SIGNALS) as (keyof typeof SIGNALS)[]) {
     process.on(name, () => {
-      // The first one asks for a tidy end, the second one doesn't ask.
-      if (interruptedBy !== undefined) process.exit(SIGNALS[name]);
-      interruptedBy = name;
-      controller.abort();
+      const now = Date.now();
+      // The first one asks for a tidy end, the second one doesn't ask. Ctrl-C under npm comes twice at once: from
+      // the terminal and from npm.
+      if (interruptedBy === undefined) {
+        interruptedBy = name;
+        interruptedAt = now;
+        controller.abort();
+      } else if (now - interruptedAt > SAME_SIGNAL) {
+        process.exit(SIGNALS[name]);
+      }
     });
   }
   for (const stream of [process.stdout, process.stderr]) {
