@@ -117,3 +117,10 @@ test("a file that can't be written is told, with the old one untouched", async (
   await writeFile(join(home, ".docker"), "a file where a folder should be");
   await assert.rejects(login("r.test", ANN, { env: {}, home }), { code: "CONFIG_UNWRITABLE" });
 });
+
+test("a registry may be written as people paste it", async (t) => {
+  const { home, path } = await place(t);
+  const origin = await login("https://R.test/v2/", ANN, { env: {}, home });
+  assert.equal(origin.label, `${path}, auths["r.test"]`);
+  assert.equal(await logout("http://r.test/", { env: {}, home }), true);
+});

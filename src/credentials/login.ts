@@ -6,14 +6,14 @@ import { CredentialHelper } from "./credential-helper.ts";
 import { authKeysFor, helperFor } from "./docker-config.ts";
 import type { DockerConfigOptions } from "./docker-config-source.ts";
 import { CredentialsError } from "./errors.ts";
-import { canonicalKey } from "./registry-key.ts";
+import { canonicalKey, normalizeKey } from "./registry-key.ts";
 
 export interface LoginOptions extends DockerConfigOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * Keeps a credential for a registry, in the helper configured for it or else in the file, and says where.
+ * Keeps a credential for a registry (`ghcr.io`, or a part of it: `ghcr.io/team`), in the helper configured for it or else in the file, and says where.
  * @throws CredentialsError
  */
 export async function login(
@@ -23,7 +23,7 @@ export async function login(
 ): Promise<CredentialOrigin> {
   checkStorable(host, credential);
   const file = await openConfigFile(options, options.path);
-  const key = canonicalKey(host);
+  const key = canonicalKey(normalizeKey(host));
   const helper = helperOf(file, host, options);
   await helper?.store(key, credential, { signal: options.signal });
   // With a helper an empty entry stays behind, by which Docker knows that there is one.
@@ -42,7 +42,9 @@ export async function login(
 export async function logout(host: string, options: LoginOptions): Promise<boolean> {
   const file = await openConfigFile(options, options.path);
   const erased =
-    (await helperOf(file, host, options)?.erase(canonicalKey(host), { signal: options.signal })) ?? false;
+    (await helperOf(file, host, options)?.erase(canonicalKey(normalizeKey(host)), {
+      signal: options.signal,
+    })) ?? false;
   const auths = without(file, host);
   if (Object.keys(auths).length === Object.keys(file.config.auths).length) return erased;
   await writeConfigFile(file, { ...file.config.document, auths });
