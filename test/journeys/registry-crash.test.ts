@@ -1,0 +1,131 @@
+/** A registry that is killed in the middle of pushes has, when it is back, everything it ever said yes to. */
+import assert from "node:assert/strict";
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+
+import { digestOf, MEDIA_TYPES, type Digest } from "../../src/oci/index.ts";
+
+const ROUNDS = 12;
+const WRITERS = 3;
+
+const dir = await mkdtemp(join(tmpdir(), "dray-crash-"));
+after(() => rm(dir, { recursive: true }));
+
+const SERVER = `
+  import { serveRegistry } from ${JSON.stringify(import.meta.resolve("../../src/registry/index.ts"))};
+  const served = await serveRegistry({ dir: ${JSON.stringify(dir)}, port: 0 });
+  console.log(served.port);
+`;
+
+interface Running {
+  readonly child: ChildProcess;
+  readonly base: string;
+}
+
+async function start(): Promise<Running> {
+  const child = spawn(process.execPath, ["--input-type=module", "--eval", SERVER], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const [line] = (await once(child.stdout as NodeJS.ReadableStream, "data")) as [Buffer];
+  return { child, base: `http://127.0.0.1:${Number(line.toString())}` };
+}
+
+async function kill(running: Running): Promise<void> {
+  const exited = once(running.child, "exit");
+  running.child.kill("SIGKILL");
+  await exited;
+}
+
+/** A small generator of reproducible numbers, so that a failing run can be looked at again. */
+function randomFrom(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state / 2 ** 32;
+  };
+}
+
+interface Acknowledged {
+  readonly blobs: Map<Digest, number>;
+  readonly manifests: Map<string, Digest>;
+}
+
+/** Pushes one image after the other until the server is gone, and notes what it said yes to. */
+async function push(base: string, name: string, noted: Acknowledged): Promise<void> {
+  for (let count = 0; count < 10_000; count++) {
+    const bytes = Buffer.alloc(20_000 + (count % 7) * 10_000, `${name}-${count}`);
+    const digest = digestOf(bytes);
+    try {
+      const begun = await fetch(`${base}/v2/app/blobs/uploads/`, { method: "POST" });
+      const location = begun.headers.get("location") ?? "";
+      const half = bytes.length / 2;
+      await fetch(base + location, { method: "PATCH", body: bytes.subarray(0, half) });
+      const url = `${base}${location}?digest=${digest}`;
+      const done = await fetch(url, { method: "PUT", body: bytes.subarray(half) });
+      if (done.status !== 201) throw new Error(`PUT blob: ${done.status} ${await done.text()}`);
+      noted.blobs.set(digest, bytes.length);
+      const descriptor = { mediaType: MEDIA_TYPES.ociConfig, digest, size: bytes.length };
+      const document = {
+        schemaVersion: 2,
+        mediaType: MEDIA_TYPES.ociManifest,
+        config: descriptor,
+        layers: [],
+      };
+      const body = Buffer.from(JSON.stringify(document));
+      const headers = { "content-type": MEDIA_TYPES.ociManifest };
+      const tagged = await fetch(`${base}/v2/app/manifests/${name}`, { method: "PUT", body, headers });
+      if (tagged.status !== 201) throw new Error(`PUT manifest: ${tagged.status} ${await tagged.text()}`);
+      noted.manifests.set(name, digestOf(body));
+    } catch (error) {
+      // The connection is gone, as it should be; an answer other than yes is not.
+      if (error instanceof TypeError) return;
+      throw error;
+    }
+  }
+}
+
+async function verify(base: string, noted: Acknowledged): Promise<void> {
+  for (const [tag, digest] of noted.manifests) {
+    const answer = await fetch(`${base}/v2/app/manifests/${tag}`);
+    assert.equal(answer.status, 200, `tag ${tag}`);
+    const document = Buffer.from(await answer.arrayBuffer());
+    // The push after the last acknowledged one may have arrived, too.
+    assert.equal(answer.headers.get("docker-content-digest"), digestOf(document));
+    const { config } = JSON.parse(document.toString()) as { config: { digest: Digest } };
+    assert.equal((await fetch(`${base}/v2/app/blobs/${config.digest}`, { method: "HEAD" })).status, 200);
+    assert.equal((await fetch(`${base}/v2/app/manifests/${digest}`)).status, 200, `acknowledged ${digest}`);
+  }
+  for (const [digest, size] of noted.blobs) {
+    const answer = await fetch(`${base}/v2/app/blobs/${digest}`);
+    const bytes = Buffer.from(await answer.arrayBuffer());
+    assert.deepEqual([answer.status, bytes.length, digestOf(bytes)], [200, size, digest]);
+  }
+}
+
+test(`killed ${ROUNDS} times at random moments, it lost nothing it acknowledged`, async () => {
+  const random = randomFrom(42);
+  let pushes = 0;
+  for (let round = 0; round < ROUNDS; round++) {
+    const noted: Acknowledged = { blobs: new Map(), manifests: new Map() };
+    const running = await start();
+    const writers = Array.from({ length: WRITERS }, (_, index) =>
+      push(running.base, `w${round}-${index}`, noted),
+    );
+    // Moments are spread over the first pushes: from the first session to the middle of a later image.
+    await new Promise((resolve) => setTimeout(resolve, 20 + random() * 120));
+    await kill(running);
+    await Promise.all(writers);
+    pushes += noted.manifests.size;
+    const again = await start();
+    try {
+      await verify(again.base, noted);
+    } finally {
+      await kill(again);
+    }
+  }
+  assert.ok(pushes > 0, "some pushes got through");
+});
