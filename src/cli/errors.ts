@@ -2,19 +2,9 @@ import { DrayError } from "../errors.ts";
 
 /**
  * - `USAGE`: the command line itself is wrong
- * - `PORT_TAKEN`: somebody else listens there
- * - `FILE_FAILED`: a file or folder that can't be read or written
- * - `CREDENTIAL_REFUSED`: a login the registry did not accept
  * - `IMAGE_NOT_FOUND`: no such image in the node's store
- * - `NOT_SETTLED`: something that should have come to rest in time, and did not
  */
-export type CliErrorCode =
-  | "USAGE"
-  | "PORT_TAKEN"
-  | "FILE_FAILED"
-  | "CREDENTIAL_REFUSED"
-  | "IMAGE_NOT_FOUND"
-  | "NOT_SETTLED";
+export type CliErrorCode = "USAGE" | "IMAGE_NOT_FOUND";
 
 export class CliError extends DrayError<CliErrorCode> {}
 

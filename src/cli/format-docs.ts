@@ -1,9 +1,15 @@
 /** `docs/cli.md`, from the command objects. */
+import { loadCommands } from "./catalogue.ts";
 import type { Command } from "./command.ts";
 import { EXIT_CODES } from "./exit-code.ts";
 import { describe, formatOption, formatUsage } from "./help.ts";
 
-export function formatDocs(commands: readonly Command[]): string {
+/** The text of the page. */
+export async function formatCliDocs(): Promise<string> {
+  return formatDocs(await loadCommands());
+}
+
+function formatDocs(commands: readonly Command[]): string {
   const sections = commands.map(formatSection);
   return `# The dray command
 

@@ -29,7 +29,7 @@ export function reportError(error: unknown, context: CommandContext, options: Re
 /** A sentence for people and a stable word for programs. */
 export function describeError(error: unknown): { readonly code: string; readonly message: string } {
   if (error instanceof DrayError) return { code: error.code, message: error.message };
-  if (isSystemError(error)) return { code: error.code ?? "FILE_FAILED", message: describeSystemError(error) };
+  if (isSystemError(error)) return { code: error.code ?? "EIO", message: describeSystemError(error) };
   const message = error instanceof Error ? error.message : String(error);
   return {
     code: "INTERNAL",
