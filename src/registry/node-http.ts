@@ -11,23 +11,49 @@ const MAX_DISCARD = 64 * 1024;
 const MAX_LINGER = 4 * 1024 * 1024;
 const LINGER_TIME = 2_000;
 
+/** One line for a log of requests. */
+export interface Answered {
+  readonly method: string;
+  /** Path and query as they were sent. */
+  readonly target: string;
+  readonly status: number;
+}
+
+export interface NodeHttpOptions {
+  /** Told of failures while sending that are not the client's. */
+  readonly onFailure?: ((error: unknown) => void) | undefined;
+  /** Told of every answer as it begins to be sent. */
+  readonly onAnswer?: ((answered: Answered) => void) | undefined;
+}
+
 /** Lets a registry answer on a server of `node:http` or `node:https`. */
 export function listenWith(
   registry: Pick<Registry, "handle">,
-  onFailure: (error: unknown) => void,
+  options: NodeHttpOptions = {},
 ): RequestListener {
+  const { onAnswer, onFailure } = options;
   return (incoming, outgoing) => {
     const request = new NodeRequest(incoming, outgoing);
     const response = registry.handle(request);
+    if (onAnswer !== undefined) void report(request, response, onAnswer);
     if (!(response instanceof Promise) && request.isDone && !(response.body && "pump" in response.body)) {
       sendWhole(outgoing, response);
       return;
     }
     send(request, outgoing, response).catch((error: unknown) => {
       outgoing.destroy();
-      if (!(error instanceof RequestAborted)) onFailure(error);
+      if (!(error instanceof RequestAborted)) onFailure?.(error);
     });
   };
+}
+
+async function report(
+  request: NodeRequest,
+  response: RegistryResponse | Promise<RegistryResponse>,
+  onAnswer: (answered: Answered) => void,
+): Promise<void> {
+  const { status } = await response;
+  onAnswer({ method: request.method, target: request.target, status });
 }
 
 class NodeRequest implements RegistryRequest, RequestBody {

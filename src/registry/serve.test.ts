@@ -208,6 +208,16 @@ test("closing does not wait longer than its deadline for a request that hangs", 
   await client.closed();
 });
 
+test("every answer is told, with its status", async () => {
+  const told: string[] = [];
+  await using served = await serveInMemory({
+    onAnswer: ({ method, target, status }) => told.push(`${method} ${target} ${status}`),
+  });
+  await fetch(urlOf(served, "/v2/"));
+  await fetch(urlOf(served, "/v2/app/tags/list?n=1"), { method: "HEAD" });
+  assert.deepEqual(told, ["GET /v2/ 200", "HEAD /v2/app/tags/list?n=1 404"]);
+});
+
 test("an aborted signal closes the registry", async () => {
   const controller = new AbortController();
   const served = await serveInMemory({ signal: controller.signal });

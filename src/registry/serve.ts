@@ -1,6 +1,6 @@
 import { openHttpServer, type HttpServer, type TlsIdentity } from "../internal/http-server.ts";
 import { RegistryError } from "./errors.ts";
-import { listenWith } from "./node-http.ts";
+import { listenWith, type Answered } from "./node-http.ts";
 import { openRegistry, type Registry, type RegistryOptions } from "./registry.ts";
 import { openRegistryDirectory, type RegistryDirectoryOptions } from "./directory.ts";
 
@@ -14,6 +14,8 @@ export interface ListenOptions {
   readonly idleTimeout?: number | undefined;
   /** How long requests under way may take to finish when the registry closes, in milliseconds; 10 s by default. */
   readonly drainTimeout?: number | undefined;
+  /** Told of every answer as it begins to be sent. */
+  readonly onAnswer?: ((answered: Answered) => void) | undefined;
   /** Closes the registry. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -63,7 +65,7 @@ export async function serveRegistry(options: ServeRegistryOptions): Promise<Serv
 async function listen(registry: Registry, options: ServeRegistryOptions): Promise<HttpServer> {
   const { host = "127.0.0.1", port = 5000, tls, idleTimeout } = options;
   try {
-    const listener = listenWith(registry, options.onFailure ?? ((): void => {}));
+    const listener = listenWith(registry, options);
     return await openHttpServer(listener, { host, port, tls, idleTimeout });
   } catch (cause) {
     throw explain(cause, host, port);

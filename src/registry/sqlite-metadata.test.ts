@@ -30,6 +30,18 @@ test("two connections to one file see each other's changes, and each other's gen
   assert.equal(two.generation(), quiet);
 });
 
+test("listContent() names everything that some repository shows, and nothing else", async () => {
+  await using metadata = openSqliteMetadata(":memory:");
+  const manifest = { digest: digestOf("m"), mediaType: "application/x", size: 1 };
+  const blob = { digest: digestOf("b"), size: 2 };
+  await metadata.putManifest("r", manifest, { tags: [], blobs: [], manifests: [] });
+  await metadata.linkBlob("s", blob);
+  await metadata.linkBlob("s", { digest: digestOf("gone"), size: 3 });
+  await metadata.unlinkBlob("s", digestOf("gone"));
+  const content = [...metadata.listContent()].map((entry) => ({ ...entry }));
+  assert.deepEqual(content, [manifest, { ...blob, mediaType: "application/octet-stream" }]);
+});
+
 test("what was stored is there after closing and opening again", async () => {
   const path = join(folder, "again.db");
   {

@@ -43,16 +43,25 @@ export interface SqliteMetadataOptions {
   readonly clock?: (() => number) | undefined;
 }
 
+/** Metadata in a file that others on this machine may look into, too. */
+export interface SqliteMetadata extends RegistryMetadata {
+  /**
+   * All that some repository shows, as roots for collecting a store that the registry shares with others. Content
+   * of several repositories comes several times.
+   */
+  listContent(): Iterable<Descriptor>;
+}
+
 /**
  * Opens or creates a registry's metadata in the file `path`, or in memory for `:memory:`.
  *
  * @throws DatabaseError
  */
-export function openSqliteMetadata(path: string, options: SqliteMetadataOptions = {}): RegistryMetadata {
-  return new SqliteMetadata(path, options.clock ?? Date.now);
+export function openSqliteMetadata(path: string, options: SqliteMetadataOptions = {}): SqliteMetadata {
+  return new FileMetadata(path, options.clock ?? Date.now);
 }
 
-class SqliteMetadata implements RegistryMetadata {
+class FileMetadata implements SqliteMetadata {
   readonly #database: Database;
   readonly #uploads: SqliteUploads;
   readonly #clock: () => number;
@@ -196,6 +205,18 @@ class SqliteMetadata implements RegistryMetadata {
 
   async listUploads(startedBefore: number): Promise<readonly Upload[]> {
     return this.#uploads.list(startedBefore);
+  }
+
+  *listContent(): Iterable<Descriptor> {
+    // A repository at a time: nothing of this has to fit into memory as a whole.
+    for (const { id } of this.#database.all<{ id: number }>("SELECT id FROM repositories")) {
+      yield* this.#database.all<Descriptor>(
+        `SELECT digest, media_type AS mediaType, size FROM manifests WHERE repository = ?
+         UNION ALL SELECT digest, 'application/octet-stream', size FROM blobs WHERE repository = ?`,
+        id,
+        id,
+      );
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
