@@ -79,7 +79,8 @@ export class Exchange {
         if ("value" in outcome) return outcome.value;
         const { error } = outcome;
         worst = worst === undefined || weight(error) > weight(worst) || hosts.length === 1 ? error : worst;
-        if (isTransient(error) && isRepeatable(call)) {
+        const tooLate = (error.retryAfter ?? 0) > policy.maxRetryAfter;
+        if (isTransient(error) && isRepeatable(call) && !tooLate) {
           again.push(host);
           const asked = error.retryAfter ?? policy.delayAfter(attempt);
           pause = Math.min(pause ?? asked, asked);
@@ -89,7 +90,6 @@ export class Exchange {
       if (worst === undefined || pause === undefined)
         throw worst ?? new ClientError("HOSTS_INVALID", `Cannot ${call.action}: no host to ask`);
       if (attempt >= policy.attempts) throw worst;
-      if (pause > policy.maxRetryAfter) throw worst;
       onEvent({ type: "retry", reason: worst.message, attempt, delay: pause });
       await sleep(pause, call.signal);
       hosts = again;

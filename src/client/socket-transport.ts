@@ -116,11 +116,13 @@ export class SocketTransport implements AsyncDisposable {
   }
 }
 
-/** A POST or PATCH that was cut may have been acted on. Without a body the first of these does no harm twice. */
-function isRepeatable(request: HttpRequest): boolean {
-  const { method, body } = request;
-  if (method === "PATCH") return false;
-  return method !== "POST" || body === undefined || (body instanceof Uint8Array && body.length === 0);
+/**
+ * What a cut request may have done must do no harm twice. A streamed body never goes twice: its sender first asks how
+ * much arrived.
+ */
+function isRepeatable({ method, body }: HttpRequest): boolean {
+  if (method === "PATCH" || (body !== undefined && !(body instanceof Uint8Array))) return false;
+  return method !== "POST" || body === undefined || body.length === 0;
 }
 
 // oxlint-disable-next-line no-control-regex -- a line break in a value would be a second header, or a second request
