@@ -3,11 +3,16 @@ import { close, open, read } from "node:fs";
 import type { ByteConsumer } from "../oci/index.ts";
 import type { ResponseStream } from "./request.ts";
 
-/** Two of these serve one download: while the socket takes one, the disk fills the other. */
-const BUFFER_SIZE = 256 * 1024;
-const SPARE_BUFFERS = 32;
+/**
+ * Two buffers serve one download: while the socket takes one, the disk fills the other. Large ones are faster for a
+ * few, small ones keep the memory of many within bounds.
+ */
+const LARGE_BUFFER = 512 * 1024;
+const SMALL_BUFFER = 64 * 1024;
+const LARGE_BUFFERS = 32;
 
 const spares: Buffer[] = [];
+let largeInUse = 0;
 
 /** Opens bytes `first`…`last` of a file, or says `undefined` when there is no such file. */
 export async function openFileStream(
@@ -36,18 +41,22 @@ class FileStream implements ResponseStream {
     if (this.length === 0) return;
     let position = this.#first;
     const end = this.#first + this.length;
-    const size = Math.min(BUFFER_SIZE, this.length);
-    let buffer = borrow(size);
-    let other = end - position > size ? borrow(size) : undefined;
+    let buffer = borrow(this.length);
+    let other = this.length > buffer.length ? borrow(this.length) : undefined;
     try {
       let filled = await this.#fill(buffer, position, end);
       for (;;) {
         position += filled.length;
-        const ahead = other !== undefined && position < end ? this.#fill(other, position, end) : undefined;
+        const more = position < end;
+        const ahead = more && other !== undefined ? this.#fill(other, position, end) : undefined;
         // Its failure is noticed when it is awaited, not while the consumer is busy.
         ahead?.catch(() => {});
         await consume(filled);
-        if (ahead === undefined || other === undefined) return;
+        if (!more) return;
+        if (ahead === undefined || other === undefined) {
+          filled = await this.#fill(buffer, position, end);
+          continue;
+        }
         filled = await ahead;
         [buffer, other] = [other, buffer];
       }
@@ -90,11 +99,16 @@ function openFile(path: string): Promise<number | undefined> {
   });
 }
 
-function borrow(size: number): Buffer {
-  if (size < BUFFER_SIZE) return Buffer.allocUnsafeSlow(size);
-  return spares.pop() ?? Buffer.allocUnsafeSlow(BUFFER_SIZE);
+/** `wanted` bytes at most are to be read with it. */
+function borrow(wanted: number): Buffer {
+  if (wanted <= SMALL_BUFFER) return Buffer.allocUnsafeSlow(wanted);
+  if (largeInUse >= LARGE_BUFFERS) return Buffer.allocUnsafeSlow(SMALL_BUFFER);
+  largeInUse++;
+  return spares.pop() ?? Buffer.allocUnsafeSlow(LARGE_BUFFER);
 }
 
 function giveBack(buffer: Buffer): void {
-  if (buffer.length === BUFFER_SIZE && spares.length < SPARE_BUFFERS) spares.push(buffer);
+  if (buffer.length !== LARGE_BUFFER) return;
+  largeInUse--;
+  spares.push(buffer);
 }
