@@ -3,9 +3,8 @@ import { cpSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { startDockerRegistry, type DockerRegistry } from "../test/interop/docker-registry.ts";
-import { findPeer } from "../test/interop/peers.ts";
 import { ROOT, run, start, type Started } from "../test/processes.ts";
-import type { Cost } from "./measure.ts";
+import { type Cost, peer } from "./measure.ts";
 
 /** One line of the table: what was measured, against whom, and whether the goal is reached. */
 export interface Result {
@@ -62,12 +61,6 @@ export function dray(bench: Bench, ...args: readonly string[]): readonly [string
   return [process.execPath, join(bench.package, "bin", "dray.js"), ...args];
 }
 
-export function peer(name: string): string {
-  const path = findPeer(name);
-  if (path === undefined) throw new Error(`Cannot measure against ${name}: run "npm run peers" first`);
-  return path;
-}
-
 export interface RunningRegistry extends AsyncDisposable {
   readonly host: string;
   readonly pid: number;
@@ -118,9 +111,11 @@ export function costTable(title: string, costs: ReadonlyMap<string, Cost>): Tabl
   return { title, header: ["", "wall", "dray ÷ this", "cpu", "peak memory"], rows };
 }
 
-/** The fastest contestant that isn't dray. */
-export function fastestPeer(costs: ReadonlyMap<string, Cost>): readonly [string, Cost] {
-  const peers = [...costs].filter(([name]) => name !== "dray").toSorted(([, a], [, b]) => a.wall - b.wall);
+/** The fastest contestant that isn't dray, or the one that is named. */
+export function fastestPeer(costs: ReadonlyMap<string, Cost>, named?: string): readonly [string, Cost] {
+  const peers = [...costs]
+    .filter(([name]) => (named === undefined ? name !== "dray" : name === named))
+    .toSorted(([, a], [, b]) => a.wall - b.wall);
   const fastest = peers[0];
   if (fastest === undefined) throw new Error("Cannot compare: nobody else took part");
   return fastest;

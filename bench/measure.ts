@@ -1,10 +1,10 @@
 /** Runs programs and says what they took. */
-import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { findPeer } from "../test/interop/peers.ts";
+import { run } from "../test/processes.ts";
 
 export interface Cost {
   /** Seconds from start to exit. */
@@ -40,7 +40,7 @@ export async function compare(
     const order = round % 2 === 0 ? contestants : contestants.toReversed();
     for (const contestant of order) {
       await contestant.prepare?.(round);
-      let cost = runOnce(contestant.command(round), contestant.env);
+      let cost = await runOnce(contestant.command(round), contestant.env);
       cost = (await contestant.finish?.(round, cost)) ?? cost;
       if (round > 0) costs.get(contestant.name)?.push(cost);
       say(`  ${round === 0 ? "warm-up" : `round ${round}`} ${contestant.name}: ${formatCost(cost)}`);
@@ -50,27 +50,28 @@ export async function compare(
 }
 
 /** Runs a program to its end. */
-export function runOnce(command: readonly [string, ...string[]], env: NodeJS.ProcessEnv = process.env): Cost {
+export async function runOnce(
+  command: readonly [string, ...string[]],
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<Cost> {
   const folder = mkdtempSync(join(tmpdir(), "dray-time-"));
   try {
     const out = join(folder, "cost");
-    const time = findPeer("time") ?? "/usr/bin/time";
-    if (!existsSync(time)) throw new Error("Cannot measure: the program time is not here");
     const began = process.hrtime.bigint();
-    const ended = spawnSync(time, ["-q", "-o", out, "-f", "%U %S %M", ...command], {
-      env,
-      stdio: ["ignore", "ignore", "pipe"],
-      encoding: "utf8",
-      maxBuffer: 16 << 20,
-    });
+    await run(peer("time"), ["-q", "-o", out, "-f", "%U %S %M", ...command], { env, timeout: 300_000 });
     const wall = Number(process.hrtime.bigint() - began) / 1e9;
-    if (ended.status !== 0)
-      throw new Error(`${command.join(" ")} ended with ${ended.status}: ${ended.stderr}`);
     const [user = 0, system = 0, kilobytes = 0] = readFileSync(out, "utf8").trim().split(" ").map(Number);
     return { wall, cpu: user + system, memory: kilobytes * 1024 };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** The starter of a program to measure with or against. */
+export function peer(name: string): string {
+  const path = findPeer(name);
+  if (path === undefined) throw new Error(`Cannot measure with ${name}: run "npm run peers" first`);
+  return path;
 }
 
 /** What a running process has used so far, from /proc. */

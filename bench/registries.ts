@@ -7,14 +7,13 @@ import { run } from "../test/processes.ts";
 import {
   type Bench,
   megabytes,
-  peer,
   type RunningRegistry,
   seed,
   startDrayRegistry,
   startPeerRegistry,
 } from "./bench.ts";
 import { MEDIUM, prepareImage } from "./images.ts";
-import { median, readUsage } from "./measure.ts";
+import { median, peer, readUsage } from "./measure.ts";
 
 const MANIFEST_TYPES = "application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json";
 const SECONDS = 3;

@@ -1,7 +1,7 @@
 /** What one waits for before anything happens: starting, and reading a name. */
-import { createServer } from "node:net";
 import { join } from "node:path";
 
+import { findFreePort, untilListening } from "../test/interop/docker-registry.ts";
 import { run, start } from "../test/processes.ts";
 import { type Bench, costTable, dray } from "./bench.ts";
 import { compare, median } from "./measure.ts";
@@ -44,33 +44,23 @@ export async function benchStartup(bench: Bench): Promise<void> {
 
 /** Seconds until the registry of a new `dray up` answers. */
 async function startUp(bench: Bench, round: number): Promise<number> {
-  const port = await freePort();
+  const port = await findFreePort();
   const folder = join(bench.folder, `up-${round}`);
-  const [program, ...args] = dray(bench, "up", "--data-dir", folder, "--port", String(port));
+  const [program, ...args] = dray(
+    bench,
+    "up",
+    "--data-dir",
+    folder,
+    "--registry-port",
+    String(port),
+    join(folder, "pods"),
+  );
   const began = process.hrtime.bigint();
   await using up = start(program, args, { cwd: bench.folder });
-  const failed = up.waitFor(/$never/).catch((error: unknown) => error);
-  while (!(await answers(port))) {
-    const ended = await Promise.race([failed, new Promise((resolve) => setTimeout(resolve, 5))]);
-    if (ended instanceof Error) throw ended;
-  }
+  await untilListening(port, up);
+  const answer = await fetch(`http://127.0.0.1:${port}/v2/`);
+  if (!answer.ok) throw new Error(`dray up answers ${answer.status}`);
   return Number(process.hrtime.bigint() - began) / 1e9;
-}
-
-async function answers(port: number): Promise<boolean> {
-  try {
-    return (await fetch(`http://127.0.0.1:${port}/v2/`)).ok;
-  } catch {
-    return false;
-  }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  await new Promise<void>((resolve) => server.close(() => resolve()));
-  return typeof address === "object" && address !== null ? address.port : 0;
 }
 
 export async function benchParse(bench: Bench): Promise<void> {
@@ -81,7 +71,7 @@ export async function benchParse(bench: Bench): Promise<void> {
     '  "registry.k8s.io/pause:3.10", "ghcr.io/owner/app:v1.2.3", "localhost:5000/team/api:latest",',
     '  "quay.io/org/tool@" + digest, "gcr.io/project/service/web:2024-01-01@" + digest];',
     "let kept = 0;",
-    "const round = (times) => { for (let i = 0; i < times; i++) for (const name of names) kept += parseReference(name).repository.length; };",
+    "const round = (times) => { for (let i = 0; i < times; i++) for (const name of names) kept += parseReference(name).path.length; };",
     "round(20_000);",
     "const began = process.hrtime.bigint();",
     "round(200_000);",

@@ -9,13 +9,13 @@ import {
   dray,
   fastestPeer,
   megabytes,
-  peer,
+  type RunningRegistry,
   type Result,
   seed,
   startPeerRegistry,
 } from "./bench.ts";
 import { type BenchImage, type ImageSize, LARGE, MEDIUM, prepareImage } from "./images.ts";
-import { compare, type Contestant, type Cost, readUsage } from "./measure.ts";
+import { compare, type Contestant, type Cost, peer, readUsage } from "./measure.ts";
 
 export async function benchPull(bench: Bench): Promise<void> {
   const medium = await pull(bench, "medium", MEDIUM, bench.rounds);
@@ -133,20 +133,13 @@ function containerd(bench: Bench, image: string): Contestant {
 
 export async function benchPush(bench: Bench): Promise<void> {
   const image = await prepare(bench, "medium", MEDIUM);
-  await using registry = await startPeerRegistry(bench, "push");
   bench.say(`Pushing ${megabytes(image.size)}`);
-  // Each round has a repository of its own, so that every byte goes over.
-  const to = (round: number, who: string): string => `${registry.host}/${who}/r${round}:bench`;
   const costs = await compare(
     [
-      {
-        name: "dray",
-        command: (round) => dray(bench, "copy", "--quiet", `oci:${image.folder}:bench`, to(round, "dray")),
-      },
-      {
-        name: "crane",
-        command: (round) => [peer("crane"), "push", "--insecure", image.folder, to(round, "crane")],
-      },
+      intoEmptyRegistry(bench, "dray", (to) =>
+        dray(bench, "copy", "--quiet", `oci:${image.folder}:bench`, to),
+      ),
+      intoEmptyRegistry(bench, "crane", (to) => [peer("crane"), "push", "--insecure", image.folder, to]),
     ],
     bench.rounds,
     bench.say,
@@ -158,11 +151,9 @@ export async function benchPush(bench: Bench): Promise<void> {
 export async function benchCopy(bench: Bench): Promise<void> {
   const image = await prepare(bench, "medium", MEDIUM);
   await using source = await startPeerRegistry(bench, "copy-from");
-  await using target = await startPeerRegistry(bench, "copy-to");
   const from = `${source.host}/bench/medium:bench`;
   await seed(image.folder, from);
   bench.say(`Copying ${megabytes(image.size)} from registry to registry`);
-  const to = (round: number, who: string): string => `${target.host}/${who}/r${round}:bench`;
   const skopeo = [
     "copy",
     "--quiet",
@@ -172,18 +163,41 @@ export async function benchCopy(bench: Bench): Promise<void> {
   ] as const;
   const costs = await compare(
     [
-      { name: "dray", command: (round) => dray(bench, "copy", "--quiet", from, to(round, "dray")) },
-      { name: "skopeo", command: (round) => [peer("skopeo"), ...skopeo, `docker://${to(round, "skopeo")}`] },
+      intoEmptyRegistry(bench, "dray", (to) => dray(bench, "copy", "--quiet", from, to)),
+      intoEmptyRegistry(bench, "skopeo", (to) => [peer("skopeo"), ...skopeo, `docker://${to}`]),
+      intoEmptyRegistry(bench, "crane", (to) => [peer("crane"), "copy", "--insecure", from, to]),
     ],
     bench.rounds,
     bench.say,
   );
   bench.tables.push(costTable(`Copy of ${megabytes(image.size)} from registry to registry`, costs));
-  pushWall(bench, `copy of ${megabytes(image.size)} between registries, wall`, costs);
+  pushWall(bench, `copy of ${megabytes(image.size)} between registries, wall`, costs, "skopeo");
 }
 
-function pushWall(bench: Bench, what: string, costs: ReadonlyMap<string, Cost>): void {
-  const [name, cost] = fastestPeer(costs);
+/** An empty registry for every round: nothing is there already, and no client remembers what could be mounted. */
+function intoEmptyRegistry(
+  bench: Bench,
+  name: string,
+  command: (to: string) => readonly [string, ...string[]],
+): Contestant {
+  let registry: RunningRegistry | undefined;
+  const folder = (round: number): string => `target-${name}-${round}`;
+  return {
+    name,
+    prepare: async (round) => {
+      registry = await startPeerRegistry(bench, folder(round));
+    },
+    command: () => command(`${registry?.host}/bench/medium:bench`),
+    finish: async (round) => {
+      await registry?.[Symbol.asyncDispose]();
+      rmSync(join(bench.folder, folder(round)), { recursive: true, force: true });
+    },
+  };
+}
+
+/** Against the goal's own peer, or whoever was fastest. */
+function pushWall(bench: Bench, what: string, costs: ReadonlyMap<string, Cost>, against?: string): void {
+  const [name, cost] = fastestPeer(costs, against);
   const mine = costs.get("dray") ?? cost;
   bench.results.push({
     what,
