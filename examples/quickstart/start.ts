@@ -41,7 +41,7 @@ const { values } = parseArgs({
 });
 const port = Number(values["registry-port"]);
 const dataDir = values["data-dir"];
-const folder = port === DEFAULT_PORT ? join(here, "pods") : await copyPods();
+const folder = port === DEFAULT_PORT ? join(here, "pods") : join(dataDir, "pods");
 
 const result = await runUp(
   {
@@ -59,6 +59,7 @@ const result = await runUp(
         note("Choose another port: npm start -- --registry-port 5001");
         return;
       }
+      if (port !== DEFAULT_PORT) await copyPods(registry.port);
       const name = `localhost:${registry.port}/${REPOSITORY}`;
       note(`Building an image of ${join(here, "app")} and pushing it as ${name}:1`);
       const tags = [`docker://${name}:1`, `docker://${name}:latest`].flatMap((tag) => ["--tag", tag]);
@@ -78,16 +79,17 @@ const came = good?.containers.every(({ phase }) => phase === "ready") === true;
 if (values.once === true && !came) note('The images of Pod "hello" did not come');
 await endProcess(result.code !== 0 ? result.code : values.once === true && !came ? 1 : 0, entry);
 
-/** The same Pods with their registry at another port. */
-async function copyPods(): Promise<string> {
-  const target = join(dataDir, "pods");
-  await rm(target, { recursive: true, force: true });
-  await mkdir(target, { recursive: true });
+/** Makes the same Pods name the registry's real port. */
+async function copyPods(actual: number): Promise<void> {
+  await rm(folder, { recursive: true, force: true });
+  await mkdir(folder, { recursive: true });
   for (const file of await readdir(join(here, "pods"))) {
     const text = await readFile(join(here, "pods", file), "utf8");
-    await writeFile(join(target, file), text.replaceAll(`localhost:${DEFAULT_PORT}/`, `localhost:${port}/`));
+    await writeFile(
+      join(folder, file),
+      text.replaceAll(`localhost:${DEFAULT_PORT}/`, `localhost:${actual}/`),
+    );
   }
-  return target;
 }
 
 function note(text: string): void {

@@ -10,15 +10,23 @@ export interface MemoryOutput extends Output {
   rows: number;
 }
 
-export function createMemoryOutput(
-  options: { readonly isTTY?: boolean; readonly columns?: number } = {},
-): MemoryOutput {
+export interface MemoryOutputOptions {
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+  /** Called after each write. */
+  readonly onWrite?: (() => void) | undefined;
+}
+
+export function createMemoryOutput(options: MemoryOutputOptions = {}): MemoryOutput {
   const chunks: Buffer[] = [];
   return {
     isTTY: options.isTTY ?? false,
     columns: options.columns ?? 80,
     rows: 24,
-    write: (chunk) => void chunks.push(Buffer.from(chunk)),
+    write(chunk) {
+      chunks.push(Buffer.from(chunk));
+      options.onWrite?.();
+    },
     get bytes() {
       return Buffer.concat(chunks);
     },
@@ -43,11 +51,13 @@ export interface MemoryContextOptions {
   readonly home?: string;
   readonly signal?: AbortSignal;
   readonly now?: () => number;
+  /** Called after each write to either stream. */
+  readonly onWrite?: () => void;
 }
 
 export function createMemoryContext(options: MemoryContextOptions = {}): MemoryContext {
   const input = Buffer.from(options.stdin ?? "");
-  const screen = { isTTY: options.isTTY ?? false, columns: options.columns ?? 80 };
+  const screen = { isTTY: options.isTTY ?? false, columns: options.columns ?? 80, onWrite: options.onWrite };
   return {
     stdin: {
       isTTY: options.stdinIsTTY ?? false,
