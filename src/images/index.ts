@@ -20,3 +20,14 @@ export { type ImageRuntime, type PullProgress, type RuntimeImage } from "./image
 export { type RuntimePullOptions } from "./image-runtime.ts";
 export { type ImageFacts, inspectImage } from "./inspect-image.ts";
 export { countBytes, objectOf, StoreRuntime, type StoreRuntimeOptions } from "./store-runtime.ts";
+export { type AllowlistPattern, parseAllowlistPattern } from "./allowlist-pattern.ts";
+export { type BackOffState, PullBackOff, type PullBackOffOptions } from "./pull-back-off.ts";
+export { trimImageTagDigest } from "./trim-image.ts";
+export {
+  type Allowlist,
+  isAllowlisted,
+  makeVerificationPolicy,
+  parseAllowlist,
+} from "./verification-policy.ts";
+export { VERIFICATION_POLICIES, type VerificationPolicy } from "./verification-policy.ts";
+export { type VerificationPolicyName, type VerificationVerdict } from "./verification-policy.ts";
