@@ -122,20 +122,13 @@ class BlobReader {
 
   /** Decides what the body of this answer begins with, before a byte of it is believed. */
   async #begin(call: Call, { response }: Answer, offset: number): Promise<Reading> {
-    try {
-      if (response.status === 416 && offset > 0) {
-        // A server that won't continue is asked for everything; what we have already is dropped on arrival.
-        await response.discard();
-        const { range: _, ...headers } = call.headers ?? {};
-        return await this.#place.exchange.ask({ ...call, headers, accept: [200] }, ({ response: whole }) =>
-          this.#check(call, whole, offset),
-        );
-      }
-      return this.#check(call, response, offset);
-    } catch (error) {
-      await response.discard();
-      throw error;
-    }
+    if (response.status !== 416 || offset === 0) return this.#check(call, response, offset);
+    // A server that won't continue is asked for everything; what we have already is dropped on arrival.
+    await response.discard();
+    const { range: _, ...headers } = call.headers ?? {};
+    return this.#place.exchange.ask({ ...call, headers, accept: [200] }, ({ response: whole }) =>
+      this.#check(call, whole, offset),
+    );
   }
 
   async #check(call: Call, response: HttpResponse, offset: number): Promise<Reading> {

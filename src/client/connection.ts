@@ -47,6 +47,8 @@ export class Connection implements BodyConnection {
   #body: SocketBody | undefined;
   #persistent = false;
   #sending = false;
+  /** The server refused before the request's end: the rest of its body isn't sent. */
+  #unwanted = false;
   #failure: Error | undefined;
   #stalled = false;
   #writesStarted = 0;
@@ -83,6 +85,7 @@ export class Connection implements BodyConnection {
     this.#answer = Promise.withResolvers();
     this.#body = undefined;
     this.#failure = undefined;
+    this.#unwanted = false;
     this.answered = false;
     socket.ref();
     socket.setTimeout(request.body === undefined ? this.#limits.idleTimeout : this.#limits.uploadTimeout);
@@ -176,6 +179,7 @@ export class Connection implements BodyConnection {
     const answer = this.#answer;
     if (request === undefined || answer === undefined) return false;
     this.#persistent = head.persistent;
+    this.#unwanted = this.#sending && head.status >= 300;
     const kind = bodyKind(request.method, head);
     const body = new SocketBody(this, openFraming(kind), rest);
     this.#body = body;
@@ -210,7 +214,7 @@ export class Connection implements BodyConnection {
     let sent = 0;
     try {
       await body.pump((chunk) => {
-        if (this.#body !== undefined || this.#answer === undefined) throw this.#failure ?? UNWANTED;
+        if (this.#unwanted || this.#answer === undefined) throw this.#failure ?? UNWANTED;
         if (chunk.length === 0) return undefined;
         sent += chunk.length;
         if (length !== undefined && sent > length) throw wrongLength(length, "more");
@@ -224,7 +228,7 @@ export class Connection implements BodyConnection {
       this.#sending = false;
     } catch (error) {
       // Half a body can't be mended: whatever the server answers, this connection is over.
-      if (this.#body === undefined) this.destroy(error as Error);
+      if (!this.#unwanted) this.destroy(error as Error);
     }
   }
 

@@ -105,7 +105,7 @@ export class Exchange {
     try {
       call.signal?.throwIfAborted();
       const response = await dispatcher.dispatch(host, call);
-      if (isAccepted(call, response.status)) return { value: await read({ response, host }) };
+      if (isAccepted(call, response.status)) return { value: await readOrDiscard({ response, host }, read) };
       const { method, action, missing = "NAME_UNKNOWN" } = call;
       return { error: await answerError(response, { method, action, missing, now: clock() }) };
     } catch (error) {
@@ -113,6 +113,16 @@ export class Exchange {
       if (error instanceof ClientError) return { error: inWords(call, error) };
       throw error;
     }
+  }
+}
+
+/** An answer that wasn't believed must not keep its connection waiting for a reader. */
+async function readOrDiscard<T>(answer: Answer, read: (answer: Answer) => Promise<T>): Promise<T> {
+  try {
+    return await read(answer);
+  } catch (error) {
+    await answer.response.discard();
+    throw error;
   }
 }
 

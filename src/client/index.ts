@@ -1,4 +1,24 @@
-/** Speak the distribution protocol to a registry. */
+/**
+ * Speak the distribution protocol to a registry.
+ *
+ * ```ts
+ * await using client = new RegistryClient({ hosts: new ConfiguredHosts(), env: process.env });
+ * const busybox = client.repository("docker.io", "library/busybox");
+ * console.log(await busybox.resolve("latest"));
+ * for await (const tag of busybox.tags()) console.log(tag);
+ * ```
+ *
+ * A question goes through these, each of which knows one kind of rule and nothing of the others:
+ *
+ * ```text
+ * Repository ─► resolve, manifests, blobs, uploads…   what to ask, and what makes an answer believable
+ *   Exchange                                          which hosts, how often, after which pause
+ *     Dispatcher ─► Authorizer                        who may see a credential; redirects; http or https
+ *       SocketTransport or fetchTransport             one request, one answer
+ * ```
+ *
+ * Bytes of blobs aren't verified here: the sink that keeps them does that as they flow.
+ */
 export { ClientError, type ClientErrorCode, type RegistryErrorEntry } from "./errors.ts";
 export { type HostCapability, type HostResolver, type RegistryHost } from "./host.ts";
 export { type HttpRequest, type HttpResponse, type HttpSend, type TlsSettings } from "./http.ts";

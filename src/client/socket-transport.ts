@@ -12,7 +12,7 @@ export interface SocketTransportOptions {
   readonly idleTimeout?: number | undefined;
   /** The same after a request with a body; 5 min by default. */
   readonly uploadTimeout?: number | undefined;
-  /** Bytes read from a socket at once; 256 KiB by default. */
+  /** Bytes read from a socket at once; 512 KiB by default. */
   readonly bufferSize?: number | undefined;
 }
 
@@ -34,7 +34,7 @@ export class SocketTransport implements AsyncDisposable {
     this.#limits = {
       idleTimeout: options.idleTimeout ?? 60_000,
       uploadTimeout: options.uploadTimeout ?? 300_000,
-      bufferSize: options.bufferSize ?? 256 * 1024,
+      bufferSize: options.bufferSize ?? 512 * 1024,
     };
   }
 
