@@ -158,12 +158,13 @@ describe("libraries", () => {
     );
   });
 
-  it("have no file over 400 lines", () => {
+  it("have no file over 400 lines, and no test over 600: there a second idea moved in", () => {
     assert.deepEqual(
       sources
         .filter((source) => !source.path.includes("/generated/"))
-        .map((source) => ({ path: source.path, lines: source.text.split("\n").length - 1 }))
-        .filter(({ lines }) => lines > 400),
+        .map((source) => ({ ...source, lines: source.text.split("\n").length - 1 }))
+        .filter(({ lines, isTest }) => lines > (isTest ? 600 : 400))
+        .map(({ path, lines }) => `src/${path} has ${lines}`),
       [],
     );
   });

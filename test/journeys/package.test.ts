@@ -3,9 +3,11 @@ import assert from "node:assert/strict";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
-import { after, before, describe, it } from "node:test";
+import { after, describe, it } from "node:test";
 
 import { ROOMS } from "../../scripts/rooms.ts";
+import { serveRegistry } from "../../src/registry/index.ts";
+import { writeSampleLayout } from "../interop/sample-images.ts";
 import { attempt, ROOT, run } from "../processes.ts";
 
 const UNREACHABLE = /\b(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|ENOTCACHED)\b/;
@@ -25,7 +27,6 @@ const env: NodeJS.ProcessEnv = {
 
 describe("the packed package", async () => {
   const folder = mkdtempSync(join(tmpdir(), "dray-package-"));
-  const home = join(folder, "home");
   const app = join(folder, "app");
   after(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -53,6 +54,21 @@ describe("the packed package", async () => {
 
   it("prints its version through npx", { skip: obstacle }, async () => {
     assert.equal(await run("npx", ["--no-install", "dray", "--version"], { cwd: app, env }), version);
+  });
+
+  it("pulls an image from a registry, as a program of its own", { skip: obstacle }, async () => {
+    const layout = await writeSampleLayout(join(folder, "layout"));
+    await using registry = await serveRegistry({ dir: join(folder, "registry"), port: 0 });
+    const image = `127.0.0.1:${registry.port}/team/sample:multi`;
+    const settings = {
+      cwd: app,
+      env: { ...env, HOME: join(folder, "home"), XDG_DATA_HOME: join(folder, "data") },
+    };
+    const npx = async (...args: readonly string[]): Promise<string> =>
+      await run("npx", ["--no-install", "dray", ...args], settings);
+    await npx("copy", "--all-platforms", `oci:${layout.folder}:multi`, image);
+    assert.equal(await npx("pull", image), `${image}@${layout.digests.multi}`);
+    assert.match(await npx("images"), /team\/sample/);
   });
 
   it("is imported room by room from plain JavaScript", { skip: obstacle }, async () => {
@@ -117,7 +133,4 @@ describe("the packed package", async () => {
       assert.equal(checked.status, 0);
     },
   );
-
-  void home;
-  void before;
 });
