@@ -1,0 +1,102 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { buildImage, buildIndex } from "../build/index.ts";
+import type { Descriptor, ImageSource, Platform } from "../oci/index.ts";
+import type { Reference } from "../reference/index.ts";
+import { type Store, openMemoryStore } from "../store/index.ts";
+import type { PullProgress } from "./image-runtime.ts";
+import { StoreRuntime } from "./store-runtime.ts";
+
+const AMD64: Platform = { os: "linux", architecture: "amd64" };
+const ARM64: Platform = { os: "linux", architecture: "arm64" };
+
+interface World {
+  readonly remote: Store;
+  readonly store: Store;
+  readonly runtime: StoreRuntime;
+  /** What was read from the registry, by digest. */
+  readonly opened: string[];
+}
+
+async function setUp(platform: Platform = AMD64): Promise<World> {
+  const remote = openMemoryStore();
+  const store = openMemoryStore();
+  const opened: string[] = [];
+  const registry = ({ domain, path }: Reference): ImageSource => ({
+    resolve: (object, options) => {
+      const separator = object.includes(":") ? "@" : ":";
+      return remote.resolve(separator === "@" ? object : `${domain}/${path}:${object}`, options);
+    },
+    open: (descriptor, options) => {
+      opened.push(descriptor.digest);
+      return remote.open(descriptor, options);
+    },
+  });
+  return { remote, store, opened, runtime: new StoreRuntime({ store, registry, platform }) };
+}
+
+function build(
+  to: Store,
+  platform: Platform,
+  as?: string,
+): Promise<{ readonly descriptor: Descriptor; readonly config: Descriptor }> {
+  return buildImage({ to, as, platform, context: import.meta.dirname, copy: [{ from: "index.ts" }] });
+}
+
+test("pull() names the image in the store and says its id, digest and size", async () => {
+  const { remote, store, runtime } = await setUp();
+  const { descriptor, config } = await build(remote, AMD64, "r.example/a:1");
+  const seen: PullProgress[] = [];
+  const image = await runtime.pull("r.example/a:1", { onProgress: (progress) => seen.push(progress) });
+  assert.deepEqual([image.id, image.digest], [config.digest, descriptor.digest]);
+  assert.equal(store.names.find("r.example/a:1")?.target.digest, descriptor.digest);
+  const last = seen.at(-1);
+  assert.deepEqual(last, { bytes: image.size, total: image.size });
+  assert.deepEqual(await runtime.find("r.example/a:1"), image);
+  assert.deepEqual(
+    await runtime.find(`r.example/a@${descriptor.digest}`),
+    image,
+    "the same content by digest",
+  );
+  assert.equal(
+    await runtime.find(`r.example/other@${descriptor.digest}`),
+    undefined,
+    "another repository's name",
+  );
+  assert.equal(await runtime.find("r.example/a:2"), undefined);
+});
+
+test("pull() takes this platform out of an index, and find() knows when another one is missing", async () => {
+  const { remote, store, opened, runtime } = await setUp(ARM64);
+  const images = [await build(remote, AMD64), await build(remote, ARM64)].map(({ descriptor }) => descriptor);
+  const index = await buildIndex({ images, to: remote, as: "r.example/multi:1" });
+  const image = await runtime.pull("r.example/multi:1");
+  assert.equal(image.digest, index.digest);
+  const [amd, arm] = images as [Descriptor, Descriptor];
+  assert.deepEqual([opened.includes(amd.digest), opened.includes(arm.digest)], [false, true]);
+  assert.deepEqual(await runtime.find("r.example/multi:1"), image);
+  const other = new StoreRuntime({ store, platform: AMD64, registry: () => remote });
+  assert.equal(await other.find("r.example/multi:1"), undefined);
+});
+
+test("find() does not count an image that lost a layer", async () => {
+  const { remote, store, runtime } = await setUp();
+  await build(remote, AMD64, "r.example/a:1");
+  await runtime.pull("r.example/a:1");
+  for await (const { digest } of store.blobs.list()) {
+    if (digest === store.names.find("r.example/a:1")?.target.digest) continue;
+    await store.blobs.delete(digest);
+    break;
+  }
+  assert.equal(await runtime.find("r.example/a:1"), undefined);
+});
+
+test("identical pulls in flight read each content once", async () => {
+  const { remote, opened, runtime } = await setUp();
+  await build(remote, AMD64, "docker.io/library/a:1");
+  const names = ["a:1", "docker.io/library/a:1", "library/a:1"];
+  const images = await Promise.all(names.map((name) => runtime.pull(name)));
+  assert.equal(new Set(images.map(({ digest }) => digest)).size, 1);
+  assert.equal(opened.length, new Set(opened).size);
+});
