@@ -17,6 +17,8 @@ export interface HttpServerOptions {
   readonly tls?: TlsIdentity | undefined;
   /** A connection on which nothing moves for so long is cut; in milliseconds, two minutes by default. */
   readonly idleTimeout?: number | undefined;
+  /** Told when a connection could not be taken. */
+  readonly onError?: ((error: unknown) => void) | undefined;
 }
 
 export interface HttpServer {
@@ -62,6 +64,8 @@ export async function openHttpServer(
   server.setTimeout(options.idleTimeout ?? 120_000);
   server.on("checkContinue", listener);
   await listen(server, options);
+  // No file left for another connection, say: that one is lost, the server is not.
+  server.on("error", options.onError ?? ((): void => {}));
   const { address, port } = server.address() as AddressInfo;
   let closing: Promise<void> | undefined;
   return { address, port, close: (deadline) => (closing ??= closeServer(server, deadline)) };
@@ -84,10 +88,8 @@ function closeServer(server: Server, deadline: number): Promise<void> {
       clearTimeout(timer);
       resolve();
     });
-    // A connection that was busy at this moment becomes idle, not closed, when its answer is out.
-    server.on("request", (_request, response) => response.once("close", () => setImmediate(closeIdle)));
-    const closeIdle = (): void => server.closeIdleConnections();
-    const poll = setInterval(closeIdle, 20);
+    // A connection that is busy at this moment becomes idle, not closed, when its answer is out.
+    const poll = setInterval(() => server.closeIdleConnections(), 20);
     server.once("close", () => clearInterval(poll));
   });
 }

@@ -62,7 +62,7 @@ export interface Registry extends AsyncDisposable {
   fetch(request: Request): Promise<Response>;
   /** Gives up uploads that nobody continued for `uploadAge`, and says how many. */
   purgeUploads(options?: { readonly signal?: AbortSignal | undefined }): Promise<number>;
-  /** Ends what runs beside requests. The last request has to be answered by then. */
+  /** Ends what runs beside requests, and waits for those under way. New ones must not come any more. */
   close(): Promise<void>;
 }
 
@@ -79,6 +79,7 @@ class DistributionRegistry implements Registry {
   readonly #uploadAge: number;
   readonly #timer: NodeJS.Timeout | undefined;
   readonly #stop = new AbortController();
+  readonly #underWay = new Set<Promise<RegistryResponse>>();
   #purging: Promise<void> = Promise.resolve();
 
   constructor(options: RegistryOptions) {
@@ -115,7 +116,12 @@ class DistributionRegistry implements Registry {
   }
 
   handle(request: RegistryRequest): RegistryResponse | Promise<RegistryResponse> {
-    return this.#answerAtOnce(request) ?? this.#answer(request);
+    const response = this.#answerAtOnce(request);
+    if (response !== undefined) return response;
+    const answering = this.#answer(request);
+    this.#underWay.add(answering);
+    void answering.finally(() => this.#underWay.delete(answering));
+    return answering;
   }
 
   fetch(request: Request): Promise<Response> {
@@ -127,10 +133,11 @@ class DistributionRegistry implements Registry {
     return await this.#context.sessions.purge(this.#uploadAge, AbortSignal.any(signals));
   }
 
-  close(): Promise<void> {
+  async close(): Promise<void> {
     clearInterval(this.#timer);
     this.#stop.abort();
-    return this.#purging;
+    await this.#purging;
+    await Promise.all(this.#underWay);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

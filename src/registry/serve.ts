@@ -66,7 +66,7 @@ async function listen(registry: Registry, options: ServeRegistryOptions): Promis
   const { host = "127.0.0.1", port = 5000, tls, idleTimeout } = options;
   try {
     const listener = listenWith(registry, options);
-    return await openHttpServer(listener, { host, port, tls, idleTimeout });
+    return await openHttpServer(listener, { host, port, tls, idleTimeout, onError: options.onFailure });
   } catch (cause) {
     throw explain(cause, host, port);
   }

@@ -110,6 +110,20 @@ describe("uploads", () => {
     assert.equal((await slow).status, 202);
   });
 
+  test("abandoned uploads are looked for now and then, without anybody asking", async (context) => {
+    context.mock.timers.enable({ apis: ["setInterval"] });
+    await using world = new TestRegistry({ uploadAge: 1_000, purgeInterval: 60_000 });
+    const location = await world.begin("a");
+    world.now += 2_000;
+    context.mock.timers.tick(59_999);
+    assert.equal((await world.send("GET", location)).status, 204);
+    context.mock.timers.tick(1);
+    let status = 204;
+    for (let looks = 0; looks < 1_000 && status === 204; looks++)
+      ({ status } = await world.send("GET", location));
+    assert.equal(status, 404);
+  });
+
   test("abandoned uploads are given up, others are not", async () => {
     await using world = new TestRegistry({ uploadAge: 1_000 });
     const [empty, old, alive] = [await world.begin("a"), await world.begin("a"), await world.begin("a")];
