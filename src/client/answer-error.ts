@@ -38,7 +38,7 @@ export async function answerError(response: HttpResponse, context: AnswerContext
   const limit = parseRateLimit(response);
   const parts = [
     `${context.method} ${sanitizeUrl(response.url)} answered ${status}`,
-    ...(said === "" ? [] : [said]),
+    ...(said === "" ? missingWords(status, context.missing) : [said]),
     ...(limit === undefined || status !== 429 ? [] : [formatRateLimit(limit)]),
     ...advice(status, retryAfter),
   ];
@@ -67,6 +67,14 @@ function codeOf(
   if (status === 404) return context.missing;
   if (status === 405) return "UNSUPPORTED";
   return "STATUS_UNEXPECTED";
+}
+
+/** What a 404 means, where the answer has no words of its own: that to a HEAD never has. */
+function missingWords(status: number, missing: ClientErrorCode): string[] {
+  if (status !== 404) return [];
+  if (missing === "MANIFEST_UNKNOWN") return ["no such tag or manifest there"];
+  if (missing === "NAME_UNKNOWN") return ["no such repository there"];
+  return missing === "BLOB_UNKNOWN" ? ["no such content there"] : [];
 }
 
 function advice(status: number, retryAfter: number | undefined): string[] {
