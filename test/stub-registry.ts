@@ -61,6 +61,11 @@ export class StubRegistry implements AsyncDisposable {
     return `127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
+  /** Connections that are open now. */
+  get open(): number {
+    return this.#sockets.size;
+  }
+
   /** What was asked, as `METHOD /path`. */
   get log(): readonly string[] {
     return this.requests.map(({ method, url }) => `${method} ${url}`);

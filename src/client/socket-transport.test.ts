@@ -261,3 +261,18 @@ test("nobody listening is NETWORK_REFUSED", async () => {
   await using transport = new SocketTransport();
   await assert.rejects(transport.send(get(domain)), code("NETWORK_REFUSED"));
 });
+
+test("close() ends what is under way, and every idle connection", async () => {
+  await using stub = await StubRegistry.start(({ url }) =>
+    url === "/silent" ? { silent: true } : { body: "x" },
+  );
+  const transport = new SocketTransport();
+  const open = await Promise.all([1, 2, 3].map(() => transport.send(get(stub.domain))));
+  for (const response of open) await response.discard();
+  const waiting = transport.send(get(stub.domain, "/silent"));
+  while (!stub.log.includes("GET /silent")) await new Promise(setImmediate);
+  await transport.close();
+  await assert.rejects(waiting, code("NETWORK_RESET"));
+  await assert.rejects(transport.send(get(stub.domain)), code("NETWORK_RESET"));
+  while (stub.open > 0) await new Promise(setImmediate);
+});

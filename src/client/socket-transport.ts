@@ -61,9 +61,9 @@ export class SocketTransport implements AsyncDisposable {
   async close(): Promise<void> {
     this.#closed = true;
     const closing = new ClientError("NETWORK_RESET", "Cannot go on with the request: the client was closed");
-    for (const connection of this.#busy) connection.destroy(closing);
-    for (const connections of this.#parked.values())
-      for (const connection of connections) connection.destroy(closing);
+    // Copies, because every connection takes itself out of these as it ends.
+    for (const connection of [...this.#busy, ...[...this.#parked.values()].flat()])
+      connection.destroy(closing);
     this.#parked.clear();
   }
 
