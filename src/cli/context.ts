@@ -9,6 +9,8 @@ export interface Output {
   readonly rows: number;
   /** Resolves, where it returns a promise, once the reader has taken enough for more to be welcome. */
   write(chunk: string | Uint8Array): void | Promise<void>;
+  /** Calls back when the terminal changed size, until the returned function is called. */
+  onResize?(listener: () => void): () => void;
 }
 
 export interface Input extends AsyncIterable<Uint8Array> {

@@ -82,6 +82,10 @@ function toOutput(stream: WriteStream): Output {
       if (stream.write(chunk)) return;
       return new Promise((resolve) => stream.once("drain", resolve));
     },
+    onResize(listener) {
+      stream.on("resize", listener);
+      return () => stream.off("resize", listener);
+    },
   };
 }
 

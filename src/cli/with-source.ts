@@ -1,4 +1,4 @@
-import { type ConnectValues, connect } from "./connect.ts";
+import type { ConnectValues, RegistryAccess } from "./connect.ts";
 import type { CommandContext } from "./context.ts";
 import { type OpenPlaceOptions, type OpenedSource, openSource } from "./open-place.ts";
 import { parsePlace } from "./place.ts";
@@ -6,7 +6,12 @@ import { parsePlace } from "./place.ts";
 export type PlaceValues = ConnectValues & { readonly "data-dir"?: string };
 
 export function placeOptions(values: PlaceValues, context: CommandContext): OpenPlaceOptions {
-  return { context, values, connect: (registries) => connect(values, registries, context) };
+  return { context, values, connect };
+
+  // Most of the client's code is for places that aren't asked for.
+  async function connect(registries: readonly string[]): Promise<RegistryAccess> {
+    return await (await import("./connect.ts")).connect(values, registries, context);
+  }
 }
 
 /** Opens the image a command was given, does something with it, and closes it however that ends. */

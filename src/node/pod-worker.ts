@@ -19,9 +19,11 @@ export interface PodWorkerOptions {
   readonly random: () => number;
 }
 
-/** Milliseconds after which a Pod with failures is tried again, and the share of it that is random on top. */
+/** Milliseconds after which a Pod with failures is looked at again, and the share of it that is random on top. */
 const RETRY_AFTER = 10_000;
 const RETRY_JITTER = 0.5;
+/** The kubelet's second look comes sooner: the Pod's own sandbox starting wakes it. It finds the back-off. */
+const SECOND_LOOK = 1000;
 
 /**
  * Brings the images of one Pod here, in the kubelet's order: image volumes, init containers one after the other,
@@ -36,6 +38,7 @@ export class PodWorker {
   readonly #stale = new Set<number>();
   #wakeUp: (() => void) | undefined;
   #pending = false;
+  #looks = 0;
   #running: Promise<void> | undefined;
 
   constructor(options: PodWorkerOptions) {
@@ -102,7 +105,8 @@ export class PodWorker {
     signal.addEventListener("abort", onAbort, { once: true });
     this.#wakeUp = resolve;
     if (!complete) {
-      const delay = RETRY_AFTER * (1 + RETRY_JITTER * this.#options.random());
+      const delay =
+        this.#looks++ === 0 ? SECOND_LOOK : RETRY_AFTER * (1 + RETRY_JITTER * this.#options.random());
       this.#options.wait(delay, AbortSignal.any([signal, stopWaiting.signal])).then(resolve, () => {});
     }
     try {

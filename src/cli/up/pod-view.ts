@@ -33,11 +33,14 @@ const FRAME = 100;
 class TableView implements PodView {
   readonly #options: PodViewOptions;
   readonly #region: LiveRegion;
+  readonly #stopResizing: (() => void) | undefined;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: PodViewOptions) {
+    const { stdout } = options.context;
     this.#options = options;
-    this.#region = new LiveRegion(options.context.stdout);
+    this.#region = new LiveRegion(stdout);
+    this.#stopResizing = stdout.onResize?.(() => this.show());
   }
 
   show(): void {
@@ -53,6 +56,7 @@ class TableView implements PodView {
   }
 
   close(): void {
+    this.#stopResizing?.();
     clearTimeout(this.#timer);
     this.#draw();
     this.#region.close();
