@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { syncFolder } from "../../internal/atomic-write.ts";
 import { aggregateMessage } from "../aggregate-message.ts";
 import { ImagesError } from "../errors.ts";
-import { goQuote } from "../go-quote.ts";
+import { goQuote } from "../../internal/go/quote.ts";
 import { goFileError, isMissing } from "./go-file-error.ts";
 import type { ImagePulledRecord, ImagePullIntent } from "./record.ts";
 import type { Listing, RecordShelf } from "./record-shelf.ts";

@@ -9,7 +9,7 @@
  */
 import { aggregateMessage } from "../aggregate-message.ts";
 import { ImagesError } from "../errors.ts";
-import { goQuote } from "../go-quote.ts";
+import { goQuote } from "../../internal/go/quote.ts";
 import { METRICS, type MetricSink, NO_METRICS } from "../metrics.ts";
 import { trimImageTagDigest } from "../trim-image.ts";
 import type { VerificationPolicy } from "../verification-policy.ts";
