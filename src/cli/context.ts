@@ -15,6 +15,8 @@ export interface Output {
 
 export interface Input extends AsyncIterable<Uint8Array> {
   readonly isTTY: boolean;
+  /** On terminals: whether keys come one by one and unseen. */
+  setRawMode?(on: boolean): void;
 }
 
 export interface Clock {

@@ -45,6 +45,9 @@ export function createProcessContext(): ProcessContext {
       get isTTY() {
         return process.stdin.isTTY;
       },
+      setRawMode(on) {
+        process.stdin.setRawMode(on);
+      },
       [Symbol.asyncIterator]: () => process.stdin[Symbol.asyncIterator](),
     },
     stdout: toOutput(process.stdout),

@@ -54,10 +54,22 @@ const SYSTEM_WORDS: Readonly<Record<string, string>> = {
   EIO: "the device reported an error",
 };
 
+/** System calls whose names say little to people. */
+const SYSCALL_WORDS: Readonly<Record<string, string>> = {
+  mkdir: "make folder",
+  scandir: "list folder",
+  stat: "look at",
+  lstat: "look at",
+  unlink: "remove",
+  rmdir: "remove",
+  mkdtemp: "make folder",
+};
+
 /** `Cannot open "/x": permission denied`. */
 export function describeSystemError(error: NodeJS.ErrnoException): string {
   const why = SYSTEM_WORDS[error.code ?? ""] ?? error.message;
-  return `Cannot ${error.syscall ?? "use"} ${JSON.stringify(error.path ?? "a file")}: ${why}`;
+  const syscall = error.syscall ?? "use";
+  return `Cannot ${SYSCALL_WORDS[syscall] ?? syscall} ${JSON.stringify(error.path ?? "a file")}: ${why}`;
 }
 
 /** The chain of causes with their stacks. Secrets are objects that show nothing, whoever prints them. */

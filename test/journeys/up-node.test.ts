@@ -158,6 +158,7 @@ test("bad YAML is one sentence with a place, and the rest goes on", { timeout: 6
   await writeFile(join(pods, "bad.yaml"), "kind: Pod\n  apiVersion: v1\n");
   await writeFile(join(pods, "never.yaml"), pod("never", "{name: c, image: 'x:1', imagePullPolicy: Never}"));
   const node = up("--registry-port", "0");
+  await node.line({ event: "started" });
   const problem = await node.line({ event: "problem" });
   assert.match(problem.message ?? "", /^bad\.yaml, line \d+, column \d+: not valid YAML: [^\n]+$/);
   const never = await node.line({ pod: "never", reason: "ErrImageNeverPull" });
@@ -199,7 +200,7 @@ test("a folder that cannot be written or read is one sentence", { timeout: 60_00
   await rm(pods, { recursive: true });
   await writeFile(pods, "a file, not a folder");
   const node = up("--registry-port", "0");
-  await node.stderr(/^dray: Cannot mkdir .*: it exists already$/m);
+  await node.stderr(/^dray: Cannot make folder .*: it exists already$/m);
   const problem = await node.line({ event: "problem" });
   assert.equal(
     problem.message,

@@ -11,6 +11,7 @@ import type { CommandContext } from "../context.ts";
 import { readPassword } from "../credentials-option.ts";
 import { UsageError } from "../errors.ts";
 import { REGISTRY_OPTIONS } from "../shared-options.ts";
+import { Prompt } from "../terminal/prompt.ts";
 
 const { username: _username, ...CONNECTION_OPTIONS } = REGISTRY_OPTIONS;
 
@@ -19,7 +20,7 @@ export const login: Command = defineCommand({
   summary: "Log in to a registry, and keep the credential where Docker keeps it",
   details: [
     "The registry is asked first; a credential it refuses is not kept. A credential helper that Docker's config names is used.",
-    "--password shows the password to everybody who can list processes; --password-stdin doesn't.",
+    "At a terminal, what isn't given is asked for. --password shows the password to everybody who can list processes; --password-stdin doesn't.",
   ],
   options: {
     username: { type: "string", short: "u", value: "NAME", summary: "Who to log in as" },
@@ -40,9 +41,8 @@ export const login: Command = defineCommand({
     const host = registry.replace(/^https?:\/\//, "").replace(/\/.*$/, "");
     if (host === "")
       throw new UsageError(`Cannot log in to ${JSON.stringify(registry)}: it is no host`, "login");
-    if (values.username === undefined) throw new UsageError("dray login needs --username", "login");
-    const password = await findPassword(values, context);
-    const credential: Credential = { kind: "basic", username: values.username, password };
+    const { username, password } = await findIdentity(values, context);
+    const credential: Credential = { kind: "basic", username, password };
     if (values["skip-check"] !== true) {
       const candidate = { credential, origin: { kind: "argument", label: "dray login" } } as const;
       const credentials = new StaticSource([{ registry: host, candidate }]);
@@ -57,21 +57,34 @@ export const login: Command = defineCommand({
       signal,
       ...(values.authfile !== undefined && { path: values.authfile }),
     });
-    const facts = { registry: host, username: values.username, kept: origin.label };
+    const facts = { registry: host, username, kept: origin.label };
     await context.stdout.write(values.json === true ? `${JSON.stringify(facts)}\n` : "Login Succeeded\n");
     if (values.json !== true) void context.stderr.write(`The credential is kept in ${origin.label}\n`);
   },
 });
 
-async function findPassword(
-  values: { readonly password?: string; readonly "password-stdin"?: boolean },
+interface Identity {
+  readonly username: string;
+  readonly password: Secret;
+}
+
+/** What the options say; what they leave out is asked for at a terminal. */
+async function findIdentity(
+  values: { readonly username?: string; readonly password?: string; readonly "password-stdin"?: boolean },
   context: CommandContext,
-): Promise<Secret> {
-  if (values.password !== undefined && values["password-stdin"] === true) {
+): Promise<Identity> {
+  const fromStdin = values["password-stdin"] === true;
+  if (values.password !== undefined && fromStdin) {
     throw new UsageError("Options --password and --password-stdin contradict each other", "login");
   }
-  if (values.password !== undefined) return new SecretText(values.password);
-  if (values["password-stdin"] === true) return await readPassword(context);
+  const asking = context.stdin.isTTY && !fromStdin;
+  const prompt = asking ? new Prompt(context) : undefined;
+  const username = values.username ?? (await prompt?.ask("Username: "));
+  if (username === undefined || username === "") throw new UsageError("dray login needs --username", "login");
+  if (values.password !== undefined) return { username, password: new SecretText(values.password) };
+  if (fromStdin) return { username, password: await readPassword(context) };
+  const password = await prompt?.ask("Password: ", { hidden: true });
+  if (password !== undefined && password !== "") return { username, password: new SecretText(password) };
   throw new UsageError(
     "dray login needs a password: add --password-stdin and give it on standard input",
     "login",

@@ -79,6 +79,12 @@ export async function runUp(options: UpOptions, context: CommandContext): Promis
     }),
   );
   running.node = node;
+  if (options.json) {
+    const where = registry === undefined ? null : { address: registry.address, port: registry.port };
+    void context.stdout.write(
+      `${JSON.stringify({ event: "started", folder: options.folder, registry: where })}\n`,
+    );
+  }
   for (const hint of options.hints?.(registry) ?? []) view.note(hint);
   await node.start();
   if (isSettled(node.state)) settled.resolve();
