@@ -2,13 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { digestOf } from "../oci/index.ts";
-import {
-  type EnsureOutcome,
-  type EnsureRequest,
-  ImageManager,
-  type ImageManagerOptions,
-  goDuration,
-} from "./image-manager.ts";
+import type { EnsureOutcome, EnsureRequest } from "./ensure.ts";
+import { ImageManager, type ImageManagerOptions } from "./image-manager.ts";
 import type { ImageRuntime, RuntimeImage } from "./image-runtime.ts";
 
 const IMAGE: RuntimeImage = { id: digestOf("config"), digest: digestOf("manifest"), size: 42 };
@@ -126,7 +121,7 @@ test("ensure() backs off for 10, 20, 40 … 300 seconds and remembers why", asyn
     clock.now += delay * 1000 - 1;
     assert.equal(
       failureOf(await ensure({})),
-      'ImagePullBackOff: Back-off pulling image "app:1": ErrImagePull: no such tag',
+      'ImageBackOff: Back-off pulling image "app:1": ErrImagePull: no such tag',
     );
     clock.now += 1;
   }
@@ -151,7 +146,7 @@ test("ensure() starts afresh after twice the longest delay, not after a success"
   assert.equal((await ensure({ policy: "Always" })).state, "pulled");
   await fail();
   clock.now += 19_999;
-  assert.match(failureOf(await ensure({ policy: "Always" })), /^ImagePullBackOff/);
+  assert.match(failureOf(await ensure({ policy: "Always" })), /^ImageBackOff/);
   clock.now += 600_001;
   await fail();
   clock.now += 10_000;
@@ -214,17 +209,4 @@ test("ensure() throws only when it is told to stop", async () => {
   await assert.rejects(ensure({ signal: controller.signal }), /enough/);
   runtime.onPull = async () => {};
   assert.equal((await ensure({})).state, "pulled", "an abandoned pull is no failure that counts");
-});
-
-test("goDuration() prints as Go does, cut to milliseconds", () => {
-  for (const [milliseconds, text] of [
-    [0.4, "0s"],
-    [250, "250ms"],
-    [1500, "1.5s"],
-    [60_000, "1m0s"],
-    [3_600_000, "1h0m0s"],
-    [-1, "-1ms"],
-  ] as const) {
-    assert.equal(goDuration(milliseconds), text);
-  }
 });

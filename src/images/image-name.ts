@@ -1,15 +1,8 @@
 import { DEFAULT_TAG, InvalidReferenceError, parseReference } from "../reference/index.ts";
-import type { Reference } from "../reference/index.ts";
+import type { InvalidReferenceErrorCode, Reference } from "../reference/index.ts";
 import { ImagesError } from "./errors.ts";
-import { goQuote } from "./go-quote.ts";
-
-/** The kubelet's words for a text that is no image name, by the code of our own parser. */
-const CAUSES: Readonly<Record<string, string>> = {
-  NAME_TOO_LONG: "repository name must not be more than 255 characters",
-  DIGEST_UNSUPPORTED: "unsupported digest algorithm",
-  DIGEST_INVALID_LENGTH: "invalid checksum digest length",
-  DIGEST_INVALID_FORMAT: "invalid checksum digest format",
-};
+import { referenceFault } from "./trim-image.ts";
+import { goQuote } from "../internal/go/quote.ts";
 
 /**
  * Reads the image text of a Pod: completed with Docker Hub's domain, and with the tag `latest` where neither tag
@@ -41,7 +34,7 @@ export function applyDefaultImageTag(image: string): string {
   return `${image}:${tag}`;
 }
 
-function explain(code: string, image: string): string {
+function explain(code: InvalidReferenceErrorCode, image: string): string {
   if (code === "IDENTIFIER_NOT_ALLOWED") {
     return `invalid repository name (${image}), cannot specify 64-byte hexadecimal strings`;
   }
@@ -49,7 +42,7 @@ function explain(code: string, image: string): string {
   if (remote.toLowerCase() !== remote) {
     return `invalid reference format: repository name (${remote}) must be lowercase`;
   }
-  return CAUSES[code] ?? "invalid reference format";
+  return referenceFault(code);
 }
 
 /** The repository as Kubernetes quotes it: behind the registry, Docker Hub's `library/` added, up to the first colon. */

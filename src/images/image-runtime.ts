@@ -1,4 +1,6 @@
+import type { TrackedCredential } from "../credentials/index.ts";
 import type { Digest } from "../oci/index.ts";
+import type { Annotation } from "./image-service.ts";
 
 /** How far a pull has come. */
 export interface PullProgress {
@@ -10,26 +12,39 @@ export interface PullProgress {
 
 /** An image as a runtime has it. */
 export interface RuntimeImage {
-  /** The image's id: the digest of its config. */
-  readonly id: Digest;
-  /** What the name points at: an index or a manifest. */
-  readonly digest: Digest;
-  /** Bytes of its config, layers and manifests as they are stored. */
+  /** The image's id: for our own store and for containerd the digest of its config. */
+  readonly id: string;
+  /** What the name points at: an index or a manifest. Some runtimes don't tell. */
+  readonly digest: Digest | undefined;
+  /** Bytes of its config, layers and manifests as they are stored; 0 when that couldn't be found out. */
   readonly size: number;
 }
 
-export interface RuntimePullOptions {
+export interface PulledImage extends RuntimeImage {
+  /** The one that opened the registry; none for an anonymous pull. */
+  readonly credential?: TrackedCredential | undefined;
+}
+
+/** What a Pod adds to an image's name when a runtime is asked for it. */
+export interface SpecParts {
+  readonly annotations?: readonly Annotation[] | undefined;
+  readonly runtimeHandler?: string | undefined;
+}
+
+export interface RuntimePullOptions extends SpecParts {
+  /** To be tried in this order; none at all is one anonymous attempt. Absent, the runtime uses its own sources. */
+  readonly credentials?: readonly TrackedCredential[] | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: PullProgress) => void) | undefined;
 }
 
-/** Keeps images and fetches them: what the kubelet asks of a container runtime's image service. */
+/** Keeps images and fetches them: what ensuring an image needs of a container runtime. */
 export interface ImageRuntime {
   /** The image of this name, or `undefined` when it isn't here in full. */
   find(
     image: string,
-    options?: { readonly signal?: AbortSignal | undefined },
+    options?: SpecParts & { readonly signal?: AbortSignal | undefined },
   ): Promise<RuntimeImage | undefined>;
   /** Brings the image here, whether or not it is here already. The error's message becomes the Pod's. */
-  pull(image: string, options?: RuntimePullOptions): Promise<RuntimeImage>;
+  pull(image: string, options?: RuntimePullOptions): Promise<PulledImage>;
 }

@@ -2,6 +2,7 @@
  * What the kubelet asks of a container runtime's image service: five verbs. Our own store answers them, and so does any
  * service that speaks CRI.
  */
+import type { AuthConfig } from "../credentials/index.ts";
 import type { PullProgress } from "./image-runtime.ts";
 
 export interface Annotation {
@@ -30,22 +31,13 @@ export interface ServiceImage {
   readonly pinned: boolean;
 }
 
-/** What a registry is shown. The e-mail of a credential isn't sent. */
-export interface RuntimeAuth {
-  readonly username: string;
-  readonly password: string;
-  readonly auth?: string | undefined;
-  readonly serverAddress?: string | undefined;
-  readonly identityToken?: string | undefined;
-  readonly registryToken?: string | undefined;
-}
-
 export interface ServiceCallOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
 export interface ServicePullOptions extends ServiceCallOptions {
-  readonly auth?: RuntimeAuth | undefined;
+  /** What the registry is shown; nothing for an anonymous pull. */
+  readonly auth?: AuthConfig | undefined;
   readonly onProgress?: ((progress: PullProgress) => void) | undefined;
 }
 

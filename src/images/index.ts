@@ -9,30 +9,37 @@
  * const outcome = await manager.ensure({ image: "busybox", policy: "IfNotPresent", podUid: "1" });
  * if (outcome.state === "failed") console.log(outcome.reason, outcome.message);
  * ```
+ *
+ * What the kubelet decides is decided here by pure functions whose results hold their reasons: {@link decidePull},
+ * {@link decideWithoutCredentials}, {@link decideByCredentials}, {@link planCollection}.
  */
-export { BackOff, type BackOffOptions } from "./back-off.ts";
-export { decidePull, needsPresence, type PullDecision, type PullPolicy } from "./decide-pull.ts";
-export { ImagesError, type ImagesErrorCode } from "./errors.ts";
-export { ImageManager, type EnsureOutcome, type EnsureRequest, type FailureReason } from "./image-manager.ts";
-export { type ImageEvent, type ImageManagerOptions } from "./image-manager.ts";
-export { applyDefaultImageTag, parseImageName } from "./image-name.ts";
-export { type ImageRuntime, type PullProgress, type RuntimeImage } from "./image-runtime.ts";
-export { type RuntimePullOptions } from "./image-runtime.ts";
-export { type ImageFacts, inspectImage } from "./inspect-image.ts";
-export { countBytes, objectOf, StoreRuntime, type StoreRuntimeOptions } from "./store-runtime.ts";
-export { type AllowlistPattern, parseAllowlistPattern } from "./allowlist-pattern.ts";
-export { type BackOffState, PullBackOff, type PullBackOffOptions } from "./pull-back-off.ts";
-export { trimImageTagDigest } from "./trim-image.ts";
-export {
-  type Allowlist,
-  isAllowlisted,
-  makeVerificationPolicy,
-  parseAllowlist,
-} from "./verification-policy.ts";
-export { VERIFICATION_POLICIES, type VerificationPolicy } from "./verification-policy.ts";
-export { type VerificationPolicyName, type VerificationVerdict } from "./verification-policy.ts";
 export { aggregateMessage } from "./aggregate-message.ts";
+export { type AllowlistPattern, parseAllowlistPattern } from "./allowlist-pattern.ts";
+export { BackOff, type BackOffOptions, type BackOffState } from "./back-off.ts";
+export { classifyPullError, type FailureReason, type KnownReason } from "./classify-pull-error.ts";
+export { checkPulledRef, checkStatus, type CriImageSpec, describeRpcError } from "./cri-service.ts";
+export { fromCriSpec, type SpecOptions, toCriSpec } from "./cri-service.ts";
+export { decidePull, needsPresence, type PullDecision, type PullPolicy } from "./decide-pull.ts";
+export { type EnsureFailure, type EnsureOutcome, type EnsurePod, type EnsureRequest } from "./ensure.ts";
+export { type EnsureSuccess, type ImageEvent } from "./ensure.ts";
+export { ImagesError, type ImagesErrorCode } from "./errors.ts";
+export { formatSize } from "./garbage/format-size.ts";
+export { checkGcPolicy, DEFAULT_GC_POLICY, type GcPolicy, isCollectionOff } from "./garbage/gc-policy.ts";
+export { type Freed, ImageCollector, type ImageCollectorOptions } from "./garbage/image-collector.ts";
+export { type NodeEvent, type PostGcHook } from "./garbage/image-collector.ts";
+export { type ImageRecord, NEVER, type UsedImage } from "./garbage/image-records.ts";
+export { type Candidate, type DiskNeed, type GcVerdict, type KeepReason } from "./garbage/judge-image.ts";
+export { type CollectionPlan, planCollection, type PlannedImage } from "./garbage/plan-collection.ts";
+export { type AccessKeeper, ImageManager, type ImageManagerOptions } from "./image-manager.ts";
+export { applyDefaultImageTag, parseImageName } from "./image-name.ts";
+export { type ImageRuntime, type PulledImage, type PullProgress } from "./image-runtime.ts";
+export { type RuntimeImage, type RuntimePullOptions, type SpecParts } from "./image-runtime.ts";
+export { type Annotation, type ImageFileSystem, type ImageService } from "./image-service.ts";
+export { type ImageSpec, type ServiceCallOptions, type ServiceImage } from "./image-service.ts";
+export { type ServicePullOptions } from "./image-service.ts";
+export { type ImageFacts, inspectImage } from "./inspect-image.ts";
 export { imageSizeBucket, METRICS, type MetricSink, PULL_DURATION_BUCKETS } from "./metrics.ts";
+export { type NodeKeyring, recordCredential, showCredentials } from "./pod-credentials.ts";
 export { CachedPullRecords, type CachedPullRecordsOptions } from "./pull-records/cached-pull-records.ts";
 export { cacheSizes } from "./pull-records/cached-pull-records.ts";
 export { CachedShelf, type CachedShelfOptions } from "./pull-records/cached-shelf.ts";
@@ -43,19 +50,15 @@ export { FilePullRecords, type FilePullRecordsOptions } from "./pull-records/fil
 export { isRecordFile, recordFileName } from "./pull-records/file-shelf.ts";
 export { type Merged, mergeIntoRecord, mergeServiceAccounts } from "./pull-records/merge.ts";
 export { type ListedNames, PullManager, type PullManagerOptions } from "./pull-records/pull-manager.ts";
+export { type Listing, type PullRecords, type RecordShelf } from "./pull-records/record-shelf.ts";
+export { type Decoded, decodeIntent, decodePulledRecord } from "./pull-records/record-text.ts";
+export { encodeIntent, encodePulledRecord } from "./pull-records/record-text.ts";
 export { type ImagePullCredentials, type ImagePulledRecord } from "./pull-records/record.ts";
 export { type ImagePullIntent, type ImagePullSecret } from "./pull-records/record.ts";
 export { type ImagePullServiceAccount } from "./pull-records/record.ts";
-export { type Listing, type PullRecords, type RecordShelf } from "./pull-records/record-shelf.ts";
-export { decodeIntent, decodePulledRecord, encodeIntent } from "./pull-records/record-text.ts";
-export { type Decoded, encodePulledRecord } from "./pull-records/record-text.ts";
-export { formatSize } from "./garbage/format-size.ts";
-export { checkGcPolicy, DEFAULT_GC_POLICY, type GcPolicy, isCollectionOff } from "./garbage/gc-policy.ts";
-export { type Freed, ImageCollector, type ImageCollectorOptions } from "./garbage/image-collector.ts";
-export { type NodeEvent, type PostGcHook } from "./garbage/image-collector.ts";
-export { type ImageRecord, NEVER, type UsedImage } from "./garbage/image-records.ts";
-export { type Candidate, type DiskNeed, type GcVerdict, type KeepReason } from "./garbage/judge-image.ts";
-export { type CollectionPlan, planCollection, type PlannedImage } from "./garbage/plan-collection.ts";
-export { type Annotation, type ImageFileSystem, type ImageService } from "./image-service.ts";
-export { type ImageSpec, type RuntimeAuth, type ServiceCallOptions } from "./image-service.ts";
-export { type ServiceImage, type ServicePullOptions } from "./image-service.ts";
+export { ServiceRuntime } from "./service-runtime.ts";
+export { countBytes, objectOf, StoreRuntime, type StoreRuntimeOptions } from "./store-runtime.ts";
+export { trimImageTagDigest } from "./trim-image.ts";
+export { type Allowlist, isAllowlisted, makeVerificationPolicy } from "./verification-policy.ts";
+export { parseAllowlist, VERIFICATION_POLICIES, type VerificationPolicy } from "./verification-policy.ts";
+export { type VerificationPolicyName, type VerificationVerdict } from "./verification-policy.ts";

@@ -8,16 +8,27 @@ import {
   copy,
   hostPlatformMatcher,
 } from "../oci/index.ts";
+import { hashAuthConfig, type TrackedCredential } from "../credentials/index.ts";
 import { type Reference, formatReference, parseDockerRef } from "../reference/index.ts";
 import type { NamedImage, Store } from "../store/index.ts";
-import type { ImageRuntime, PullProgress, RuntimeImage, RuntimePullOptions } from "./image-runtime.ts";
+import type {
+  ImageRuntime,
+  PulledImage,
+  PullProgress,
+  RuntimeImage,
+  RuntimePullOptions,
+} from "./image-runtime.ts";
 import { inspectImage } from "./inspect-image.ts";
+import { tryCredentials } from "./try-credentials.ts";
 import { SharedOperations } from "./shared-operations.ts";
 
 export interface StoreRuntimeOptions {
   readonly store: Store;
-  /** Where the image of a reference is fetched from. */
-  readonly registry: (reference: Reference) => ImageSource;
+  /**
+   * Where the image of a reference is fetched from, and as whom: with this credential, with none (`null`), or with
+   * whatever the source finds by itself (absent).
+   */
+  readonly registry: (reference: Reference, credential?: TrackedCredential | null) => ImageSource;
   /** This node's; the one image that is taken out of an index. */
   readonly platform: Platform;
   /** Blobs of one image at a time; 3 by default. */
@@ -49,22 +60,42 @@ export class StoreRuntime implements ImageRuntime {
     return { id: facts.manifest.config.digest, digest: named.target.digest, size: facts.size };
   }
 
-  async pull(image: string, options: RuntimePullOptions = {}): Promise<RuntimeImage> {
+  async pull(image: string, options: RuntimePullOptions = {}): Promise<PulledImage> {
     const reference = parseDockerRef(image);
-    const name = formatReference(reference);
+    const { credentials, signal } = options;
+    if (credentials === undefined) return await this.#share(reference, undefined, options);
+    const { value, credential } = await tryCredentials(credentials, {
+      attempt: (tried) => this.#share(reference, tried ?? null, options),
+      signal,
+    });
+    return { ...value, credential };
+  }
+
+  /** Joins a pull in flight of the same image by the same credential: another's success proves nothing for us. */
+  async #share(
+    reference: Reference,
+    credential: TrackedCredential | null | undefined,
+    options: RuntimePullOptions,
+  ): Promise<RuntimeImage> {
+    const key = JSON.stringify([formatReference(reference), ...identify(credential)]);
     return await this.#pulls.run(
-      name,
-      (signal, report) => this.#fetch(reference, { signal, report }),
+      key,
+      (signal, report) => this.#fetch(reference, { credential, signal, report }),
       options,
     );
   }
 
   async #fetch(
     reference: Reference,
-    { signal, report }: { readonly signal: AbortSignal; readonly report: (progress: PullProgress) => void },
+    work: {
+      readonly credential: TrackedCredential | null | undefined;
+      readonly signal: AbortSignal;
+      readonly report: (progress: PullProgress) => void;
+    },
   ): Promise<RuntimeImage> {
     const { store, registry, platform, concurrency } = this.#options;
-    const { descriptor } = await copy(registry(reference), objectOf(reference), {
+    const { credential, signal, report } = work;
+    const { descriptor } = await copy(registry(reference, credential), objectOf(reference), {
       to: store,
       as: formatReference(reference),
       platform,
@@ -93,6 +124,14 @@ export class StoreRuntime implements ImageRuntime {
       .findByTarget(reference.digest)
       .find(({ name }) => name.startsWith(`${repository}:`) || name.startsWith(`${repository}@`));
   }
+}
+
+/** What tells one asker from another. */
+function identify(credential: TrackedCredential | null | undefined): readonly (string | null)[] {
+  if (credential === undefined) return [];
+  if (credential === null) return [null];
+  const { username, password } = credential;
+  return [hashAuthConfig({ username, password })];
 }
 
 /** What the registry is asked for: the digest, which decides, or else the tag. */

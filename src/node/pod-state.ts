@@ -29,7 +29,7 @@ export interface ContainerState {
   /** Whether the last success was a pull, or the image was here. */
   readonly outcome?: "present" | "pulled" | undefined;
   readonly decision?: PullDecision | undefined;
-  readonly imageRef?: Digest | undefined;
+  readonly imageRef?: string | undefined;
   readonly digest?: Digest | undefined;
   /** Bytes. */
   readonly size?: number | undefined;

@@ -1,4 +1,4 @@
-import { PullBackOff } from "../../../src/images/index.ts";
+import { BackOff } from "../../../src/images/index.ts";
 import { type Topic } from "../topic.ts";
 
 interface Step {
@@ -20,7 +20,7 @@ export const topic: Topic = {
     const seconds = (name: string): number => (vector[name] as number) * 1000;
     let now = START;
     const expiry = vector["hasExpiredAfter"] === undefined ? undefined : seconds("hasExpiredAfter");
-    const backOff = new PullBackOff({
+    const backOff = new BackOff({
       initial: seconds("initial"),
       max: seconds("max"),
       now: () => now,
