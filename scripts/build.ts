@@ -9,18 +9,19 @@ import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const dist = join(root, "dist");
-const fresh = join(root, `dist.${process.pid}`);
+const fresh = join(root, ".dray", `dist-${process.pid}`);
 const compiler = fileURLToPath(new URL("../node_modules/typescript/bin/tsc", import.meta.url));
 
 try {
-  const built = spawnSync(process.execPath, [compiler, "-p", "tsconfig.build.json", "--outDir", fresh], {
-    cwd: root,
-    stdio: "inherit",
-  });
-  if (built.status !== 0) process.exit(built.status ?? 1);
-  for (const file of globSync("**/*.d.ts", { cwd: fresh })) nameOutputs(join(fresh, file));
-  rmSync(dist, { recursive: true, force: true });
-  renameSync(fresh, dist);
+  const args = [compiler, "-p", "tsconfig.build.json", "--outDir", fresh];
+  const built = spawnSync(process.execPath, args, { cwd: root, stdio: "inherit" });
+  if (built.status === 0) {
+    for (const file of globSync("**/*.d.ts", { cwd: fresh })) nameOutputs(join(fresh, file));
+    rmSync(dist, { recursive: true, force: true });
+    renameSync(fresh, dist);
+  } else {
+    process.exitCode = built.status ?? 1;
+  }
 } finally {
   rmSync(fresh, { recursive: true, force: true });
 }
