@@ -3,7 +3,7 @@ export type KnownReason =
   | "InvalidImageName"
   | "ImageInspectError"
   | "ErrImageNeverPull"
-  | "ImageBackOff"
+  | "ImagePullBackOff"
   | "ErrImagePull"
   | "RegistryUnavailable"
   | "SignatureValidationFailed";

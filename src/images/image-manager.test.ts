@@ -121,7 +121,7 @@ test("ensure() backs off for 10, 20, 40 … 300 seconds and remembers why", asyn
     clock.now += delay * 1000 - 1;
     assert.equal(
       failureOf(await ensure({})),
-      'ImageBackOff: Back-off pulling image "app:1": ErrImagePull: no such tag',
+      'ImagePullBackOff: Back-off pulling image "app:1": ErrImagePull: no such tag',
     );
     clock.now += 1;
   }
@@ -146,7 +146,7 @@ test("ensure() starts afresh after twice the longest delay, not after a success"
   assert.equal((await ensure({ policy: "Always" })).state, "pulled");
   await fail();
   clock.now += 19_999;
-  assert.match(failureOf(await ensure({ policy: "Always" })), /^ImageBackOff/);
+  assert.match(failureOf(await ensure({ policy: "Always" })), /^ImagePullBackOff/);
   clock.now += 600_001;
   await fail();
   clock.now += 10_000;

@@ -245,7 +245,7 @@ export class ImageManager {
     const remembered = this.#remembered.get(key);
     const message = remembered === undefined ? text : `${text}: ${remembered}`;
     const retryAt = this.#backOff.waitsUntil(key);
-    return { state: "failed", decision, reason: "ImageBackOff", message, retryAt };
+    return { state: "failed", decision, reason: "ImagePullBackOff", message, retryAt };
   }
 
   #failPull(call: Call, decision: PullDecision, cause: unknown): EnsureFailure {
