@@ -6,6 +6,9 @@ import { DrayError } from "../errors.ts";
  * - `AUTH_INVALID`: an entry that can't be decoded
  * - `HELPER_MISSING`: no such `docker-credential-*` program
  * - `HELPER_FAILED`: it ran and reported a failure, took too long, or answered something else than its protocol
+ * - `PROVIDER_INVALID`: an exec credential provider, or its configuration, that can't be used
+ * - `PROVIDER_FAILED`: one that failed, took too long, or answered something else than its protocol
+ * - `EXTENSION_INVALID`: a module that was named as an extension and isn't one
  * - `NOTHING_TO_STORE`: a kind of credential, or an empty one, that can't be kept
  */
 export type CredentialsErrorCode =
@@ -15,6 +18,9 @@ export type CredentialsErrorCode =
   | "AUTH_INVALID"
   | "HELPER_MISSING"
   | "HELPER_FAILED"
+  | "PROVIDER_INVALID"
+  | "PROVIDER_FAILED"
+  | "EXTENSION_INVALID"
   | "NOTHING_TO_STORE";
 
 export class CredentialsError extends DrayError<CredentialsErrorCode> {}

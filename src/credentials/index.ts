@@ -44,3 +44,13 @@ export { type PullSecret, secretsKeyring, type SecretVerdict } from "./kubernete
 export { type Coordinates, type CredentialOwner } from "./kubernetes/tracked-credential.ts";
 export { type DocumentOrigin, toCandidate, type TrackedCredential } from "./kubernetes/tracked-credential.ts";
 export { matchesImage, type Mismatch } from "./kubernetes/url-match.ts";
+export { decodeProviderRequest, decodeProviderResponse } from "./kubernetes/provider-api.ts";
+export { encodeProviderRequest, encodeProviderResponse } from "./kubernetes/provider-api.ts";
+export { PROVIDER_API_V1, PROVIDER_API_VERSIONS } from "./kubernetes/provider-api.ts";
+export { type ProviderRequest, type ProviderResponse } from "./kubernetes/provider-api.ts";
+export { readProviderResponse } from "./kubernetes/provider-api.ts";
+export { type CredentialProviderConfig, decodeProviderConfig } from "./kubernetes/provider-config.ts";
+export { type ProviderConfig, type TokenAttributes } from "./kubernetes/provider-config.ts";
+export { type ProviderConfigFiles, readProviderConfig } from "./kubernetes/provider-config-files.ts";
+export { validateProviderConfig, validationMessage } from "./kubernetes/provider-config-validation.ts";
+export { type ValidationOptions } from "./kubernetes/provider-config-validation.ts";

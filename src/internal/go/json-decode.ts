@@ -81,7 +81,7 @@ export class Decoding {
   }
 
   inContext(error: GoError): GoError {
-    if (!(error instanceof GoTypeError) || this.#struct === "") return error;
+    if (!(error instanceof GoTypeError) || this.#fields.length === 0) return error;
     return error.within(this.#struct, this.#fields);
   }
 
@@ -91,15 +91,20 @@ export class Decoding {
   }
 }
 
-export const goString: GoType<string> = {
-  name: "string",
-  zero: "",
-  read(node, previous, decoding) {
-    if (node.kind === "string") return node.value;
-    if (node.kind !== "null") decoding.mismatch(node, "string");
-    return previous;
-  },
-};
+export const goString: GoType<string> = goText("string");
+
+/** A type whose values are texts: `v1.PluginCacheKeyType`. */
+export function goText(name: string): GoType<string> {
+  return {
+    name,
+    zero: "",
+    read(node, previous, decoding) {
+      if (node.kind === "string") return node.value;
+      if (node.kind !== "null") decoding.mismatch(node, name);
+      return previous;
+    },
+  };
+}
 
 export const goBool: GoType<boolean> = {
   name: "bool",

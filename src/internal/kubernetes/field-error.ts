@@ -1,0 +1,56 @@
+/** What is wrong with a field of an object, in the words Kubernetes' validation has for it. */
+import { encodeJson, type GoJson } from "../go/json-encode.ts";
+import { goQuote } from "../go/quote.ts";
+
+export type FieldErrorType = "Required" | "Forbidden" | "Invalid" | "Duplicate" | "NotSupported";
+
+export interface FieldError {
+  readonly type: FieldErrorType;
+  readonly field: string;
+  /** The whole sentence. */
+  readonly message: string;
+}
+
+const TYPES: Readonly<Record<FieldErrorType, string>> = {
+  Required: "Required value",
+  Forbidden: "Forbidden",
+  Invalid: "Invalid value",
+  Duplicate: "Duplicate value",
+  NotSupported: "Unsupported value",
+};
+
+export function requiredField(field: string, detail: string = ""): FieldError {
+  return fieldError("Required", field, [detail]);
+}
+
+export function forbiddenField(field: string, detail: string): FieldError {
+  return fieldError("Forbidden", field, [detail]);
+}
+
+export function invalidField(field: string, value: GoJson, detail: string): FieldError {
+  return fieldError("Invalid", field, [format(value), detail]);
+}
+
+export function duplicateField(field: string, value: GoJson): FieldError {
+  return fieldError("Duplicate", field, [format(value)]);
+}
+
+export function unsupportedField(field: string, value: string, supported: readonly string[]): FieldError {
+  const list = supported.map((one) => goQuote(one)).join(", ");
+  return fieldError("NotSupported", field, [format(value), `supported values: ${list}`]);
+}
+
+/** Several failures as one text: each once, in brackets unless there's only one. */
+export function aggregate(messages: Iterable<string>): string {
+  const different = [...new Set(messages)];
+  return different.length === 1 ? (different[0] ?? "") : `[${different.join(", ")}]`;
+}
+
+function fieldError(type: FieldErrorType, field: string, parts: readonly string[]): FieldError {
+  const message = [field, TYPES[type], ...parts.filter((part) => part !== "")].join(": ");
+  return { type, field, message };
+}
+
+function format(value: GoJson): string {
+  return typeof value === "string" ? goQuote(value) : encodeJson(value);
+}
