@@ -1,11 +1,15 @@
 export interface ProgramOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly signal?: AbortSignal | undefined;
+  /** Hears what the program says on stderr as it comes, also when it doesn't get to its end. */
+  readonly onStderr?: ((text: string) => void) | undefined;
 }
 
 export interface ProgramResult {
   /** Null when a signal ended it. */
   readonly code: number | null;
+  /** That signal's name. */
+  readonly signal?: string | undefined;
   readonly stdout: string;
   readonly stderr: string;
 }
@@ -20,7 +24,7 @@ export type RunProgram = (
 /** A credential fits many times over; a program that talks on is broken. */
 const OUTPUT_LIMIT = 1024 * 1024;
 
-export const runProgram: RunProgram = async ([program, ...args], input, { env, signal }) => {
+export const runProgram: RunProgram = async ([program, ...args], input, { env, signal, onStderr }) => {
   // Loaded when needed: most commands run no program.
   const { spawn } = await import("node:child_process");
   return await new Promise((resolve, reject) => {
@@ -42,6 +46,7 @@ export const runProgram: RunProgram = async ([program, ...args], input, { env, s
     for (const name of ["stdout", "stderr"] as const) {
       child[name].setEncoding("utf8").on("data", (text: string) => {
         output[name] += text;
+        if (name === "stderr") onStderr?.(text);
         if (output[name].length > OUTPUT_LIMIT) child.kill("SIGKILL");
       });
     }
@@ -52,9 +57,9 @@ export const runProgram: RunProgram = async ([program, ...args], input, { env, s
       signal?.removeEventListener("abort", stop);
       reject(error);
     });
-    child.on("close", (code) => {
+    child.on("close", (code, ended) => {
       signal?.removeEventListener("abort", stop);
-      resolve({ code, ...output });
+      resolve({ code, signal: ended ?? undefined, ...output });
     });
   });
 };

@@ -39,7 +39,7 @@ async function read(vector: Vector, path: string): Promise<Record<string, unknow
     return { error: true, config: { providers: config.providers.map((one) => plain(one)) }, hash };
   } catch (error) {
     if (!(error instanceof CredentialsError)) throw error;
-    const part = String(vector["errorContains"] ?? "");
+    const part = (vector["errorContains"] ?? "") as string;
     const wanted = part !== "" && error.message.includes(part);
     return { error: wanted || error.message, config: null, hash: "" };
   }
