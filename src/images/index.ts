@@ -73,3 +73,8 @@ export { type ContainerImageVolumes, ensureImageVolumes } from "./image-volumes.
 export { type ImageVolume, imageVolumesOf, type VolumeImage } from "./image-volumes.ts";
 export { type VolumeResult, type VolumeResults } from "./image-volumes.ts";
 export { nodeStatusImages, type NodeStatusImage, sortBySize } from "./node-status-images.ts";
+export { gcPolicyOf, pullLimits, verificationPolicyOf } from "./kubelet-config/apply-image-config.ts";
+export { DEFAULT_GATES, defaultImageConfig, type GivenImageConfig } from "./kubelet-config/image-config.ts";
+export { IMAGE_FLAGS, type ImageConfig, type ImageGates } from "./kubelet-config/image-config.ts";
+export { type KubeletDocument, parseKubeletConfig } from "./kubelet-config/parse-kubelet-config.ts";
+export { checkImageConfig, findConfigFaults } from "./kubelet-config/validate-image-config.ts";
