@@ -70,3 +70,10 @@ export { AnnotationMissingError, type PodIdentity } from "./kubernetes/service-a
 export { type ServiceAccount, type ServiceAccounts } from "./kubernetes/service-accounts.ts";
 export { type ServiceAccountTokenRequest, type TokenMode } from "./kubernetes/service-accounts.ts";
 export { standaloneServiceAccounts, tokenModeOf } from "./kubernetes/service-accounts.ts";
+export { type CreateCredentialSource, type ExtensionCredential } from "./extension.ts";
+export { type ExtensionOptions, type ExtensionSource, loadExtension } from "./extension.ts";
+export { type AnswerOptions, answerProviderRequest } from "./kubernetes/answer-request.ts";
+export { registerCredentialProviders } from "./kubernetes/register-providers.ts";
+export { type RegisteredProviders, type RegistrationOptions } from "./kubernetes/register-providers.ts";
+export { CachingServiceAccounts, type IssuedToken } from "./kubernetes/token-cache.ts";
+export { type TokenCacheOptions, type TokenIssuer } from "./kubernetes/token-cache.ts";

@@ -13,12 +13,11 @@ export interface DockerEntry {
   readonly email: string;
 }
 
-const Entry = goStruct("dockerConfigEntryWithAuth", {
-  username: goString,
-  password: goString,
-  email: goString,
-  auth: goString,
-});
+const Entry = goStruct(
+  "dockerConfigEntryWithAuth",
+  { username: goString, password: goString, email: goString, auth: goString },
+  "credentialprovider.dockerConfigEntryWithAuth",
+);
 
 const NONE = new Secret("");
 
