@@ -14,6 +14,18 @@
  * `$XDG_RUNTIME_DIR/containers/auth.json`, and `$XDG_CONFIG_HOME/containers/auth.json` (default `~/.config`). In it, a
  * registry's helper comes before `credsStore`, and that before `auths`, where the entry for `host/a/b` comes before
  * `host/a` and that before `host`. No file or no entry is anonymous; a file that can't be read is an error.
+ *
+ * Under `kubernetes/` stands how a node finds them instead, to the letter: keyrings of a Pod's Secrets, then the node's
+ * files, then exec credential providers, where every entry that matches is tried in turn.
+ *
+ * ```ts
+ * import { decodeDocument, Keyring } from "dray/credentials";
+ *
+ * const keyring = new Keyring();
+ * const document = decodeDocument('{"*.registry.io/team":{"username":"me","password":"hush"}}', "dockercfg");
+ * keyring.add(document, { kind: "file", label: "/var/lib/kubelet/.dockercfg" });
+ * keyring.lookup("eu.registry.io/team/app").credentials[0]?.origin.label; // …, auths["*.registry.io/team"]
+ * ```
  */
 export { type Credential, type CredentialCandidate, type CredentialOrigin } from "./credential.ts";
 export { type CredentialSource, type CredentialTarget } from "./credential.ts";

@@ -4,6 +4,7 @@ import {
   type Document,
   isAlias,
   isMap,
+  isNode,
   isScalar,
   isSeq,
   LineCounter,
@@ -42,7 +43,7 @@ export function parseYaml(text: string): {
     const why = error.message.split(/ at line |\n/)[0] ?? "";
     throw new GoError(`yaml: ${line === undefined ? "" : `line ${line}: `}${why}`);
   }
-  const reader = new Reader(document, lines);
+  const reader = new Reader(lines);
   const node = reader.read(document.contents);
   const { duplicates } = reader;
   const strictError =
@@ -52,18 +53,27 @@ export function parseYaml(text: string): {
 
 class Reader {
   readonly duplicates: string[] = [];
-  readonly #document: Document;
   readonly #lines: LineCounter;
+  /** Undefined while the node itself is being read. */
+  readonly #anchors = new Map<string, Node | undefined>();
   #nodes = 0;
 
-  constructor(document: Document, lines: LineCounter) {
-    this.#document = document;
+  constructor(lines: LineCounter) {
     this.#lines = lines;
   }
 
   read(node: unknown): JsonNode {
     if (++this.#nodes > NODE_LIMIT) throw new GoError("yaml: document contains excessive aliasing");
     if (isAlias(node)) return this.read(this.#resolve(node));
+    const anchor = isNode(node) ? node.anchor : undefined;
+    if (anchor === undefined) return this.#content(node);
+    this.#anchors.set(anchor, undefined);
+    const content = this.#content(node);
+    this.#anchors.set(anchor, node as Node);
+    return content;
+  }
+
+  #content(node: unknown): JsonNode {
     if (isMap(node)) return this.#map(node);
     if (isSeq(node)) return { kind: "array", items: node.items.map((item) => this.read(item)) };
     return isScalar(node) ? scalar(node) : { kind: "null" };
@@ -92,10 +102,13 @@ class Reader {
     return { kind: "object", members: [...members].toSorted(([a], [b]) => compareBytes(a, b)) };
   }
 
-  #resolve(alias: Alias): unknown {
-    const node = alias.resolve(this.#document);
-    if (node === undefined) throw new GoError(`yaml: unknown anchor '${alias.source}' referenced`);
-    return node;
+  #resolve({ source }: Alias): Node {
+    const node = this.#anchors.get(source);
+    if (node !== undefined) return node;
+    const open = this.#anchors.has(source);
+    throw new GoError(
+      open ? `yaml: anchor '${source}' value contains itself` : `yaml: unknown anchor '${source}' referenced`,
+    );
   }
 }
 
