@@ -78,3 +78,5 @@ export { DEFAULT_GATES, defaultImageConfig, type GivenImageConfig } from "./kube
 export { IMAGE_FLAGS, type ImageConfig, type ImageGates } from "./kubelet-config/image-config.ts";
 export { type KubeletDocument, parseKubeletConfig } from "./kubelet-config/parse-kubelet-config.ts";
 export { checkImageConfig, findConfigFaults } from "./kubelet-config/validate-image-config.ts";
+export { type CollectionLoopOptions, runCollection } from "./garbage/collection-loop.ts";
+export { StoreImages, type StoreImagesOptions } from "./store-images.ts";

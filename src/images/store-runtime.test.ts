@@ -6,6 +6,7 @@ import type { Descriptor, ImageSource, Platform } from "../oci/index.ts";
 import type { Reference } from "../reference/index.ts";
 import { type Store, openMemoryStore } from "../store/index.ts";
 import type { PullProgress } from "./image-runtime.ts";
+import { Secret, type TrackedCredential } from "../credentials/index.ts";
 import { StoreRuntime } from "./store-runtime.ts";
 
 const AMD64: Platform = { os: "linux", architecture: "amd64" };
@@ -99,4 +100,38 @@ test("identical pulls in flight read each content once", async () => {
   const images = await Promise.all(names.map((name) => runtime.pull(name)));
   assert.equal(new Set(images.map(({ digest }) => digest)).size, 1);
   assert.equal(opened.length, new Set(opened).size);
+});
+
+test("credentials are tried in turn, and who pulls beside another proves access for itself", async () => {
+  const { remote, store } = await setUp();
+  await build(remote, AMD64, "r.example/a:1");
+  const asked: (string | null | undefined)[] = [];
+  const runtime = new StoreRuntime({
+    store,
+    platform: AMD64,
+    registry: (_, credential) => ({
+      open: (descriptor, options) => remote.open(descriptor, options),
+      resolve: async (_object, options) => {
+        asked.push(credential && credential.username);
+        if (credential?.username !== "right") throw new Error(`${credential?.username ?? "nobody"} refused`);
+        return await remote.resolve("r.example/a:1", options);
+      },
+    }),
+  });
+  const [wrong, right] = ["wrong", "right"].map((username): TrackedCredential => {
+    const origin = { kind: "argument", label: "test" } as const;
+    return { username, password: new Secret("pw"), email: "", owner: undefined, hash: "", origin };
+  }) as [TrackedCredential, TrackedCredential];
+  const [image, ...refused] = await Promise.allSettled([
+    runtime.pull("r.example/a:1", { credentials: [wrong, right] }),
+    runtime.pull("r.example/a:1", { credentials: [] }),
+    runtime.pull("r.example/a:1", { credentials: [wrong] }),
+  ]);
+  assert.equal(image.status === "fulfilled" ? image.value.credential : undefined, right);
+  assert.deepEqual(
+    refused.map((result) => result.status === "rejected" && (result.reason as Error).message),
+    ["nobody refused", "wrong refused"],
+  );
+  assert.deepEqual(asked.map(String).toSorted(), ["null", "right", "wrong"]);
+  await assert.rejects(runtime.pull("r.example/a:1"), /nobody refused/, "its own sources are another asker");
 });
