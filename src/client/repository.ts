@@ -27,6 +27,8 @@ const KEPT_DOCUMENTS = 16;
 export class Repository implements ImageSource, ImageSink {
   readonly domain: string;
   readonly path: string;
+  /** A manifest is pushed under its tag; pushing it by digest first would be a request for nothing. */
+  readonly tagWrites = true;
   readonly #place: Place;
   readonly #links: SubjectLinks;
   readonly #documents = new Map<Digest, Uint8Array>();

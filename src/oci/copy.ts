@@ -8,7 +8,13 @@
  * Whatever a document refers to is there before the document is, and the name moves last, so nobody ever finds an
  * image with parts missing. Documents are written with the very bytes they came with.
  */
-import { type ImageSink, type ImageSource, type SignalOptions, type WriteOutcome } from "./content.ts";
+import {
+  type ContentSource,
+  type ImageSink,
+  type ImageSource,
+  type SignalOptions,
+  type WriteOutcome,
+} from "./content.ts";
 import { planCopy } from "./copy-plan.ts";
 import { type Descriptor } from "./descriptor.ts";
 import { forEachLimited } from "./for-each-limited.ts";
@@ -64,7 +70,7 @@ export async function copy(from: ImageSource, reference: string, options: CopyOp
 
 /** {@link copy} for a root that is known by descriptor. */
 export async function copyContent(
-  from: Pick<ImageSource, "open">,
+  from: ContentSource,
   root: Descriptor,
   options: CopyOptions,
 ): Promise<CopyResult> {
@@ -84,20 +90,21 @@ export async function copyContent(
     }
     onEvent?.({ type: "done", descriptor, outcome });
   };
-  const write = async (descriptor: Descriptor, stop: AbortSignal): Promise<void> => {
+  const writeFrom = (source: ContentSource) => async (descriptor: Descriptor, stop: AbortSignal) => {
     const onProgress = onEvent && ((bytes: number): void => onEvent({ type: "progress", descriptor, bytes }));
-    finish(descriptor, await to.write(descriptor, plan.source, { signal: stop, onProgress }));
+    finish(descriptor, await to.write(descriptor, source, { signal: stop, onProgress }));
   };
 
   const documents = plan.groups.flat();
   for (const descriptor of [...plan.skipped, ...plan.blobs, ...documents])
     onEvent?.({ type: "found", descriptor });
   for (const descriptor of plan.skipped) finish(descriptor, "skipped");
-  await forEachLimited(largestFirst(plan.blobs), { signal, concurrency }, write);
+  // Blobs come from the source itself: a sink may know it, and have a registry mount what it has already.
+  await forEachLimited(largestFirst(plan.blobs), { signal, concurrency }, writeFrom(from));
   const tagWrites = as !== undefined && to.tagWrites === true && documents.includes(plan.root);
   for (const group of plan.groups) {
     const pending = tagWrites ? group.filter((descriptor) => descriptor !== plan.root) : group;
-    await forEachLimited(pending, { signal, concurrency }, write);
+    await forEachLimited(pending, { signal, concurrency }, writeFrom(plan.source));
   }
   if (as !== undefined) await to.tag(plan.root, as, { signal, source: plan.source });
   if (tagWrites) finish(plan.root, "written");
