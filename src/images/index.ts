@@ -79,4 +79,5 @@ export { IMAGE_FLAGS, type ImageConfig, type ImageGates } from "./kubelet-config
 export { type KubeletDocument, parseKubeletConfig } from "./kubelet-config/parse-kubelet-config.ts";
 export { checkImageConfig, findConfigFaults } from "./kubelet-config/validate-image-config.ts";
 export { type CollectionLoopOptions, runCollection } from "./garbage/collection-loop.ts";
-export { StoreImages, type StoreImagesOptions } from "./store-images.ts";
+export { listStoreImages, StoreImages, type StoreImagesOptions } from "./store-images.ts";
+export { openPullManager, type OpenPullManagerOptions } from "./pull-records/open-pull-manager.ts";

@@ -28,24 +28,14 @@ export class StoreImages implements Pick<ImageService, "list" | "remove" | "file
   }
 
   async list(options: ServiceCallOptions = {}): Promise<readonly ServiceImage[]> {
-    const images: ServiceImage[] = [];
-    for (const [id, { named, size }] of await this.#byId(options)) {
-      images.push({
-        id,
-        size,
-        repoTags: named.flatMap(({ name }) => (name.includes("@") ? [] : [name])),
-        repoDigests: [...new Set(named.map(repoDigestOf))],
-        spec: { image: id, annotations: [], runtimeHandler: "" },
-        pinned: named.some(({ name }) => this.#options.pinned?.has(name) ?? false),
-      });
-    }
-    return images;
+    const { store, pinned } = this.#options;
+    return describeImages(await imagesById(store, this.#matcher, options), pinned);
   }
 
   /** All names of the image go, by whichever of them or by its id it is asked for; then its content. */
   async remove(image: string, options: ServiceCallOptions = {}): Promise<void> {
     const { store, collect } = this.#options;
-    const images = await this.#byId(options);
+    const images = await imagesById(store, this.#matcher, options);
     const byName = (): Held | undefined =>
       [...images.values()].find(({ named }) => named.some(({ name }) => name === image));
     const held = images.get(image) ?? byName();
@@ -58,21 +48,46 @@ export class StoreImages implements Pick<ImageService, "list" | "remove" | "file
     const { blocks, bavail, bsize } = await statfs(this.#options.folder);
     return { capacityBytes: blocks * bsize, availableBytes: bavail * bsize };
   }
+}
 
-  async #byId({ signal }: ServiceCallOptions): Promise<ReadonlyMap<string, Held>> {
-    const { store } = this.#options;
-    const images = new Map<string, Held>();
-    for (const named of store.names.list()) {
-      signal?.throwIfAborted();
-      const facts = await inspectImage(store, named.target, { matcher: this.#matcher, signal });
-      if (facts === undefined) continue;
-      const id = facts.manifest.config.digest;
-      const held = images.get(id);
-      if (held === undefined) images.set(id, { named: [named], size: facts.size });
-      else held.named.push(named);
-    }
-    return images;
+/** What {@link StoreImages.list} gives, for those who collect nothing. */
+export async function listStoreImages(
+  store: Store,
+  options: ServiceCallOptions & { readonly platform: Platform },
+): Promise<readonly ServiceImage[]> {
+  return describeImages(await imagesById(store, hostPlatformMatcher(options.platform), options));
+}
+
+async function imagesById(
+  store: Store,
+  matcher: PlatformMatcher,
+  { signal }: ServiceCallOptions,
+): Promise<ReadonlyMap<string, Held>> {
+  const images = new Map<string, Held>();
+  for (const named of store.names.list()) {
+    signal?.throwIfAborted();
+    const facts = await inspectImage(store, named.target, { matcher, signal });
+    if (facts === undefined) continue;
+    const id = facts.manifest.config.digest;
+    const held = images.get(id);
+    if (held === undefined) images.set(id, { named: [named], size: facts.size });
+    else held.named.push(named);
   }
+  return images;
+}
+
+function describeImages(
+  images: ReadonlyMap<string, Held>,
+  pinned: ReadonlySet<string> = new Set(),
+): readonly ServiceImage[] {
+  return [...images].map(([id, { named, size }]) => ({
+    id,
+    size,
+    repoTags: named.flatMap(({ name }) => (name.includes("@") ? [] : [name])),
+    repoDigests: [...new Set(named.map(repoDigestOf))],
+    spec: { image: id, annotations: [], runtimeHandler: "" },
+    pinned: named.some(({ name }) => pinned.has(name)),
+  }));
 }
 
 interface Held {

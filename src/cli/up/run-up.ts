@@ -4,7 +4,13 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 
-import { ImageManager, StoreRuntime } from "../../images/index.ts";
+import {
+  ImageManager,
+  listStoreImages,
+  makeVerificationPolicy,
+  openPullManager,
+  StoreRuntime,
+} from "../../images/index.ts";
 import { ImageNode, type NodeChange, type NodeState } from "../../node/index.ts";
 import { type ServedRegistry, serveRegistry } from "../../registry/index.ts";
 import { openStore } from "../../store/index.ts";
@@ -62,13 +68,23 @@ export async function runUp(options: UpOptions, context: CommandContext): Promis
 
   const store = stack.use(await openStore(options.dataDir));
   const access = stack.use(await connect(options.connection, [], context));
+  const platform = localPlatform();
   const runtime = new StoreRuntime({
     store,
     registry: (reference) => access.repository(reference),
-    platform: localPlatform(),
+    platform,
   });
   const { maxParallelPulls } = options;
-  const images = new ImageManager({ runtime, now: () => context.clock.now(), maxParallelPulls });
+  const now = (): number => context.clock.now();
+  const records = await openPullManager({
+    root: options.dataDir,
+    policy: makeVerificationPolicy("NeverVerifyPreloadedImages"),
+    now,
+    maxParallelPulls,
+    listImages: () => listStoreImages(store, { platform }),
+    onWarning: (message) => view.note(`dray: ${message}`),
+  });
+  const images = new ImageManager({ runtime, now, maxParallelPulls, access: records });
   const node = stack.use(
     new ImageNode({
       folder: options.folder,
