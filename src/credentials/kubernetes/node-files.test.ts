@@ -22,11 +22,11 @@ describe("searchNodeFiles()", () => {
       searched.map(({ path }) => path),
       [
         "/var/lib/kubelet/config.json",
-        "/work/config.json",
+        "/srv/config.json",
         "/root/.docker/config.json",
         "/.docker/config.json",
         "/var/lib/kubelet/.dockercfg",
-        "/work/.dockercfg",
+        "/srv/.dockercfg",
         "/root/.dockercfg",
         "/.dockercfg",
       ],
@@ -37,12 +37,12 @@ describe("searchNodeFiles()", () => {
   test("takes the first that can be decoded, even without entries", async () => {
     const files = {
       "/var/lib/kubelet/config.json": "broken",
-      "/work/config.json": "{}",
+      "/srv/config.json": "{}",
       "/root/.docker/config.json": JSON_DOCUMENT,
       "/var/lib/kubelet/.dockercfg": CFG_DOCUMENT,
     };
     const { found, searched } = await searchNodeFiles(PLACES, reader(files));
-    assert.deepEqual([found?.path, found?.document.size], ["/work/config.json", 0]);
+    assert.deepEqual([found?.path, found?.document.size], ["/srv/config.json", 0]);
     assert.deepEqual(
       searched.map(({ problem }) => problem),
       ["invalid", undefined],

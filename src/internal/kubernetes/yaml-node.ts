@@ -1,21 +1,9 @@
 /** YAML as Kubernetes reads it: as JSON, by the rules of YAML 1.1 that its parser knows, members sorted. */
-import {
-  type Alias,
-  type Document,
-  isAlias,
-  isMap,
-  isNode,
-  isScalar,
-  isSeq,
-  LineCounter,
-  type Node,
-  parseAllDocuments,
-  Scalar,
-  type YAMLMap,
-} from "yaml";
+import type { Alias, Document, LineCounter, Node, Scalar, YAMLMap } from "yaml";
 import { GoError } from "../go/errors.ts";
 import type { JsonNode } from "../go/json-parse.ts";
 import { compareBytes } from "../go/utf8.ts";
+import { yaml } from "../yaml.ts";
 
 /** Nodes, each counted as often as an alias repeats it. */
 const NODE_LIMIT = 200_000;
@@ -25,9 +13,9 @@ export function parseYaml(text: string): {
   readonly node: JsonNode;
   readonly strictError: string | undefined;
 } {
-  const lines = new LineCounter();
+  const lines = new (yaml().LineCounter)();
   const [document] = Array.from<Document.Parsed>(
-    parseAllDocuments(text, {
+    yaml().parseAllDocuments(text, {
       schema: "failsafe",
       version: "1.1",
       uniqueKeys: false,
@@ -64,8 +52,8 @@ class Reader {
 
   read(node: unknown): JsonNode {
     if (++this.#nodes > NODE_LIMIT) throw new GoError("yaml: document contains excessive aliasing");
-    if (isAlias(node)) return this.read(this.#resolve(node));
-    const anchor = isNode(node) ? node.anchor : undefined;
+    if (yaml().isAlias(node)) return this.read(this.#resolve(node));
+    const anchor = yaml().isNode(node) ? node.anchor : undefined;
     if (anchor === undefined) return this.#content(node);
     this.#anchors.set(anchor, undefined);
     const content = this.#content(node);
@@ -74,9 +62,9 @@ class Reader {
   }
 
   #content(node: unknown): JsonNode {
-    if (isMap(node)) return this.#map(node);
-    if (isSeq(node)) return { kind: "array", items: node.items.map((item) => this.read(item)) };
-    return isScalar(node) ? scalar(node) : { kind: "null" };
+    if (yaml().isMap(node)) return this.#map(node);
+    if (yaml().isSeq(node)) return { kind: "array", items: node.items.map((item) => this.read(item)) };
+    return yaml().isScalar(node) ? scalar(node) : { kind: "null" };
   }
 
   #map(map: YAMLMap): JsonNode {
@@ -84,7 +72,7 @@ class Reader {
     const merged: JsonNode[] = [];
     for (const { key, value } of map.items) {
       const named = this.read(key);
-      if (isScalar(key) && key.type === Scalar.PLAIN && key.value === "<<") {
+      if (yaml().isScalar(key) && key.type === "PLAIN" && key.value === "<<") {
         merged.push(this.read(value));
         continue;
       }
@@ -132,8 +120,7 @@ const FLOAT = /^[-+]?(?:\.\d+|\d+(?:\.\d*)?)(?:[eE][-+]?\d+)?$/;
 /** Only a plain scalar can be anything but a text. */
 function scalar(node: Scalar): JsonNode {
   const text = node.value as string;
-  if (node.type !== Scalar.PLAIN || node.tag === "tag:yaml.org,2002:str")
-    return { kind: "string", value: text };
+  if (node.type !== "PLAIN" || node.tag === "tag:yaml.org,2002:str") return { kind: "string", value: text };
   if (NULL.test(text)) return { kind: "null" };
   if (TRUE.test(text)) return { kind: "bool", value: true };
   if (FALSE.test(text)) return { kind: "bool", value: false };
