@@ -66,6 +66,8 @@ test("pull() names the image in the store and says its id, digest and size", asy
     "another repository's name",
   );
   assert.equal(await runtime.find("r.example/a:2"), undefined);
+  assert.deepEqual(await runtime.find(config.digest), image, "by its id");
+  assert.equal(await runtime.find(descriptor.digest), undefined, "a manifest's digest is no id");
 });
 
 test("pull() takes this platform out of an index, and find() knows when another one is missing", async () => {

@@ -7,6 +7,7 @@ import {
   type SignalOptions,
   copy,
   hostPlatformMatcher,
+  isDigest,
 } from "../oci/index.ts";
 import { hashAuthConfig, type TrackedCredential } from "../credentials/index.ts";
 import { type Reference, formatReference, parseDockerRef } from "../reference/index.ts";
@@ -47,11 +48,24 @@ export class StoreRuntime implements ImageRuntime {
   }
 
   async find(image: string, options: SignalOptions = {}): Promise<RuntimeImage | undefined> {
+    if (isDigest(image)) return await this.#findById(image, options);
     const named = this.#findName(parseDockerRef(image));
-    if (named === undefined) return undefined;
+    return named === undefined ? undefined : await this.#inspect(named, options);
+  }
+
+  /** A Pod may name an image by its id, which reads like a repository "sha256" with a long tag. */
+  async #findById(id: string, options: SignalOptions): Promise<RuntimeImage | undefined> {
+    for (const named of this.#options.store.names.list()) {
+      const image = await this.#inspect(named, options);
+      if (image?.id === id) return image;
+    }
+    return undefined;
+  }
+
+  async #inspect(named: NamedImage, options: SignalOptions): Promise<RuntimeImage | undefined> {
     const facts = await inspectImage(this.#options.store, named.target, {
       matcher: this.#matcher,
-      ...options,
+      signal: options.signal,
     });
     if (facts === undefined) return undefined;
     for (const content of facts.contents) {
