@@ -4,7 +4,7 @@ import { describe, test } from "node:test";
 import { NodeFilesProvider, type ReadFile, searchNodeFiles } from "./node-files.ts";
 import { CachingProvider, ProvidersKeyring } from "./providers-keyring.ts";
 
-const PLACES = { root: "/var/lib/kubelet", workingDirectory: "/work", home: "/root" };
+const PLACES = { root: "/var/lib/kubelet", workingDirectory: "/srv", home: "/root" };
 const JSON_DOCUMENT = '{"auths":{"a.io":{"username":"u","password":"p"}}}';
 const CFG_DOCUMENT = '{"a.io":{"username":"u","password":"p"}}';
 
