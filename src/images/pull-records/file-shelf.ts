@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 
@@ -50,8 +51,8 @@ export const PULLED_RECORDS: RecordFormat<ImagePulledRecord> = {
 
 const PREFIX = "sha256-";
 const DRAFT = ".tmp";
-/** Files read at once when a folder is listed. */
-const READERS = 32;
+/** Files read at a stretch when a folder is listed; then others get their turn. */
+const STRETCH = 32;
 
 /** The file of an image (intents) or of an image reference (pulled records). */
 export function recordFileName(key: string): string {
@@ -88,6 +89,7 @@ export class FileShelf<T> implements RecordShelf<T> {
     const { kind, keyName, keyOf } = this.#format;
     await this.#forEachFile(
       async (path, text) => {
+        if (isCurrent(text, kind)) return;
         let decoded: Decoded<T>;
         try {
           decoded = this.#format.decode(text);
@@ -113,19 +115,18 @@ export class FileShelf<T> implements RecordShelf<T> {
     const records: T[] = [];
     const errors: Error[] = [];
     await this.#forEachFile(
-      (path, text, index) => {
+      (path, text) => {
         try {
-          records[index] = this.#format.decode(text).value;
+          records.push(this.#format.decode(text).value);
         } catch (error) {
           errors.push(this.#undecodable(path, error));
         }
       },
       (error) => errors.push(error),
     );
-    const found = records.filter((record) => record !== undefined);
-    if (errors.length === 0) return { records: found };
+    if (errors.length === 0) return { records };
     return {
-      records: found,
+      records,
       error: new ImagesError("RECORD_UNREADABLE", aggregateMessage(errors), {
         cause: new AggregateError(errors),
       }),
@@ -202,9 +203,9 @@ export class FileShelf<T> implements RecordShelf<T> {
     this.#options.onCount(names.filter(isRecordFile).length);
   }
 
-  /** Reads the record files in the order of their names, several at once. */
+  /** Reads the record files in the order of their names. */
   async #forEachFile(
-    use: (path: string, text: string, index: number) => void | Promise<void>,
+    use: (path: string, text: string) => void | Promise<void>,
     fail: (error: Error) => void,
   ): Promise<void> {
     let names: string[];
@@ -216,21 +217,19 @@ export class FileShelf<T> implements RecordShelf<T> {
       return;
     }
     names = names.filter(isRecordFile).sort();
-    let next = 0;
-    const read = async (): Promise<void> => {
-      for (let index = next++; index < names.length; index = next++) {
-        const path = join(this.#folder, names[index] ?? "");
-        let text: string;
-        try {
-          text = await readFile(path, "utf8");
-        } catch (error) {
-          fail(unreadable(path, error));
-          continue;
-        }
-        await use(path, text, index);
+    // Thousands of tiny files: reading them here takes a third of the time that handing each to a thread would.
+    for (const [index, name] of names.entries()) {
+      if (index % STRETCH === STRETCH - 1) await new Promise(setImmediate);
+      const path = join(this.#folder, name);
+      let text: string;
+      try {
+        text = readFileSync(path, "utf8");
+      } catch (error) {
+        fail(unreadable(path, error));
+        continue;
       }
-    };
-    await Promise.all(Array.from({ length: READERS }, read));
+      await use(path, text);
+    }
   }
 
   #pathOf(key: string): string {
@@ -246,6 +245,11 @@ export class FileShelf<T> implements RecordShelf<T> {
   #warn(message: string): void {
     this.#options.onWarning?.(message);
   }
+}
+
+/** Whether a text begins as we and today's kubelets write it: then there is nothing to rewrite. */
+function isCurrent(text: string, kind: string): boolean {
+  return text.startsWith(`{"kind":"${kind}","apiVersion":"${CURRENT_VERSION}",`);
 }
 
 function unreadable(path: string, error: unknown): ImagesError {
