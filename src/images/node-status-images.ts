@@ -1,3 +1,4 @@
+import { messageOf } from "./aggregate-message.ts";
 import type { ServiceImage } from "./image-service.ts";
 
 /** One entry of a Node's `status.images`. */
@@ -23,4 +24,16 @@ export function nodeStatusImages(images: readonly Listed[], max: number): readon
     names: [...repoDigests, ...repoTags].slice(0, MOST_NAMES),
     sizeBytes: size,
   }));
+}
+
+/** A Node's images where listing may fail: then the field is empty, and the error says why. */
+export async function findNodeStatusImages(
+  list: () => Promise<readonly Listed[]>,
+  max: number,
+): Promise<{ readonly images: readonly NodeStatusImage[]; readonly error?: string | undefined }> {
+  try {
+    return { images: nodeStatusImages(await list(), max) };
+  } catch (error) {
+    return { images: [], error: `error getting image list: ${messageOf(error)}` };
+  }
 }

@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { runCollection } from "./collection-loop.ts";
+import type { ServiceImage } from "../image-service.ts";
 import { ImageCollector, type NodeEvent } from "./image-collector.ts";
+import { ImageListCache } from "./image-list-cache.ts";
 
 test("the node hears of collections that fail twice in a row, and of none that fail once", async () => {
   const outcomes = ["fail", "work", "fail", "fail", "fail", "work"];
@@ -58,4 +60,43 @@ test("with a threshold of 100 and no maximum age there is nothing to collect, on
   const options = { signal: controller.signal, now: () => 0, wait: () => Promise.resolve() };
   await runCollection(collector, options);
   assert.equal(looks, 3);
+});
+
+test("the cached list is the largest first, renewed every half minute, and outlives a failure to list", async () => {
+  const controller = new AbortController();
+  const sizes = [[1, 3, 2], undefined, [5]];
+  const shown: (readonly number[])[] = [];
+  const failures: string[] = [];
+  let looks = 0;
+  const listed = (size: number): ServiceImage => {
+    const spec = { image: `${size}`, annotations: [], runtimeHandler: "" };
+    return { id: `${size}`, size, pinned: false, repoTags: [], repoDigests: [], spec };
+  };
+  const cache = new ImageListCache({
+    list: async () => {
+      const now = sizes[looks++];
+      if (now === undefined) throw new Error("no answer");
+      return now.map(listed);
+    },
+  });
+  const collector = new ImageCollector({
+    images: { list: async () => [], remove: async () => {}, fileSystem: async () => ({}) },
+    listUsed: async () => [],
+    policy: { highThresholdPercent: 100, lowThresholdPercent: 80, minAge: 0, maxAge: 0 },
+    now: () => 0,
+  });
+  await runCollection(collector, {
+    signal: controller.signal,
+    now: () => 0,
+    cache,
+    wait: async (period) => {
+      if (period !== 30_000)
+        return await new Promise((_, reject) => controller.signal.addEventListener("abort", reject));
+      shown.push(cache.images.map(({ size }) => size));
+      if (shown.length === 3) controller.abort();
+    },
+    onFailure: (message) => void failures.push(message),
+  });
+  assert.deepEqual(shown, [[3, 2, 1], [3, 2, 1], [5]]);
+  assert.deepEqual(failures, ["failed to list images: no answer"]);
 });

@@ -1,6 +1,7 @@
 import { messageOf } from "../aggregate-message.ts";
 import { isCollectionOff } from "./gc-policy.ts";
 import type { ImageCollector, NodeEvent } from "./image-collector.ts";
+import type { ImageListCache } from "./image-list-cache.ts";
 
 export interface CollectionLoopOptions {
   readonly signal: AbortSignal;
@@ -10,11 +11,14 @@ export interface CollectionLoopOptions {
   readonly wait: (milliseconds: number, signal: AbortSignal) => Promise<void>;
   /** An event about the node: from the second failure in a row on. */
   readonly onEvent?: ((event: NodeEvent) => void) | undefined;
+  /** Refreshed every half minute. */
+  readonly cache?: ImageListCache | undefined;
   /** Told of every failure, of looking as of collecting. */
   readonly onFailure?: ((message: string, cause: unknown) => void) | undefined;
 }
 
 const PERIOD = 300_000;
+const CACHE_PERIOD = 30_000;
 
 /** Looks at once and every five minutes, and collects as often. Resolves when the signal is aborted. */
 export async function runCollection(
@@ -43,15 +47,30 @@ export async function runCollection(
       failedBefore = true;
     }
   };
-  const tasks = isCollectionOff(collector.policy) ? [detect] : [detect, collect];
-  await Promise.all(tasks.map((task) => repeat(task, options)));
+  const refresh = async (cache: ImageListCache): Promise<void> => {
+    try {
+      await cache.refresh({ signal });
+    } catch (error) {
+      if (!signal.aborted) onFailure?.(`failed to list images: ${messageOf(error)}`, error);
+    }
+  };
+  const { cache } = options;
+  await Promise.all([
+    repeat(detect, PERIOD, options),
+    ...(isCollectionOff(collector.policy) ? [] : [repeat(collect, PERIOD, options)]),
+    ...(cache === undefined ? [] : [repeat(() => refresh(cache), CACHE_PERIOD, options)]),
+  ]);
 }
 
-async function repeat(task: () => Promise<void>, { signal, wait }: CollectionLoopOptions): Promise<void> {
+async function repeat(
+  task: () => Promise<void>,
+  period: number,
+  { signal, wait }: CollectionLoopOptions,
+): Promise<void> {
   while (!signal.aborted) {
     await task();
     try {
-      await wait(PERIOD, signal);
+      await wait(period, signal);
     } catch (error) {
       if (!signal.aborted) throw error;
     }

@@ -1,4 +1,4 @@
-import { nodeStatusImages } from "../../../src/images/index.ts";
+import { findNodeStatusImages } from "../../../src/images/index.ts";
 import { type Topic } from "../topic.ts";
 
 interface PlainImage {
@@ -9,10 +9,19 @@ interface PlainImage {
 }
 
 export const topic: Topic = {
-  check(vector) {
-    const images = (vector["images"] as readonly PlainImage[]).map(
-      ({ id = "", size, repoTags = [], repoDigests = [] }) => ({ id, size, repoTags, repoDigests }),
-    );
-    return { actual: nodeStatusImages(images, vector["maxImages"] as number), expected: vector["expect"] };
+  async check(vector) {
+    const max = vector["maxImages"] as number;
+    const listError = vector["listError"] ?? vector["imageListError"];
+    const list = async (): Promise<readonly Required<PlainImage>[]> => {
+      if (typeof listError === "string") throw new Error(listError);
+      return ((vector["images"] ?? []) as readonly PlainImage[]).map(
+        ({ id = "", size, repoTags = [], repoDigests = [] }) => ({ id, size, repoTags, repoDigests }),
+      );
+    };
+    const { images, error } = await findNodeStatusImages(list, max);
+    return {
+      actual: { images, error },
+      expected: { images: vector["expect"] ?? [], error: vector["error"] ?? vector["expectError"] },
+    };
   },
 };
