@@ -86,14 +86,30 @@ test("a record that can't take its place leaves no draft and says what the syste
     code: "RECORD_UNWRITABLE",
     message: /^rename .*\.tmp .*: is a directory$/,
   });
-  await mkdir(join(folder, `${recordFileName("y")}.tmp`));
+  assert.deepEqual(await readdir(folder), [recordFileName("x")]);
+  await rm(folder, { recursive: true });
+  await writeFile(folder, "in the way");
   await assert.rejects(world.records.intents.write({ image: "y" }), {
-    message: /^failed to create temporary file ".*\.tmp": open .*: is a directory$/,
+    code: "RECORD_UNWRITABLE",
+    message: /^failed to create directory ".*pulling": mkdir .*pulling: file exists$/,
   });
-  assert.deepEqual(
-    (await readdir(folder)).toSorted(),
-    [recordFileName("x"), `${recordFileName("y")}.tmp`].toSorted(),
+});
+
+test("two processes that write the same record leave one of the two, whole", async () => {
+  await using world = await setUp();
+  const other = await FilePullRecords.open(world.root);
+  const names = Array.from({ length: 40 }, (_, i) => `app-${i}-${"x".repeat(i * 50)}`);
+  await Promise.all(
+    names.map((name, i) => {
+      const { pulled } = i % 2 === 0 ? world.records : other;
+      const credentialMapping = new Map([[name, { nodePodsAccessible: true }]]);
+      return pulled.write({ imageRef: "ref", lastUpdatedTime: 1000, credentialMapping });
+    }),
   );
+  const record = await other.pulled.find("ref");
+  assert.equal(record?.credentialMapping.size, 1);
+  assert.ok(names.includes([...record.credentialMapping.keys()].join()));
+  assert.deepEqual(await readdir(join(world.root, "image_manager", "pulled")), [recordFileName("ref")]);
 });
 
 test("opening tells of files it can't decode, and leaves them alone", async () => {

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
@@ -168,7 +168,8 @@ export class FileShelf<T> implements RecordShelf<T> {
 
   async #put(record: T): Promise<void> {
     const path = this.#pathOf(this.#format.keyOf(record));
-    const draft = `${path}${DRAFT}`;
+    // A name of its own: another process may be writing the same record into the same folder.
+    const draft = `${path}.${randomBytes(6).toString("hex")}${DRAFT}`;
     const fail = (what: string, error: unknown, call: string): ImagesError =>
       new ImagesError("RECORD_UNWRITABLE", what + goFileError(error, call), { cause: error });
     try {
