@@ -8,7 +8,7 @@ const GATHER_BYTES = 64 * 1024;
 /** From here on a chunk is written by another thread while this one hashes it. */
 const PARALLEL_BYTES = 128 * 1024;
 /** Dirty bytes after which the disk starts writing in the background, so that little is left to wait for at the end. */
-const SYNC_BYTES = 32 * 1024 * 1024;
+const SYNC_BYTES = 8 * 1024 * 1024;
 
 /**
  * Appends to an open file and hashes what it appends. Small chunks go to the page cache at once, without a promise:
