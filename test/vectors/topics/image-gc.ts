@@ -77,7 +77,10 @@ class Scenario {
           this.#removed.push(id);
           return Promise.resolve();
         },
-        fileSystem: () => Promise.resolve(this.#disk),
+        fileSystem: async () => {
+          if ("error" in this.#disk) throw new ImagesError("GC_FAILED", String(this.#disk.error));
+          return this.#disk;
+        },
       },
       listUsed: () => Promise.resolve(this.#used.map(usedImage)),
       policy: policyOf(vector),
@@ -173,8 +176,11 @@ class Scenario {
     add("expectRemoved", [...this.#removed]);
     add("expectRecordCount", this.#collector.records.length);
     add("expectEvents", this.#events.splice(0));
-    const records = step["expectRecords"] as readonly Readonly<Record<string, unknown>>[] | undefined;
-    if (records !== undefined) add("expectRecords", ...this.#compareRecords(records));
+    add("expectErrorContains", String(error).includes(String(step["expectErrorContains"])), true);
+    const listed =
+      step.op === "expectRecords" ? (step["expectRecords"] ?? step["records"]) : step["expectRecords"];
+    const records = listed as readonly Readonly<Record<string, unknown>>[] | undefined;
+    if (records !== undefined) [actual["records"], expected["records"]] = this.#compareRecords(records);
     this.#actual.push(actual);
     this.#expected.push(expected);
   }
