@@ -1,9 +1,9 @@
+import { pumpDecompressed } from "../internal/compression.ts";
 import {
   type Compression,
   COMPRESSION_MAGIC_LENGTH,
   detectCompression,
-  pumpDecompressed,
-} from "../internal/compression.ts";
+} from "../internal/detect-compression.ts";
 import {
   type ContentStream,
   type Descriptor,

@@ -2,12 +2,8 @@ import { mkdtemp, open, rm, type FileHandle } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, posix } from "node:path";
 
-import {
-  COMPRESSION_MAGIC_LENGTH,
-  detectCompression,
-  type Pump,
-  pumpDecompressed,
-} from "../internal/compression.ts";
+import { type Pump, pumpDecompressed } from "../internal/compression.ts";
+import { COMPRESSION_MAGIC_LENGTH, detectCompression } from "../internal/detect-compression.ts";
 import { FileContent, openRegularFile, writeFully } from "../internal/file-content.ts";
 import { TAR_BLOCK, type TarEntry, TarFormatError, tarPadding } from "../internal/tar-header.ts";
 import { TarHeaderReader } from "../internal/tar-reader.ts";

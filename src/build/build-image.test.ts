@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 
-import type { Compression } from "../internal/compression.ts";
+import type { Compression } from "../internal/detect-compression.ts";
 import { pumpDecompressed } from "../internal/compression.ts";
 import { TarDecoder } from "../internal/tar-decoder.ts";
 import type { TarEntry } from "../internal/tar-header.ts";

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 
-import type { Compression } from "../internal/compression.ts";
+import type { Compression } from "../internal/detect-compression.ts";
 import {
   ANNOTATIONS,
   type Annotations,

@@ -3,7 +3,8 @@ import { mkdtemp, open, rm, type FileHandle } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { type Compression, type Compressor, createCompressor } from "../internal/compression.ts";
+import { type Compressor, createCompressor } from "../internal/compression.ts";
+import type { Compression } from "../internal/detect-compression.ts";
 import { FileContent, writeFully } from "../internal/file-content.ts";
 import { encodeTarHeader, TAR_END, tarEntryPadding, type TarWriteEntry } from "../internal/tar-writer.ts";
 import {

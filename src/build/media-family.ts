@@ -1,5 +1,5 @@
 import { type Descriptor, MEDIA_TYPES } from "../oci/index.ts";
-import type { Compression } from "../internal/compression.ts";
+import type { Compression } from "../internal/detect-compression.ts";
 import { BuildError } from "./errors.ts";
 
 /** Whose media types a document uses; one document never mixes them. */

@@ -2,13 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { gunzipSync, gzipSync, zstdCompressSync, constants } from "node:zlib";
 
-import {
-  type Compression,
-  createCompressor,
-  detectCompression,
-  type Pump,
-  pumpDecompressed,
-} from "./compression.ts";
+import { createCompressor, type Pump, pumpDecompressed } from "./compression.ts";
+import { type Compression, detectCompression } from "./detect-compression.ts";
 
 function inSteps(bytes: Uint8Array, step: number): Pump {
   return {

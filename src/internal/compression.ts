@@ -8,9 +8,8 @@ import { constants, crc32, createGunzip, createZstdCompress, createZstdDecompres
 import type { Transform } from "node:stream";
 
 import { Deflate } from "./deflate.ts";
+import { COMPRESSION_MAGIC_LENGTH, type Compression, detectCompression } from "./detect-compression.ts";
 import { ZstdFrameCutter } from "./zstd-frames.ts";
-
-export type Compression = "none" | "gzip" | "zstd";
 
 /** Anything that delivers its bytes once, as `ContentStream` does; a chunk is valid until the consumer settles. */
 export interface Pump {
@@ -19,23 +18,10 @@ export interface Pump {
 
 type Consume = (chunk: Uint8Array) => void | Promise<void>;
 
-/** How many first bytes {@link detectCompression} wants to see. */
-export const COMPRESSION_MAGIC_LENGTH = 8;
-
 const CHUNK = 256 * 1024;
 /** The largest window a zstd frame may ask for: 128 MiB. */
 const ZSTD_WINDOW_LOG = 27;
 const GZIP_HEADER = Uint8Array.of(0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff);
-
-/** Looks at the first bytes; fewer than {@link COMPRESSION_MAGIC_LENGTH} only when there are no more. */
-export function detectCompression(head: Uint8Array): Compression {
-  if (head[0] === 0x1f && head[1] === 0x8b && head[2] === 8) return "gzip";
-  if (head[0] === 0x28 && head[1] === 0xb5 && head[2] === 0x2f && head[3] === 0xfd) return "zstd";
-  // A skippable frame, which zstd allows in front.
-  const skippable =
-    ((head[0] ?? 0) & 0xf0) === 0x50 && head[1] === 0x2a && head[2] === 0x4d && head[3] === 0x18;
-  return skippable && head.length >= 8 ? "zstd" : "none";
-}
 
 /**
  * Delivers the uncompressed bytes of `source` and says how they were compressed.

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { isRefName } from "./annotations.ts";
-import { detectCompression } from "./compression.ts";
+import { detectCompression } from "../internal/detect-compression.ts";
 
 test("isRefName() accepts tags and full names", () => {
   for (const name of ["v1", "1.0.0-rc+1", "docker.io/library/a:1", "a--b", "a@b"])

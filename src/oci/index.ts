@@ -19,7 +19,7 @@
  * ```
  */
 export { ANNOTATIONS, isRefName } from "./annotations.ts";
-export { detectCompression, type Compression } from "./compression.ts";
+export { detectCompression, type Compression } from "../internal/detect-compression.ts";
 export { type ByteConsumer, type ContentSink, type ContentSource, type ContentStream } from "./content.ts";
 export { type ImageSink, type ImageSource, type Resolver, type Tagger, type TagOptions } from "./content.ts";
 export { type OpenOptions, type SignalOptions, type WriteOptions, type WriteOutcome } from "./content.ts";
