@@ -117,6 +117,15 @@ export class DocumentReader {
     return undefined;
   }
 
+  /** Text that no complaint may quote. */
+  hiddenText(place: Place): string | undefined {
+    if (this.isAbsent(place)) return undefined;
+    const node = this.#follow(place.node);
+    if (isScalar(node) && typeof node.value === "string") return node.value;
+    this.complain(place, `${place.path} should be text; quote it`);
+    return undefined;
+  }
+
   #entriesOf(map: Node, depth: number): ReadonlyMap<string, Node | null> {
     const known = this.#entries.get(map);
     if (known !== undefined) return known;

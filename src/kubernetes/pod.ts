@@ -18,6 +18,8 @@ export interface Container {
   readonly image: string;
   /** As the API server would have filled it in. */
   readonly imagePullPolicy: PullPolicy;
+  /** Names of the volumes it mounts; absent where there are none. */
+  readonly volumeMounts?: readonly string[];
 }
 
 /** A volume whose content is an image. */
@@ -40,7 +42,7 @@ export interface Pod {
   };
 }
 
-/** An object that was recognised and is not a Pod, such as a Deployment; `images` are those of its Pod template. */
+/** An object that nothing here is made of, such as a Deployment; `images` are those of its Pod template. */
 export interface OtherObject {
   readonly kind: string;
   readonly apiVersion: string;

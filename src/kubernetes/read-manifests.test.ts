@@ -3,14 +3,11 @@ import { test } from "node:test";
 
 import { formatProblem, readManifests } from "./read-manifests.ts";
 
-function read(text: string): ReturnType<typeof readManifests> & { messages: string[] } {
-  const result = readManifests(text, { file: "web.yaml" });
-  return {
-    pods: result.pods,
-    others: result.others,
-    problems: result.problems,
-    messages: result.problems.map(formatProblem),
-  };
+function read(
+  text: string,
+): Pick<ReturnType<typeof readManifests>, "pods" | "others" | "problems"> & { messages: string[] } {
+  const { pods, others, problems } = readManifests(text, { file: "web.yaml" });
+  return { pods, others, problems, messages: problems.map(formatProblem) };
 }
 
 const POD = `apiVersion: v1

@@ -3,6 +3,8 @@ import { type Document, LineCounter, type Node, type YAMLError, parseAllDocument
 import { DocumentReader, type ManifestProblem, type Place } from "./document-reader.ts";
 import type { OtherObject, Pod } from "./pod.ts";
 import { readPod } from "./read-pod.ts";
+import { readNamespace, readSecret, readServiceAccount } from "./read-secret.ts";
+import type { NamespaceObject, SecretObject, ServiceAccountObject } from "./secret.ts";
 
 /** An object and the place it was read from. */
 export interface Located<T> {
@@ -16,6 +18,9 @@ export interface Located<T> {
 
 export interface Manifests {
   readonly pods: readonly Located<Pod>[];
+  readonly namespaces: readonly Located<NamespaceObject>[];
+  readonly secrets: readonly Located<SecretObject>[];
+  readonly serviceAccounts: readonly Located<ServiceAccountObject>[];
   readonly others: readonly Located<OtherObject>[];
   /** In the file's order. A broken object is left out; the others stand. */
   readonly problems: readonly ManifestProblem[];
@@ -34,6 +39,11 @@ const MAX_LENGTH = 4 * 1024 * 1024;
 const MAX_OBJECTS = 10_000;
 const MAX_LIST_DEPTH = 4;
 const MAX_PROBLEMS = 100;
+
+/** `v1 PodList` and its like; `v1 List` takes objects of any kind. */
+const LISTS: ReadonlySet<string> = new Set(
+  ["Pod", "Secret", "ServiceAccount", "Namespace"].map((kind) => `v1 ${kind}List`),
+);
 
 /** Where objects keep their Pod template. */
 const TEMPLATES: Readonly<Record<string, readonly string[]>> = {
@@ -109,6 +119,9 @@ function isJson(text: string): boolean {
 
 class Reading implements Manifests {
   readonly pods: Located<Pod>[] = [];
+  readonly namespaces: Located<NamespaceObject>[] = [];
+  readonly secrets: Located<SecretObject>[] = [];
+  readonly serviceAccounts: Located<ServiceAccountObject>[] = [];
   readonly others: Located<OtherObject>[] = [];
   readonly problems: ManifestProblem[] = [];
   readonly #file: string;
@@ -176,7 +189,7 @@ class Reading implements Manifests {
       return;
     }
     const located = { file: this.#file, document: at.number, line: at.line(place) };
-    if (kind === "List" || kind === "PodList") {
+    if (kind === "List" || LISTS.has(`${apiVersion} ${kind}`)) {
       if (at.depth >= MAX_LIST_DEPTH) {
         reader.complain(place, "Lists are nested too deeply");
         return;
@@ -186,14 +199,39 @@ class Reading implements Manifests {
         if (this.#objects > this.#maxObjects) return;
         this.#object(reader, item, { ...at, depth: at.depth + 1 });
       }
-    } else if (kind === "Pod" && apiVersion === "v1") {
-      const pod = readPod(reader, place);
-      if (pod !== undefined) this.pods.push({ object: pod, ...located });
+    } else if (apiVersion === "v1" && this.#readKnown(kind, { reader, place, located })) {
+      return;
     } else {
       this.others.push({ object: readOther(reader, place, { kind, apiVersion }), ...located });
     }
   }
+
+  /** Whether it is of a kind that somebody here uses. */
+  #readKnown(
+    kind: string,
+    at: { readonly reader: DocumentReader; readonly place: Place; readonly located: Where },
+  ): boolean {
+    const { reader, place, located } = at;
+    const keep = <T>(list: Located<T>[], object: T | undefined): true => {
+      if (object !== undefined) list.push({ object, ...located });
+      return true;
+    };
+    switch (kind) {
+      case "Pod":
+        return keep(this.pods, readPod(reader, place));
+      case "Namespace":
+        return keep(this.namespaces, readNamespace(reader, place));
+      case "Secret":
+        return keep(this.secrets, readSecret(reader, place));
+      case "ServiceAccount":
+        return keep(this.serviceAccounts, readServiceAccount(reader, place));
+      default:
+        return false;
+    }
+  }
 }
+
+type Where = Omit<Located<unknown>, "object">;
 
 interface ObjectContext {
   readonly number: number;
@@ -227,7 +265,10 @@ function prefix(place: Place): string {
   return place.path === "" ? "" : `${place.path}.`;
 }
 
-/** The parser's own words, on one line and without its full stop. */
+/** The parser's own words, on one line, without its full stop, and without the text it stumbled over: a secret? */
 function sentence(fault: YAMLError): string {
-  return `not valid YAML: ${fault.message.replace(/\s+/g, " ").replace(/[.:]+$/, "")}`;
+  return `not valid YAML: ${fault.message
+    .replace(/: ".*$/s, "")
+    .replace(/\s+/g, " ")
+    .replace(/[.:]+$/, "")}`;
 }
