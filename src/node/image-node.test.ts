@@ -198,7 +198,7 @@ test("a broken file is a problem with a place, and the others go on", { timeout:
   );
   await world.node.start();
   await world.until(settled);
-  const [deployment, twin, wrong] = world.node.state.problems;
+  const [deployment, wrong, twin] = world.node.state.problems;
   assert.equal(world.node.state.problems.length, 3);
   assert.match(deployment ?? "", /^deploy\.yaml: a Deployment is not run here/);
   assert.equal(twin, 'Pod "default/good" stands in good.yaml and in twin.yaml: the first one counts');

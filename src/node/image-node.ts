@@ -4,12 +4,14 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { parseImageName } from "../images/index.ts";
+import type { PullSecret } from "../credentials/index.ts";
+import { type MetricSink, parseImageName } from "../images/index.ts";
 import type { Reference } from "../reference/index.ts";
 import { type FolderContent, FolderWatcher } from "./folder-watcher.ts";
+import { type StaticPod, readFolderObjects } from "./folder-objects.ts";
+import type { PodEvent } from "./pod-events.ts";
 import type { ContainerState, NodeState, PodState } from "./pod-state.ts";
 import { type ImageEnsurer, PodWorker } from "./pod-worker.ts";
-import { type StaticPod, readStaticPods } from "./static-pods.ts";
 
 /** A registry told that a tag points elsewhere now. */
 export interface TagChange {
@@ -26,6 +28,7 @@ export interface TagChanges {
 export type NodeChange =
   | { readonly kind: "pod-added" | "pod-removed"; readonly pod: PodState }
   | { readonly kind: "container"; readonly pod: PodState; readonly container: ContainerState }
+  | { readonly kind: "event"; readonly pod: PodState; readonly event: PodEvent }
   /** The whole list: what was wrong and is no longer named has been mended. */
   | { readonly kind: "problems"; readonly problems: readonly string[] };
 
@@ -39,6 +42,9 @@ export interface ImageNodeOptions {
   readonly rescanInterval?: number | undefined;
   readonly wait?: ((milliseconds: number, signal: AbortSignal) => Promise<void>) | undefined;
   readonly random?: (() => number) | undefined;
+  /** Milliseconds since the epoch. */
+  readonly now?: (() => number) | undefined;
+  readonly metrics?: MetricSink | undefined;
 }
 
 export class ImageNode implements AsyncDisposable {
@@ -47,6 +53,7 @@ export class ImageNode implements AsyncDisposable {
   readonly #workers = new Map<string, PodWorker>();
   readonly #stopping = new Set<Promise<void>>();
   #problems: readonly string[] = [];
+  #secrets: ReadonlyMap<string, PullSecret> = new Map();
   #unsubscribe: (() => void) | undefined;
   #recheck: NodeJS.Timeout | undefined;
 
@@ -102,7 +109,8 @@ export class ImageNode implements AsyncDisposable {
   }
 
   #apply(content: FolderContent): void {
-    const { pods, problems } = readStaticPods(this.#options.folder, content);
+    const { pods, secrets, problems } = readFolderObjects(this.#options.folder, content);
+    this.#secrets = secrets;
     for (const [key, worker] of this.#workers) {
       if (pods.get(key)?.uid === worker.pod.uid) continue;
       this.#workers.delete(key);
@@ -120,6 +128,10 @@ export class ImageNode implements AsyncDisposable {
       pod,
       images: this.#options.images,
       onChange: (state, container) => this.#tell({ kind: "container", pod: state, container }),
+      onEvent: (state, event) => this.#tell({ kind: "event", pod: state, event }),
+      findSecret: (namespace, name) => this.#secrets.get(`${namespace}/${name}`),
+      metrics: this.#options.metrics,
+      now: this.#options.now ?? Date.now,
       wait: this.#options.wait ?? waitFor,
       random: this.#options.random ?? Math.random,
     });

@@ -25,4 +25,6 @@ export {
   type NodeState,
   type PodState,
 } from "./pod-state.ts";
+export { type PodEvent } from "./pod-events.ts";
+export { START_METRICS } from "./start-metrics.ts";
 export { type ImageEnsurer } from "./pod-worker.ts";

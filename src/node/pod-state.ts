@@ -1,6 +1,7 @@
 import type { Digest } from "../oci/index.ts";
 import type { FailureReason, PullDecision, PullProgress } from "../images/index.ts";
 import type { PullPolicy } from "../kubernetes/index.ts";
+import type { PodEvent } from "./pod-events.ts";
 
 /** In the order in which a Pod needs them. */
 export type ImageRole = "volume" | "init" | "container" | "ephemeral";
@@ -47,6 +48,8 @@ export interface PodState {
   /** The file it stands in. */
   readonly file: string;
   readonly containers: readonly ContainerState[];
+  /** What was said of the Pod, in the kubelet's words. */
+  readonly events: readonly PodEvent[];
 }
 
 /** What a node knows: Pods sorted by namespace and name, and what is wrong with the files. */

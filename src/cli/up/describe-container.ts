@@ -1,4 +1,4 @@
-import type { ContainerState, PodState } from "../../node/index.ts";
+import type { ContainerState, PodEvent, PodState } from "../../node/index.ts";
 import type { Styling } from "../terminal/style.ts";
 import { formatBytes, formatDuration } from "../terminal/units.ts";
 
@@ -93,5 +93,24 @@ export function toJson(pod: PodState, container: ContainerState): Readonly<Recor
     size: size ?? null,
     durationMs: duration ?? null,
     retryAt: retryAt === undefined ? null : new Date(retryAt).toISOString(),
+  };
+}
+
+/** An event of a Pod as an object, for `--json`. */
+export function eventToJson(
+  pod: { readonly namespace: string; readonly name: string },
+  { type, reason, message, fieldPath, count, first, last }: PodEvent,
+): Readonly<Record<string, unknown>> {
+  return {
+    event: "pod-event",
+    namespace: pod.namespace,
+    pod: pod.name,
+    type,
+    reason,
+    message,
+    fieldPath: fieldPath ?? null,
+    count,
+    first: new Date(first).toISOString(),
+    last: new Date(last).toISOString(),
   };
 }

@@ -3,7 +3,7 @@ import type { CommandContext } from "../context.ts";
 import { LiveRegion } from "../terminal/live.ts";
 import { createStyle } from "../terminal/style.ts";
 import { printable } from "../terminal/width.ts";
-import { describeContainer, toJson } from "./describe-container.ts";
+import { describeContainer, eventToJson, toJson } from "./describe-container.ts";
 import { formatChange, renderPods } from "./render-pods.ts";
 
 /** Shows what a node does: a table that stays true on a terminal, a line for each change anywhere else. */
@@ -91,6 +91,9 @@ class LineView implements PodView {
       case "container":
         this.#container(change);
         return;
+      case "event":
+        this.#event(change);
+        return;
       case "problems":
         this.#tellProblems(change.problems);
         return;
@@ -112,6 +115,13 @@ class LineView implements PodView {
     if (this.#shown.get(key) === line) return;
     this.#shown.set(key, line);
     void this.#context.stdout.write(`${line}\n`);
+  }
+
+  /** Programs hear of every event; people read the same in the lines of the containers. */
+  #event({ pod, event }: Extract<NodeChange, { kind: "event" }>): void {
+    if (!this.#json) return;
+    const { namespace, name } = pod;
+    void this.#context.stdout.write(`${JSON.stringify(eventToJson({ namespace, name }, event))}\n`);
   }
 
   #removed(pod: { readonly namespace: string; readonly name: string }): void {

@@ -39,13 +39,14 @@ const FAILED = container({
 
 const STATE: NodeState = {
   pods: [
-    { namespace: "default", name: "hello", uid: "u", file: "a.yaml", containers: [PULLED] },
+    { namespace: "default", name: "hello", uid: "u", file: "a.yaml", containers: [PULLED], events: [] },
     {
       namespace: "team",
       name: "wrong",
       uid: "v",
       file: "b.yaml",
       containers: [FAILED, container({ reason: "PodInitializing" })],
+      events: [],
     },
   ],
   problems: ["c.yaml, line 3, column 1: not valid YAML: oops"],
@@ -74,7 +75,7 @@ test("renderPods() fits narrow terminals as far as its columns can shrink", () =
 test("in a pipe a line stands for each change, and progress repeats nothing", () => {
   const context = createMemoryContext();
   const view = createPodView({ context, json: false, node: () => undefined });
-  const pod = { namespace: "default", name: "hello", uid: "u", file: "a.yaml", containers: [] };
+  const pod = { namespace: "default", name: "hello", uid: "u", file: "a.yaml", containers: [], events: [] };
   for (const bytes of [0, 10, 20]) {
     view.show({
       kind: "container",
@@ -101,7 +102,7 @@ test("with --json every change is an object on its own line", () => {
   const view = createPodView({ context, json: true, node: () => undefined });
   view.show({
     kind: "container",
-    pod: { namespace: "default", name: "hello", uid: "u", file: "a.yaml", containers: [] },
+    pod: { namespace: "default", name: "hello", uid: "u", file: "a.yaml", containers: [], events: [] },
     container: PULLED,
   });
   const line: unknown = JSON.parse(context.stdout.text);

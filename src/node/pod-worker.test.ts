@@ -1,0 +1,217 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import type { EnsureOutcome, EnsureRequest, FailureReason } from "../images/index.ts";
+import { readFolderObjects, type FolderObjects } from "./folder-objects.ts";
+import type { ContainerState, PodState } from "./pod-state.ts";
+import { PodWorker } from "./pod-worker.ts";
+
+interface World {
+  readonly requests: EnsureRequest[];
+  /** Images that can't be had, and why. */
+  readonly broken: Map<string, FailureReason>;
+  readonly worker: PodWorker;
+  readonly slept: number[];
+  /** The state when the worker next rests. */
+  readonly rest: () => Promise<PodState>;
+  /** Ends its rest, and waits for the next one. */
+  readonly again: () => Promise<PodState>;
+}
+
+const SUCCESS = {
+  state: "present",
+  decision: { action: "use", because: "present", access: undefined },
+  imageRef: "sha256:1",
+  digest: undefined,
+  size: 1,
+  duration: 0,
+  durationWithWaiting: 0,
+  message: "",
+} as unknown as EnsureOutcome;
+
+function folder(text: string): FolderObjects {
+  return readFolderObjects("pods", { files: [{ name: "a.yaml", text }] });
+}
+
+function work(objects: FolderObjects, key: string): World {
+  const pod = objects.pods.get(key);
+  assert.ok(pod, `${key} of ${[...objects.pods.keys()].join()}`);
+  const requests: EnsureRequest[] = [];
+  const broken = new Map<string, FailureReason>();
+  const slept: number[] = [];
+  let resting = Promise.withResolvers<void>();
+  let wake = (): void => {};
+  const worker = new PodWorker({
+    pod,
+    images: {
+      ensure: async (request) => {
+        requests.push(request);
+        const reason = broken.get(request.image);
+        if (reason === undefined) return SUCCESS;
+        return { state: "failed", decision: undefined, reason, message: `no ${request.image}` };
+      },
+      forgetBackOff: () => {},
+    },
+    findSecret: (namespace, name) => objects.secrets.get(`${namespace}/${name}`),
+    onChange: () => {},
+    now: () => 5000,
+    random: () => 0,
+    wait: (milliseconds) =>
+      new Promise((resolve) => {
+        slept.push(milliseconds);
+        wake = resolve;
+        resting.resolve();
+      }),
+  });
+  const rest = async (): Promise<PodState> => {
+    await resting.promise;
+    return worker.state;
+  };
+  const again = async (): Promise<PodState> => {
+    await resting.promise;
+    resting = Promise.withResolvers();
+    wake();
+    return await rest();
+  };
+  return { requests, broken, worker, slept, rest, again };
+}
+
+function summary({ containers }: PodState): readonly string[] {
+  return containers.map(({ name, phase, reason }: ContainerState) =>
+    `${name} ${phase} ${reason ?? ""}`.trim(),
+  );
+}
+
+const TEAM = `
+apiVersion: v1
+kind: Secret
+metadata: {name: one, namespace: team}
+type: kubernetes.io/dockercfg
+stringData: {.dockercfg: "{}"}
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: two, namespace: team}
+type: kubernetes.io/dockercfg
+stringData: {.dockercfg: "{}"}
+---
+{apiVersion: v1, kind: ServiceAccount, metadata: {name: robot, namespace: team}, imagePullSecrets: [{name: two}, {name: gone}]}
+---
+{apiVersion: v1, kind: ServiceAccount, metadata: {name: default, namespace: team}, imagePullSecrets: [{name: one}]}
+`;
+
+function pod(namespace: string, spec: string): string {
+  return `---\n{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: ${namespace}}, spec: ${spec}}\n`;
+}
+
+test("a Pod has its own pull secrets, or else its ServiceAccount's, and never another namespace's", async () => {
+  const container = "containers: [{name: c, image: 'a:1'}]";
+  for (const [namespace, spec, secrets, warning] of [
+    ["team", "", ["one"], undefined],
+    ["team", "serviceAccountName: robot, ", ["two"], "gone"],
+    ["team", "imagePullSecrets: [{name: two}, {name: one}], ", ["two", "one"], undefined],
+    ["team", "serviceAccountName: robot, imagePullSecrets: [{name: one}], ", ["one"], undefined],
+    ["other", "imagePullSecrets: [{name: one}, {name: x}], ", [], "one, x"],
+    ["other", "", undefined, undefined],
+  ] as const) {
+    const world = work(folder(TEAM + pod(namespace, `{${spec}${container}}`)), `${namespace}/p`);
+    world.broken.set("a:1", "ErrImagePull");
+    world.worker.start();
+    const { events } = await world.rest();
+    await world.worker.stop();
+    assert.deepEqual(
+      world.requests[0]?.pullSecrets?.map(({ name }) => name),
+      secrets,
+      spec,
+    );
+    const warnings = events.filter(({ reason }) => reason === "FailedToRetrieveImagePullSecret");
+    assert.deepEqual(
+      warnings.map(({ message }) => message),
+      warning === undefined
+        ? []
+        : [
+            `Unable to retrieve some image pull secrets (${warning}); attempting to pull the image may not succeed.`,
+          ],
+    );
+  }
+});
+
+test("a ServiceAccount that stands in no file is a problem, and its Pod runs without secrets", () => {
+  const objects = folder(pod("team", "{serviceAccountName: who, containers: [{name: c, image: a}]}"));
+  assert.deepEqual(objects.problems, [
+    'Pod "team/p" runs without the pull secrets of ServiceAccount "who", which stands in no file',
+  ]);
+  assert.equal(objects.pods.size, 1);
+});
+
+test("a Pod is another one once its ServiceAccount's secrets are others, and the same when a Secret changes", () => {
+  const text = TEAM + pod("team", "{containers: [{name: c, image: a}]}");
+  const uid = (changed: string): string | undefined => folder(changed).pods.get("team/p")?.uid;
+  assert.equal(uid(text.replace('"{}"', '"{ }"')), uid(text));
+  assert.notEqual(uid(text.replace("[{name: one}]", "[{name: two}]")), uid(text));
+  const secret = (changed: string): string | undefined => folder(changed).secrets.get("team/one")?.uid;
+  assert.equal(secret(text.replace('"{}"', '"{ }"')), secret(text));
+});
+
+test("a volume whose image can't be had fails the containers that mount it, and no others", async () => {
+  const spec = `{
+    volumes: [{name: v, image: {reference: 'v:1', pullPolicy: IfNotPresent}}, {name: w, emptyDir: {}}],
+    containers: [
+      {name: mounts, image: 'a:1', volumeMounts: [{name: v, mountPath: /v}, {name: w, mountPath: /w}]},
+      {name: free, image: 'b:1'}]}`;
+  const world = work(folder(pod("default", spec)), "default/p");
+  world.broken.set("v:1", "ImagePullBackOff");
+  world.worker.start();
+  const state = await world.rest();
+  assert.deepEqual(summary(state), [
+    "v failed ImagePullBackOff",
+    "mounts failed ImagePullBackOff",
+    "free ready",
+  ]);
+  assert.equal(state.containers[1]?.message, "no v:1");
+  assert.deepEqual(
+    state.events.map(({ reason, message, fieldPath }) => [reason, message, fieldPath]),
+    [["Failed", "Error: ImagePullBackOff", "spec.containers{mounts}"]],
+  );
+  world.broken.clear();
+  world.broken.set("a:1", "ErrImagePull");
+  assert.deepEqual(summary(await world.again()), ["v ready", "mounts failed ErrImagePull", "free ready"]);
+  assert.deepEqual(
+    world.requests.map(({ image }) => image),
+    ["v:1", "b:1", "v:1", "a:1"],
+  );
+  await world.worker.stop();
+});
+
+test("ephemeral containers join a Pod at its second look, though its init containers fail", async () => {
+  const spec =
+    "{initContainers: [{name: i, image: 'i:1'}], containers: [{name: c, image: 'c:1'}], ephemeralContainers: [{name: e, image: 'e:1'}]}";
+  const world = work(folder(pod("default", spec)), "default/p");
+  world.broken.set("i:1", "ErrImagePull");
+  world.worker.start();
+  const waiting = "PodInitializing";
+  assert.deepEqual(summary(await world.rest()), [
+    "i failed ErrImagePull",
+    `c waiting ${waiting}`,
+    `e waiting ${waiting}`,
+  ]);
+  assert.deepEqual(summary(await world.again()), [
+    "i failed ErrImagePull",
+    `c waiting ${waiting}`,
+    "e ready",
+  ]);
+  const { events } = await world.again();
+  assert.deepEqual(world.slept, [1000, 10_000, 10_000]);
+  assert.deepEqual(events, [
+    {
+      type: "Warning",
+      reason: "Failed",
+      message: "Error: ErrImagePull",
+      fieldPath: "spec.initContainers{i}",
+      count: 3,
+      first: 5000,
+      last: 5000,
+    },
+  ]);
+  await world.worker.stop();
+});
