@@ -49,7 +49,6 @@ const result = await runUp(
     dataDir,
     address: "127.0.0.1",
     port,
-    maxParallelPulls: 3,
     recheckInterval: undefined,
     json: values.json === true,
     once: values.once === true,

@@ -3,6 +3,7 @@ import type { Command } from "./command.ts";
 
 const LOADERS = {
   up: async () => (await import("./commands/up.ts")).up,
+  status: async () => (await import("./commands/status.ts")).status,
   build: async () => (await import("./commands/build.ts")).build,
   pull: async () => (await import("./commands/pull.ts")).pull,
   push: async () => (await import("./commands/push.ts")).push,
@@ -18,6 +19,7 @@ const LOADERS = {
   load: async () => (await import("./commands/load.ts")).load,
   login: async () => (await import("./commands/login.ts")).login,
   logout: async () => (await import("./commands/logout.ts")).logout,
+  "credential-provider": async () => (await import("./commands/credential-provider.ts")).credentialProvider,
   gc: async () => (await import("./commands/gc.ts")).gc,
   df: async () => (await import("./commands/df.ts")).df,
   completion: async () => (await import("./commands/completion.ts")).completion,

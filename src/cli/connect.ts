@@ -1,6 +1,14 @@
 import { resolve } from "node:path";
 
-import { ConfiguredHosts, RegistryClient, type Repository, loadTlsSettings } from "../client/index.ts";
+import {
+  type ClientEvent,
+  ConfiguredHosts,
+  RegistryClient,
+  type Repository,
+  SocketTransport,
+  loadTlsSettings,
+  selectProxy,
+} from "../client/index.ts";
 import type { CredentialSource } from "../credentials/index.ts";
 import type { SignalOptions } from "../oci/index.ts";
 import type { Reference } from "../reference/index.ts";
@@ -22,6 +30,8 @@ export interface ConnectValues extends CredentialValues {
 
 /** Registries as commands use them. */
 export interface RegistryAccess extends AsyncDisposable {
+  /** The same registries over the same connections, as somebody else. It lasts as long as this one. */
+  as(credentials: CredentialSource): Pick<RegistryAccess, "repository">;
   repository(reference: Pick<Reference, "domain" | "path">): Repository;
   /** @throws ClientError `UNAUTHORIZED` when the registry refuses who we are */
   checkLogin(registry: string, options: SignalOptions): Promise<void>;
@@ -43,25 +53,32 @@ export async function connect(
   const warn = (text: string): void => void stderr.write(`Warning: ${printable(text)}\n`);
   const tls = await loadTlsSettings(readTlsFiles(values, cwd));
   const roots = (values["hosts-dir"] ?? []).map((folder) => resolve(cwd, folder));
-  const client = new RegistryClient({
-    credentials: credentials ?? (await credentialSource(values, registries, context)),
+  const transport = new SocketTransport({ proxy: (url) => selectProxy(url, env) });
+  const settings = {
+    send: transport.send,
     hosts: new ConfiguredHosts({
       roots,
       ...(Object.keys(tls).length > 0 && { tls }),
       ...(values["plain-http"] === true && { defaultScheme: "http" }),
       log: warn,
     }),
-    env,
     userAgent: `dray/${await readVersion()}`,
     clock: () => clock.now(),
     onWarning: warn,
     ...(values.debug === true && {
-      onEvent: (event): void => void stderr.write(`${printable(JSON.stringify(event))}\n`),
+      onEvent: (event: ClientEvent): void => void stderr.write(`${printable(JSON.stringify(event))}\n`),
     }),
-  });
-  const close = (): Promise<void> => client.close();
+  };
+  const clientOf = (source: CredentialSource): RegistryClient =>
+    new RegistryClient({ ...settings, credentials: source });
+  const client = clientOf(credentials ?? (await credentialSource(values, registries, context)));
+  const close = (): Promise<void> => transport.close();
   return {
     repository: ({ domain, path }) => client.repository(domain, path),
+    as: (source) => {
+      const other = clientOf(source);
+      return { repository: ({ domain, path }) => other.repository(domain, path) };
+    },
     checkLogin: (registry, options) => client.ping(registry, options),
     close,
     [Symbol.asyncDispose]: close,

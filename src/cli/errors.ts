@@ -3,8 +3,10 @@ import { DrayError } from "../errors.ts";
 /**
  * - `USAGE`: the command line itself is wrong
  * - `IMAGE_NOT_FOUND`: no such image in the node's store
+ * - `NODE_CONFIG_INVALID`: the file with the node's own credentials can't be read
+ * - `STATUS_UNKNOWN`: no node has left its status here
  */
-export type CliErrorCode = "USAGE" | "IMAGE_NOT_FOUND";
+export type CliErrorCode = "USAGE" | "IMAGE_NOT_FOUND" | "NODE_CONFIG_INVALID" | "STATUS_UNKNOWN";
 
 export class CliError extends DrayError<CliErrorCode> {}
 

@@ -2,13 +2,20 @@ import { resolve } from "node:path";
 
 import { type Command, defineCommand } from "../command.ts";
 import { UsageError } from "../errors.ts";
-import { dataDir, readCount, readDuration, readPort } from "../settings.ts";
+import { dataDir, readDuration, readPort } from "../settings.ts";
 import { REGISTRY_OPTIONS, STORE_OPTIONS } from "../shared-options.ts";
+import { IMAGE_OPTIONS, readImageSettings } from "../up/image-settings.ts";
+import { NODE_CREDENTIAL_OPTIONS } from "../up/node-credential-options.ts";
 import { runUp } from "../up/run-up.ts";
 import { isAllReady } from "../up/settled.ts";
 import { startHints } from "../up/start-hints.ts";
 
-const { username: _username, "password-stdin": _stdin, ...CONNECTION_OPTIONS } = REGISTRY_OPTIONS;
+const {
+  username: _username,
+  "password-stdin": _stdin,
+  authfile: _authfile,
+  ...CONNECTION_OPTIONS
+} = REGISTRY_OPTIONS;
 
 export const up: Command = defineCommand({
   name: "up",
@@ -16,6 +23,8 @@ export const up: Command = defineCommand({
   details: [
     "The node watches a folder of Kubernetes manifests as the kubelet watches its static Pods, and pulls what they name, by their pull policies. On a terminal a table shows each container's image, and stays true while you edit the folder or push a new tag; in a pipe each change is a line.",
     "The registry listens on 127.0.0.1:5000 and takes pushes from any client. What can't start says why, and the rest goes on; then the exit code at the end isn't 0.",
+    "Namespaces, Secrets and ServiceAccounts may stand in the folder, too: a Pod's imagePullSecrets are looked for in its namespace, and one without any has those of its ServiceAccount. After them come the node's own credentials, found as the kubelet finds them: config.json, then .dockercfg, in the data directory, the working directory and the home directory; then exec credential providers. Credentials that match are tried in turn.",
+    "Pulls, verification and collection of images follow the kubelet's settings and their defaults. dray status shows the node from another terminal.",
     "Ends with Ctrl-C.",
   ],
   options: {
@@ -30,11 +39,13 @@ export const up: Command = defineCommand({
       summary: "Listen on this address; 127.0.0.1 by default",
     },
     "no-registry": { type: "boolean", summary: "Run the node alone" },
-    "max-parallel-pulls": {
+    "metrics-port": {
       type: "string",
-      value: "NUMBER",
-      summary: "Images pulled at a time; 3 by default",
+      value: "PORT",
+      summary: "Serve /metrics for Prometheus on 127.0.0.1; not served by default, 0 for any free port",
     },
+    ...NODE_CREDENTIAL_OPTIONS,
+    ...IMAGE_OPTIONS,
     recheck: {
       type: "string",
       value: "DURATION",
@@ -78,7 +89,15 @@ export const up: Command = defineCommand({
         dataDir: dataDir(values, context),
         address: values["registry-address"] ?? "127.0.0.1",
         port,
-        maxParallelPulls: readCount(values["max-parallel-pulls"], "--max-parallel-pulls") ?? 3,
+        metricsPort: readPort(values["metrics-port"], "--metrics-port"),
+        images: await readImageSettings(values, context),
+        credentials: {
+          nodeConfig: values["node-config"],
+          providerConfig: values["image-credential-provider-config"],
+          providerBinDir: values["image-credential-provider-bin-dir"],
+          extensions: values["credential-extension"],
+          docker: values["docker-credentials"],
+        },
         recheckInterval: readDuration(values.recheck, "--recheck"),
         json: values.json === true,
         once,

@@ -3,25 +3,25 @@
  */
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 
-import {
-  ImageManager,
-  listStoreImages,
-  makeVerificationPolicy,
-  openPullManager,
-  StoreRuntime,
-} from "../../images/index.ts";
+import { StaticSource } from "../../credentials/index.ts";
 import { ImageNode, type NodeChange, type NodeState } from "../../node/index.ts";
-import { type ServedRegistry, serveRegistry } from "../../registry/index.ts";
+import { type Authorize, type ServedRegistry, serveRegistry } from "../../registry/index.ts";
 import { openStore } from "../../store/index.ts";
 import { type ConnectValues, connect } from "../connect.ts";
 import type { CommandContext } from "../context.ts";
 import { exitCodeOf } from "../exit-code.ts";
 import { describeError } from "../report-error.ts";
-import { localPlatform } from "../settings.ts";
+import { NodeMetrics } from "../metrics/node-metrics.ts";
+import { serveMetrics } from "../metrics/serve-metrics.ts";
+import { defaultImageSettings, type ImageSettings } from "./image-settings.ts";
+import { type NodeCredentialOptions, openNodeCredentials } from "./node-credentials.ts";
+import { collectNodeImages, type NodeImagesOptions, openNodeImages } from "./node-images.ts";
 import { type PodView, createPodView } from "./pod-view.ts";
 import { RegistryTags } from "./registry-tags.ts";
 import { isSettled } from "./settled.ts";
+import { type Listening, StatusFile } from "./status-file.ts";
 
 export interface UpOptions {
   /** The folder of Pod manifests. */
@@ -30,7 +30,13 @@ export interface UpOptions {
   readonly address: string;
   /** `undefined` runs no registry; 0 takes any free port. */
   readonly port: number | undefined;
-  readonly maxParallelPulls: number;
+  /** Serve metrics here; `undefined` serves none, 0 takes any free port. */
+  readonly metricsPort?: number | undefined;
+  /** How images are pulled, verified and collected; as a kubelet does without a configuration by default. */
+  readonly images?: ImageSettings | undefined;
+  readonly credentials?: NodeCredentialOptions | undefined;
+  /** Who may do what with the registry; everybody everything by default. */
+  readonly authorize?: Authorize | undefined;
   readonly recheckInterval: number | undefined;
   readonly json: boolean;
   /** End as soon as every image is here or has failed. */
@@ -51,10 +57,11 @@ export interface UpResult {
 /** Runs until the context's signal, or until all has settled with `once`. */
 export async function runUp(options: UpOptions, context: CommandContext): Promise<UpResult> {
   await using stack = new AsyncDisposableStack();
-  const running: { node?: ImageNode } = {};
+  const running: { node?: ImageNode; status?: StatusFile } = {};
   const settled = Promise.withResolvers<void>();
   const onChange = (change: NodeChange): void => {
     view.show(change);
+    running.status?.touch();
     if (options.once && running.node !== undefined && isSettled(running.node.state)) settled.resolve();
   };
   const view = createPodView({ context, json: options.json, node: () => running.node });
@@ -66,25 +73,24 @@ export async function runUp(options: UpOptions, context: CommandContext): Promis
   if (registry !== undefined) stack.use(registry);
   await options.onServing?.(registry);
 
-  const store = stack.use(await openStore(options.dataDir));
-  const access = stack.use(await connect(options.connection, [], context));
-  const platform = localPlatform();
-  const runtime = new StoreRuntime({
-    store,
-    registry: (reference) => access.repository(reference),
-    platform,
-  });
-  const { maxParallelPulls } = options;
+  const metrics = new NodeMetrics();
+  const metricsAt = await startMetrics(options, { metrics, stack });
+  const settings = options.images ?? defaultImageSettings();
   const now = (): number => context.clock.now();
-  const records = await openPullManager({
+  const onWarning = (message: string): void => view.note(`dray: ${message}`);
+  const credentials = await openNodeCredentials(options.credentials ?? {}, {
+    context,
     root: options.dataDir,
-    policy: makeVerificationPolicy("NeverVerifyPreloadedImages"),
-    now,
-    maxParallelPulls,
-    listImages: () => listStoreImages(store, { platform }),
-    onWarning: (message) => view.note(`dray: ${message}`),
+    track: settings.gates.ensureSecretPulled,
+    onWarning: once(onWarning),
+    onRun: (run) => metrics.recordRun(run),
   });
-  const images = new ImageManager({ runtime, now, maxParallelPulls, access: records });
+  if (credentials.providerConfigHash !== undefined) metrics.setProviderConfig(credentials.providerConfigHash);
+  const store = stack.use(await openStore(options.dataDir));
+  const access = stack.use(await connect(options.connection, [], context, new StaticSource([])));
+  const { dataDir } = options;
+  const wiring = { store, dataDir, access, credentials, settings, metrics, now, onWarning };
+  const images = await openNodeImages(wiring);
   const node = stack.use(
     new ImageNode({
       folder: options.folder,
@@ -92,21 +98,71 @@ export async function runUp(options: UpOptions, context: CommandContext): Promis
       onChange,
       tagChanges: tags,
       recheckInterval: options.recheckInterval,
+      now,
+      metrics,
     }),
   );
   running.node = node;
+  const { folder } = options;
+  const where = registry === undefined ? null : { address: registry.address, port: registry.port };
+  const facts = { pid: process.pid, startedAt: now(), folder, registry: where, metrics: metricsAt };
+  const status = new StatusFile({
+    dataDir,
+    facts,
+    state: () => node.state,
+    now,
+    onFailure: (error) => onWarning(describeError(error).message),
+  });
+  running.status = stack.use(status);
+  await status.write(true);
   if (options.json) {
-    const where = registry === undefined ? null : { address: registry.address, port: registry.port };
-    void context.stdout.write(
-      `${JSON.stringify({ event: "started", folder: options.folder, registry: where })}\n`,
-    );
+    const started = { event: "started", folder, registry: where, metrics: metricsAt };
+    void context.stdout.write(`${JSON.stringify(started)}\n`);
   }
+  if (settings.collects) startCollection(wiring, { node, stack });
   for (const hint of options.hints?.(registry) ?? []) view.note(hint);
   await node.start();
   if (isSettled(node.state)) settled.resolve();
   await Promise.race([aborted(context.signal), ...(options.once ? [settled.promise] : [])]);
   const state = node.state;
   return { code: failure === undefined ? 0 : exitCodeOf(failure), state };
+}
+
+/** A port that was asked for and can't be had ends the node: whoever watches it would see nothing. */
+async function startMetrics(
+  { metricsPort: port }: UpOptions,
+  { metrics, stack }: { readonly metrics: NodeMetrics; readonly stack: AsyncDisposableStack },
+): Promise<Listening | null> {
+  if (port === undefined) return null;
+  const server = await serveMetrics(() => metrics.render(), { host: "127.0.0.1", port });
+  stack.defer(() => server.close(1000));
+  return { address: server.address, port: server.port };
+}
+
+function startCollection(
+  wiring: NodeImagesOptions,
+  { node, stack }: { readonly node: ImageNode; readonly stack: AsyncDisposableStack },
+): void {
+  const controller = new AbortController();
+  const collecting = collectNodeImages(wiring, {
+    state: () => node.state,
+    wait: (milliseconds, signal) => sleep(milliseconds, undefined, { signal }),
+    signal: controller.signal,
+  });
+  stack.defer(async () => {
+    controller.abort();
+    await collecting;
+  });
+}
+
+/** What a provider fails with, it fails with at every look; once is enough to say so. */
+function once(tell: (message: string) => void): (message: string) => void {
+  const told = new Set<string>();
+  return (message) => {
+    if (told.has(message) || told.size > 1000) return;
+    told.add(message);
+    tell(message);
+  };
 }
 
 /** A folder that can't be made is the node's problem to report; it goes on looking. */
@@ -134,6 +190,7 @@ async function startRegistry(
       host: options.address,
       port: options.port,
       drainTimeout: 2000,
+      authorize: options.authorize,
       onTag: (push) => tags.announce(push),
       onFailure: (error) => view.note(`dray: ${describeError(error).message}`),
     });

@@ -1,0 +1,158 @@
+import { readFile } from "node:fs/promises";
+import { resolve } from "node:path";
+
+import {
+  checkImageConfig,
+  DEFAULT_GATES,
+  defaultImageConfig,
+  type GivenImageConfig,
+  type ImageConfig,
+  type ImageGates,
+  parseKubeletConfig,
+} from "../../images/index.ts";
+import { parseDuration } from "../../internal/go/duration.ts";
+import { GoError } from "../../internal/go/errors.ts";
+import type { OptionValues } from "../command.ts";
+import type { CommandContext } from "../context.ts";
+import { UsageError } from "../errors.ts";
+
+/** The image fields of a kubelet's configuration, one option each; the kubelet's own names where it has flags. */
+export const IMAGE_OPTIONS = {
+  config: {
+    type: "string",
+    value: "FILE",
+    summary: "Take the image fields of this KubeletConfiguration; options say more than it",
+  },
+  "serialize-image-pulls": {
+    type: "string",
+    value: "true|false",
+    choices: ["true", "false"],
+    summary: "Pull one image at a time; true unless --max-parallel-pulls is 2 or more",
+  },
+  "max-parallel-pulls": {
+    type: "string",
+    value: "NUMBER",
+    summary: "Images pulled at a time: maxParallelImagePulls",
+  },
+  "registry-qps": {
+    type: "string",
+    value: "NUMBER",
+    summary: "Pulls that may begin in a second; 5 by default, 0 for any number",
+  },
+  "registry-burst": {
+    type: "string",
+    value: "NUMBER",
+    summary: "Pulls that may begin at once; 10 by default",
+  },
+  "image-gc-high-threshold": {
+    type: "string",
+    value: "PERCENT",
+    summary:
+      "Collect images when the disk is fuller; 85 once any of these four is given, else none is collected",
+  },
+  "image-gc-low-threshold": {
+    type: "string",
+    value: "PERCENT",
+    summary: "Collect until the disk is no fuller; 80 by default",
+  },
+  "minimum-image-ttl-duration": {
+    type: "string",
+    value: "DURATION",
+    summary: "Keep images at least so long; 2m by default",
+  },
+  "maximum-image-ttl-duration": {
+    type: "string",
+    value: "DURATION",
+    summary: "Collect images unused for so long: imageMaximumGCAge; 0, the default, for never",
+  },
+  "verification-policy": {
+    type: "string",
+    value: "POLICY",
+    choices: ["NeverVerify", "NeverVerifyPreloadedImages", "NeverVerifyAllowlistedImages", "AlwaysVerify"],
+    summary: "Who has to prove credentials for images that are here: imagePullCredentialsVerificationPolicy",
+  },
+  "verification-allowlist": {
+    type: "string",
+    value: "PATTERN",
+    multiple: true,
+    summary:
+      "Images anybody may use, under NeverVerifyAllowlistedImages: preloadedImagesVerificationAllowlist",
+  },
+} as const;
+
+export interface ImageSettings {
+  readonly config: ImageConfig;
+  readonly gates: ImageGates;
+  /** Whether anything was said of collection: a machine that isn't a node's alone isn't tidied unasked. */
+  readonly collects: boolean;
+}
+
+/** A kubelet's settings without a file. */
+export function defaultImageSettings(): ImageSettings {
+  return { config: defaultImageConfig({}), gates: DEFAULT_GATES, collects: false };
+}
+
+/**
+ * What the file and the options say together, checked as the kubelet checks it.
+ *
+ * @throws ImagesError `CONFIGURATION_INVALID`, UsageError, or the system's error for the file
+ */
+export async function readImageSettings(
+  values: OptionValues<typeof IMAGE_OPTIONS>,
+  context: CommandContext,
+): Promise<ImageSettings> {
+  const path = values.config;
+  const document =
+    path === undefined
+      ? { given: {}, gates: DEFAULT_GATES }
+      : parseKubeletConfig(await readFile(resolve(context.cwd, path), "utf8"));
+  const given = { ...document.given, ...withoutAbsent(readFlags(values)) };
+  const config = checkImageConfig(defaultImageConfig(given, document.gates), document.gates);
+  return { config, gates: document.gates, collects: COLLECTION.some((name) => given[name] !== undefined) };
+}
+
+const COLLECTION = [
+  "imageGCHighThresholdPercent",
+  "imageGCLowThresholdPercent",
+  "imageMinimumGCAge",
+  "imageMaximumGCAge",
+] as const satisfies readonly (keyof GivenImageConfig)[];
+
+function readFlags(values: OptionValues<typeof IMAGE_OPTIONS>): GivenImageConfig {
+  const serialize = values["serialize-image-pulls"];
+  return {
+    serializeImagePulls: serialize === undefined ? undefined : serialize === "true",
+    maxParallelImagePulls: readInteger(values["max-parallel-pulls"], "--max-parallel-pulls"),
+    registryPullQPS: readInteger(values["registry-qps"], "--registry-qps"),
+    registryBurst: readInteger(values["registry-burst"], "--registry-burst"),
+    imageGCHighThresholdPercent: readInteger(values["image-gc-high-threshold"], "--image-gc-high-threshold"),
+    imageGCLowThresholdPercent: readInteger(values["image-gc-low-threshold"], "--image-gc-low-threshold"),
+    imageMinimumGCAge: readGoDuration(values["minimum-image-ttl-duration"], "--minimum-image-ttl-duration"),
+    imageMaximumGCAge: readGoDuration(values["maximum-image-ttl-duration"], "--maximum-image-ttl-duration"),
+    imagePullCredentialsVerificationPolicy: values["verification-policy"],
+    preloadedImagesVerificationAllowlist: values["verification-allowlist"],
+  };
+}
+
+function withoutAbsent(given: GivenImageConfig): GivenImageConfig {
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+}
+
+/** Whether it is in range is for the configuration's own check to say. */
+function readInteger(text: string | undefined, option: string): number | undefined {
+  if (text === undefined) return undefined;
+  if (/^-?[0-9]{1,9}$/.test(text)) return Number(text);
+  throw new UsageError(`Option ${option} does not take ${JSON.stringify(text)}: it is a whole number`, "up");
+}
+
+function readGoDuration(text: string | undefined, option: string): bigint | undefined {
+  try {
+    return text === undefined ? undefined : parseDuration(text);
+  } catch (error) {
+    if (!(error instanceof GoError)) throw error;
+    throw new UsageError(
+      `Option ${option} does not take ${JSON.stringify(text)}: write 90s, 10m or 36h`,
+      "up",
+    );
+  }
+}

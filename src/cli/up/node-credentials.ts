@@ -1,0 +1,171 @@
+/**
+ * Who a node is to registries, as the kubelet looks for it:
+ *
+ * ```text
+ * the Pod's Secrets ─► the node's file ─► exec providers ─► extensions ─► Docker's helpers and Podman's file
+ *                                                          └──────── only where asked for ────────────────┘
+ * ```
+ */
+import { readFile } from "node:fs/promises";
+import { basename, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+
+import {
+  CachingProvider,
+  type CredentialCandidate,
+  type CredentialSource,
+  decodeDocument,
+  type DockerDocument,
+  DockerConfigSource,
+  type DocumentProvider,
+  formatLogEntry,
+  type ImageKeyring,
+  loadExtension,
+  NodeFilesProvider,
+  type PluginRun,
+  ProvidersKeyring,
+  registerCredentialProviders,
+  type RegisteredProviders,
+  toCandidate,
+  type TrackedCredential,
+  UnionKeyring,
+} from "../../credentials/index.ts";
+import type { NodeKeyring } from "../../images/index.ts";
+import type { CommandContext } from "../context.ts";
+import { CliError } from "../errors.ts";
+import { describeError } from "../report-error.ts";
+import { SourceKeyring } from "./source-keyring.ts";
+
+export interface NodeCredentialOptions {
+  /** Read this file instead of searching the kubelet's places. */
+  readonly nodeConfig?: string | undefined;
+  /** `--image-credential-provider-config`; either of the two sets providers up. */
+  readonly providerConfig?: string | undefined;
+  readonly providerBinDir?: string | undefined;
+  /** Modules that find credentials. */
+  readonly extensions?: readonly string[] | undefined;
+  /** Also ask what all other commands ask: Docker's credential helpers, Podman's `auth.json`. */
+  readonly docker?: boolean | undefined;
+}
+
+export interface NodeCredentials {
+  readonly keyring: NodeKeyring;
+  /** The `sha256:…` of the providers' configuration. */
+  readonly providerConfigHash: string | undefined;
+  /** As the client tries it; undefined for anonymous. */
+  readonly candidateOf: (credential: TrackedCredential) => CredentialCandidate | undefined;
+}
+
+export interface NodeCredentialWiring {
+  readonly context: CommandContext;
+  /** The node's root directory, where the kubelet has `/var/lib/kubelet`. */
+  readonly root: string;
+  /** Whether credentials are remembered by hash and owner. */
+  readonly track: boolean;
+  readonly onWarning: (message: string) => void;
+  readonly onRun?: ((run: PluginRun) => void) | undefined;
+}
+
+/** @throws CredentialsError `PROVIDER_INVALID`, `EXTENSION_INVALID`; CliError `NODE_CONFIG_INVALID` */
+export async function openNodeCredentials(
+  options: NodeCredentialOptions,
+  wiring: NodeCredentialWiring,
+): Promise<NodeCredentials> {
+  const { context, track, onWarning } = wiring;
+  const now = (): number => context.clock.now();
+  const files = await openNodeFiles(options, wiring);
+  const ofFiles = new ProvidersKeyring([new CachingProvider(files, { now })], { track });
+  const registered = await registerProviders(options, wiring);
+  const sources = await openSources(options, context);
+  const ofSources = sources.map(
+    (source) => new SourceKeyring(source, { onFailure: (error) => onWarning(describeError(error).message) }),
+  );
+  const keyring: NodeKeyring = (pod) => {
+    const nobody = { name: "", namespace: "", uid: "", serviceAccountName: "" };
+    const ofProviders: ImageKeyring | undefined = registered?.providers.forPod(pod ?? nobody);
+    return new UnionKeyring([ofFiles, ofProviders, ...ofSources]);
+  };
+  const candidateOf = (credential: TrackedCredential): CredentialCandidate | undefined =>
+    ofSources.map((source) => source.candidateOf(credential)).find((found) => found !== undefined) ??
+    toCandidate(credential);
+  return { keyring, candidateOf, providerConfigHash: registered?.configHash };
+}
+
+async function openNodeFiles(
+  { nodeConfig }: NodeCredentialOptions,
+  { context, root }: NodeCredentialWiring,
+): Promise<DocumentProvider> {
+  if (nodeConfig === undefined) {
+    const home = context.env["HOME"] ?? context.home;
+    return new NodeFilesProvider({ root, workingDirectory: context.cwd, home });
+  }
+  const path = resolve(context.cwd, nodeConfig);
+  const origin = { kind: "file", label: path } as const;
+  try {
+    await readNodeFile(path);
+  } catch (cause) {
+    const { message } = describeError(cause);
+    throw new CliError(
+      "NODE_CONFIG_INVALID",
+      `Cannot use ${JSON.stringify(path)} as the node's file: ${message}`,
+      {
+        cause,
+      },
+    );
+  }
+  // Later on it may come and go, as the kubelet's files do.
+  return { provide: async () => ({ document: await readNodeFile(path).catch(() => new Map()), origin }) };
+}
+
+async function readNodeFile(path: string): Promise<DockerDocument> {
+  const format = basename(path) === ".dockercfg" ? "dockercfg" : "dockerconfigjson";
+  const bytes = await readFile(path);
+  try {
+    return decodeDocument(bytes, format);
+  } catch {
+    // The decoder's words may hold a piece of a password.
+    throw new CliError(
+      "NODE_CONFIG_INVALID",
+      `it is no ${format === "dockercfg" ? ".dockercfg" : "config.json"}`,
+    );
+  }
+}
+
+async function registerProviders(
+  { providerConfig = "", providerBinDir = "" }: NodeCredentialOptions,
+  { context, track, onWarning, onRun }: NodeCredentialWiring,
+): Promise<RegisteredProviders | undefined> {
+  if (providerConfig === "" && providerBinDir === "") return undefined;
+  const { cwd, env, clock } = context;
+  // Empty ones stay empty, so that what is said of them is what the kubelet says.
+  const place = (path: string): string => (path === "" ? "" : resolve(cwd, path));
+  return await registerCredentialProviders({
+    config: place(providerConfig),
+    binDirectory: place(providerBinDir),
+    systemEnvironment: Object.entries(env).flatMap(([name, value]) =>
+      value === undefined ? [] : [`${name}=${value}`],
+    ),
+    now: () => clock.now(),
+    track,
+    onRun,
+    onLog: (entry) => onWarning(formatLogEntry(entry)),
+  });
+}
+
+async function openSources(
+  { extensions = [], docker = false }: NodeCredentialOptions,
+  { cwd, env, home }: CommandContext,
+): Promise<readonly CredentialSource[]> {
+  const sources: CredentialSource[] = [];
+  for (const specifier of extensions) sources.push(await openExtension(specifier, cwd));
+  if (docker) sources.push(new DockerConfigSource({ env, home }));
+  return sources;
+}
+
+/** A path as the shell means it, or the name of an installed package. */
+export async function openExtension(specifier: string, cwd: string): Promise<CredentialSource> {
+  return await loadExtension(specifier, {
+    load: async (name): Promise<unknown> =>
+      await import(/^[./]/.test(name) ? pathToFileURL(resolve(cwd, name)).href : name),
+  });
+}

@@ -1,0 +1,109 @@
+import {
+  gcPolicyOf,
+  ImageCollector,
+  ImageManager,
+  listStoreImages,
+  openPullManager,
+  pullLimits,
+  runCollection,
+  StoreImages,
+  StoreRuntime,
+  type UsedImage,
+  verificationPolicyOf,
+} from "../../images/index.ts";
+import type { NodeState } from "../../node/index.ts";
+import type { Store } from "../../store/index.ts";
+import type { RegistryAccess } from "../connect.ts";
+import type { NodeMetrics } from "../metrics/node-metrics.ts";
+import { localPlatform } from "../settings.ts";
+import type { ImageSettings } from "./image-settings.ts";
+import type { NodeCredentials } from "./node-credentials.ts";
+import { NodeRegistry } from "./node-registry.ts";
+
+export interface NodeImagesOptions {
+  readonly store: Store;
+  readonly dataDir: string;
+  readonly access: RegistryAccess;
+  readonly credentials: NodeCredentials;
+  readonly settings: ImageSettings;
+  readonly metrics: NodeMetrics;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  readonly onWarning: (message: string) => void;
+}
+
+/** The images room's manager, as the settings want it, over a store and the registries. */
+export async function openNodeImages(options: NodeImagesOptions): Promise<ImageManager> {
+  const { store, dataDir, access, credentials, settings, metrics, now, onWarning } = options;
+  const { config, gates } = settings;
+  const platform = localPlatform();
+  const { candidateOf, keyring } = credentials;
+  const registry = new NodeRegistry(access, { candidateOf });
+  const runtime = new StoreRuntime({
+    store,
+    registry: (reference, credential) => registry.repository(reference, credential),
+    platform,
+  });
+  const { maxParallelPulls, rate } = pullLimits(config);
+  const { ensureSecretPulled } = gates;
+  const records = ensureSecretPulled
+    ? await openPullManager({
+        root: dataDir,
+        policy: verificationPolicyOf(config),
+        now,
+        maxParallelPulls: Number.isFinite(maxParallelPulls) ? maxParallelPulls : 0,
+        listImages: () => listStoreImages(store, { platform }),
+        metrics,
+        onWarning,
+      })
+    : undefined;
+  return new ImageManager({
+    runtime,
+    now,
+    maxParallelPulls,
+    rate,
+    keyring,
+    access: records,
+    ensureSecretPulled,
+    metrics,
+  });
+}
+
+/** Collects images by the settings' thresholds until the signal is aborted. */
+export async function collectNodeImages(
+  options: NodeImagesOptions,
+  running: {
+    readonly state: () => NodeState;
+    readonly wait: (milliseconds: number, signal: AbortSignal) => Promise<void>;
+    readonly signal: AbortSignal;
+  },
+): Promise<void> {
+  const { store, dataDir, settings, metrics, now, onWarning } = options;
+  const collector = new ImageCollector({
+    images: new StoreImages({
+      store,
+      platform: localPlatform(),
+      folder: dataDir,
+      collect: ({ signal }) => store.collect({ signal }),
+    }),
+    listUsed: () => Promise.resolve(usedImages(running.state())),
+    policy: gcPolicyOf(settings.config),
+    now,
+    onEvent: ({ message }) => onWarning(message),
+    metrics,
+  });
+  await runCollection(collector, {
+    signal: running.signal,
+    now,
+    wait: running.wait,
+    onFailure: (message) => onWarning(message),
+  });
+}
+
+function usedImages({ pods }: NodeState): readonly UsedImage[] {
+  return pods.flatMap(({ containers }) =>
+    containers.flatMap(({ imageRef, phase }) =>
+      phase === "ready" && imageRef !== undefined ? [{ imageId: imageRef }] : [],
+    ),
+  );
+}

@@ -1,0 +1,134 @@
+/**
+ * What a running node says of itself, for those who ask later: `<data dir>/status.json`, replaced as a whole at every
+ * change, so that readers never see half of it.
+ */
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+
+import { writeFileAtomically } from "../../internal/atomic-write.ts";
+import type { ContainerState, NodeState, PodState } from "../../node/index.ts";
+import { CliError } from "../errors.ts";
+
+/** Times in it are milliseconds since the epoch. */
+export interface NodeStatus extends NodeState {
+  readonly version: 1;
+  readonly pid: number;
+  /** False once the node ended in order. */
+  readonly running: boolean;
+  readonly startedAt: number;
+  readonly updatedAt: number;
+  readonly folder: string;
+  readonly registry: Listening | null;
+  readonly metrics: Listening | null;
+}
+
+export interface Listening {
+  readonly address: string;
+  readonly port: number;
+}
+
+export type StatusFacts = Pick<NodeStatus, "pid" | "startedAt" | "folder" | "registry" | "metrics">;
+
+export interface StatusFileOptions {
+  readonly dataDir: string;
+  readonly facts: StatusFacts;
+  readonly state: () => NodeState;
+  readonly now: () => number;
+  readonly onFailure: (error: unknown) => void;
+}
+
+/** Milliseconds between two writings: progress comes by the hundred a second. */
+const PAUSE = 250;
+
+const FILE = "status.json";
+
+/** Writes the status of a node; closing it writes the last word. */
+export class StatusFile implements AsyncDisposable {
+  readonly #options: StatusFileOptions;
+  #timer: NodeJS.Timeout | undefined;
+  #writing: Promise<void> = Promise.resolve();
+  #failed = false;
+
+  constructor(options: StatusFileOptions) {
+    this.#options = options;
+  }
+
+  /** Something changed; changes that come together are written together. */
+  touch(): void {
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      void this.write(true);
+    }, PAUSE);
+  }
+
+  async write(running: boolean): Promise<void> {
+    this.#writing = this.#writing.then(() => this.#write(running));
+    await this.#writing;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    clearTimeout(this.#timer);
+    await this.write(false);
+  }
+
+  async #write(running: boolean): Promise<void> {
+    const { dataDir, facts, state, now, onFailure } = this.#options;
+    const { pods, problems } = state();
+    const status: NodeStatus = {
+      version: 1,
+      ...facts,
+      running,
+      updatedAt: now(),
+      problems,
+      pods: pods.map(withoutCauses),
+    };
+    try {
+      await writeFileAtomically(join(dataDir, FILE), `${JSON.stringify(status)}\n`, { mode: 0o600 });
+      this.#failed = false;
+    } catch (error) {
+      // The node is worth more than its status; and once is enough to say so.
+      if (!this.#failed) onFailure(error);
+      this.#failed = true;
+    }
+  }
+}
+
+/** @throws CliError `STATUS_UNKNOWN` */
+export async function readStatus(dataDir: string): Promise<NodeStatus> {
+  const path = join(dataDir, FILE);
+  const fail = (why: string, cause: unknown): CliError =>
+    new CliError("STATUS_UNKNOWN", `Cannot read the status of a node in ${JSON.stringify(dataDir)}: ${why}`, {
+      cause,
+    });
+  let text: string;
+  try {
+    text = await readFile(path, "utf8");
+  } catch (cause) {
+    const missing = (cause as NodeJS.ErrnoException).code === "ENOENT";
+    throw fail(missing ? "none ran here; start one with dray up" : `${FILE} can't be read`, cause);
+  }
+  try {
+    const status = JSON.parse(text) as Partial<NodeStatus> | null;
+    if (status?.version === 1 && Array.isArray(status.pods)) return status as NodeStatus;
+  } catch (cause) {
+    throw fail(`${FILE} is damaged`, cause);
+  }
+  throw fail(`${FILE} is of another version of dray`, undefined);
+}
+
+/** A decision holds what was thrown, which is nothing to write down. */
+function withoutCauses(pod: PodState): PodState {
+  return {
+    ...pod,
+    containers: pod.containers.map((container): ContainerState => {
+      const { decision, ...rest } = container;
+      return decision === undefined
+        ? rest
+        : { ...rest, decision: JSON.parse(JSON.stringify(decision, dropCause)) };
+    }),
+  };
+}
+
+function dropCause(key: string, value: unknown): unknown {
+  return key === "cause" ? undefined : value;
+}
