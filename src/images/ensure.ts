@@ -4,6 +4,7 @@ import type { Digest } from "../oci/index.ts";
 import type { FailureReason } from "./classify-pull-error.ts";
 import type { PullDecision, PullPolicy } from "./decide-pull.ts";
 import type { PullProgress } from "./image-runtime.ts";
+import type { FailureDetail } from "./judge-failure.ts";
 import type { Annotation } from "./image-service.ts";
 
 export interface ImageEvent {
@@ -32,6 +33,10 @@ export interface EnsureRequest {
   readonly runtimeHandler?: string | undefined;
   /** The Secrets the Pod names, those that were found. */
   readonly pullSecrets?: readonly PullSecret[] | undefined;
+  /** Of those, and of those that weren't found, the names: which Secrets could mend a failure. All by default. */
+  readonly pullSecretNames?: readonly string[] | undefined;
+  /** The Pod's; 0 by default. */
+  readonly priority?: number | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onEvent?: ((event: ImageEvent) => void) | undefined;
   /** Told that the pull has left the queue, then how far it is. */
@@ -55,6 +60,8 @@ export interface EnsureSuccess {
   readonly durationWithWaiting: number;
   /** What the kubelet returns beside the reference: empty for a pull. */
   readonly message: string;
+  /** Set where policy Always was content with the image that was here, as its registry couldn't be reached. */
+  readonly fallback?: { readonly text: string; readonly detail: FailureDetail } | undefined;
 }
 
 export interface EnsureFailure {
@@ -64,6 +71,8 @@ export interface EnsureFailure {
   readonly message: string;
   /** When another attempt makes sense, milliseconds since the epoch; absent when only a change helps. */
   readonly retryAt?: number | undefined;
+  /** Of a failed pull, also while it waits: whether trying again can help, and what it is about. */
+  readonly detail?: FailureDetail | undefined;
   /** What was thrown, for those who explain. */
   readonly cause?: unknown;
 }

@@ -12,21 +12,26 @@
  * Failures are values: a Pod in trouble is an everyday answer.
  */
 import type { TrackedCredential } from "../credentials/index.ts";
-import { formatDuration } from "../internal/go/duration.ts";
 import { goQuote } from "../internal/go/quote.ts";
 import { messageOf } from "./aggregate-message.ts";
-import { classifyPullError, type FailureReason } from "./classify-pull-error.ts";
+import { classifyPullError } from "./classify-pull-error.ts";
 import { type PullDecision, decidePull, needsPresence } from "./decide-pull.ts";
-import type { EnsureFailure, EnsureOutcome, EnsureRequest, EnsureSuccess, ImageEvent } from "./ensure.ts";
+import { describePull, EnsureCall, failWithText, succeed } from "./ensure-call.ts";
+import type { EnsureFailure, EnsureOutcome, EnsureRequest, EnsureSuccess } from "./ensure.ts";
 import { ImagesError } from "./errors.ts";
+import { FailureMemory } from "./failure-memory.ts";
 import { applyDefaultImageTag } from "./image-name.ts";
 import type { ImageRuntime, PulledImage, RuntimeImage } from "./image-runtime.ts";
+import { judgeFailure } from "./judge-failure.ts";
+import { KnownSizes } from "./known-sizes.ts";
 import { imageSizeBucket, METRICS, type MetricSink, NO_METRICS } from "./metrics.ts";
 import { lookUpCredentials, type NodeKeyring, recordCredential, showCredentials } from "./pod-credentials.ts";
 import { BackOff } from "./back-off.ts";
-import { PullQueue } from "./pull-queue.ts";
+import { PullBoard, type PullListener, type PullReport, type PullTicket } from "./pull-board.ts";
+import { type PullOrder, PullQueue, type PullRank } from "./pull-queue.ts";
 import type { AccessDecision } from "./pull-records/decide-access.ts";
 import type { PullManager } from "./pull-records/pull-manager.ts";
+import type { CredentialsChange, FailedPull } from "./recall.ts";
 import { TokenBucket } from "./token-bucket.ts";
 
 /** Remembers who may use which image; {@link PullManager} does. */
@@ -51,27 +56,44 @@ export interface ImageManagerOptions {
   /** The gate KubeletEnsureSecretPulledImages, on by default. Off, nothing is recorded and nothing verified. */
   readonly ensureSecretPulled?: boolean | undefined;
   readonly metrics?: MetricSink | undefined;
+  /**
+   * `kubelet`, the default: only time ends a back-off. `recover`: so does {@link ImageManager.credentialsChanged}, and a
+   * registry that says `Retry-After` is left alone for so long, by all its images.
+   */
+  readonly backOffMode?: "kubelet" | "recover" | undefined;
+  /**
+   * `none`, the default: policy Always fails where its registry can't be reached. `present`: it uses the image that is
+   * here, if this Pod may, and says so.
+   */
+  readonly pullFallback?: "none" | "present" | undefined;
+  /** `arrival` by default. */
+  readonly pullOrder?: PullOrder | undefined;
 }
 
 export class ImageManager {
   readonly #options: ImageManagerOptions;
   readonly #runtime: ImageRuntime;
   readonly #now: () => number;
-  readonly #backOff: BackOff;
+  readonly #failures: FailureMemory;
   readonly #queue: PullQueue;
   readonly #bucket: TokenBucket | undefined;
   readonly #tracking: boolean;
   readonly #access: AccessKeeper | undefined;
   readonly #metrics: MetricSink;
-  /** What the last failure of a back-off key said. */
-  readonly #remembered = new Map<string, string>();
+  readonly #board: PullBoard;
+  readonly #sizes = new KnownSizes();
 
   constructor(options: ImageManagerOptions) {
     this.#options = options;
     this.#runtime = options.runtime;
     this.#now = options.now;
-    this.#backOff = options.backOff ?? new BackOff({ now: options.now });
-    this.#queue = new PullQueue(options.maxParallelPulls ?? 1);
+    this.#failures = new FailureMemory({
+      backOff: options.backOff ?? new BackOff({ now: options.now }),
+      now: options.now,
+      recover: options.backOffMode === "recover",
+    });
+    this.#queue = new PullQueue(options.maxParallelPulls ?? 1, options.pullOrder);
+    this.#board = new PullBoard({ now: options.now, waiting: () => this.#queue.waiting });
     const { qps, burst } = options.rate ?? { qps: 5, burst: 10 };
     this.#bucket = qps === 0 ? undefined : new TokenBucket({ rate: qps, burst, now: options.now });
     this.#tracking = options.ensureSecretPulled ?? true;
@@ -84,7 +106,7 @@ export class ImageManager {
    * `signal` is thrown.
    */
   async ensure(request: EnsureRequest): Promise<EnsureOutcome> {
-    const call = new Call(request, (tagged) =>
+    const call = new EnsureCall(request, (tagged) =>
       lookUpCredentials(request, tagged, { keyring: this.#options.keyring, track: this.#tracking }),
     );
     try {
@@ -99,11 +121,29 @@ export class ImageManager {
   }
 
   /** Lets the next attempt of this Pod and image start at once: somebody knows that what was wrong is mended. */
-  forgetBackOff(request: Pick<EnsureRequest, "image" | "podUid">): void {
-    this.#backOff.reset(keyOf(request));
+  forgetBackOff(request: FailedPull): void {
+    this.#failures.forget(request);
   }
 
-  async #ensure(call: Call): Promise<EnsureOutcome> {
+  /**
+   * Ends the back-off of all that the change could mend, so that their next attempt starts at once; returns them, for
+   * whoever would make that attempt now. Does nothing unless back-off is to recover.
+   */
+  credentialsChanged(change: CredentialsChange): readonly FailedPull[] {
+    return this.#failures.cure(change);
+  }
+
+  /** Hears how every pull is now, then of each step. Listeners are called as things happen, and must not throw. */
+  subscribe(listener: PullListener): () => void {
+    return this.#board.subscribe(listener);
+  }
+
+  /** The same as a stream, from its first reading on: the latest of each pull, whatever the reader's pace. */
+  progress(options: { readonly signal?: AbortSignal | undefined } = {}): AsyncIterable<PullReport> {
+    return this.#board.reports(options);
+  }
+
+  async #ensure(call: EnsureCall): Promise<EnsureOutcome> {
     const { request } = call;
     const { image, policy } = request;
     try {
@@ -149,10 +189,42 @@ export class ImageManager {
       request.signal?.throwIfAborted();
       return failWithText(decision, cause);
     }
-    return await this.#pullRecorded(call, decision, credentials);
+    const outcome = await this.#pullRecorded(call, decision, credentials);
+    return outcome.state === "failed" ? ((await this.#fallBack(call, outcome)) ?? outcome) : outcome;
   }
 
-  async #askAccess(call: Call, found: RuntimeImage): Promise<AccessDecision | undefined> {
+  /**
+   * The image that is here, for policy Always whose registry can't be reached. Comes after the pull's intent has ended,
+   * since an image with one counts as pulled by us.
+   */
+  async #fallBack(call: EnsureCall, failure: EnsureFailure): Promise<EnsureSuccess | undefined> {
+    const { decision, detail } = failure;
+    if (this.#options.pullFallback !== "present" || decision?.because !== "policy-always") return undefined;
+    if (detail?.unreachable !== true) return undefined;
+    const { request, tagged } = call;
+    let found: RuntimeImage | undefined;
+    try {
+      found = await this.#runtime.find(tagged, request);
+    } catch {
+      request.signal?.throwIfAborted();
+    }
+    if (found === undefined || (await this.#askAccess(call, found))?.mustPull === true) return undefined;
+    const text = failure.message;
+    const message = `Container image ${goQuote(request.image)} already present on machine and used as it is, because its registry cannot be reached: ${text}`;
+    call.tell({ type: "Normal", reason: "Pulled", message });
+    request.onPulling?.("finished");
+    const fallback = { text, detail };
+    return succeed(found, {
+      state: "present",
+      decision,
+      duration: 0,
+      durationWithWaiting: 0,
+      message,
+      fallback,
+    });
+  }
+
+  async #askAccess(call: EnsureCall, found: RuntimeImage): Promise<AccessDecision | undefined> {
     const decision = await this.#access?.mustAttemptImagePull(call.request.image, found.id, async () =>
       showCredentials((await call.findCredentials()) ?? []),
     );
@@ -162,7 +234,7 @@ export class ImageManager {
 
   /** A pull between its intent and its end, of which there is exactly one, whatever happens. */
   async #pullRecorded(
-    call: Call,
+    call: EnsureCall,
     decision: PullDecision,
     credentials: readonly TrackedCredential[] | undefined,
   ): Promise<EnsureOutcome> {
@@ -190,7 +262,7 @@ export class ImageManager {
   }
 
   async #pull(
-    call: Call,
+    call: EnsureCall,
     work: {
       readonly decision: PullDecision;
       readonly credentials: readonly TrackedCredential[] | undefined;
@@ -199,33 +271,38 @@ export class ImageManager {
   ): Promise<EnsureOutcome> {
     const { request, tagged } = call;
     const { image, signal } = request;
-    const key = keyOf(request);
     const { decision, credentials } = work;
-    if (this.#backOff.isWaiting(key)) return this.#refuseInBackOff(call, decision);
-    this.#remembered.delete(key);
+    if (this.#failures.isWaiting(call)) return this.#refuseInBackOff(call, decision);
+    this.#failures.began(call);
     request.onPulling?.("started");
     call.tell({ type: "Normal", reason: "Pulling", message: `Pulling image ${goQuote(image)}` });
     const askedAt = this.#now();
     let startedAt = askedAt;
-    let pulled: PulledImage;
+    const rank: PullRank = { priority: request.priority ?? 0, size: this.#sizes.get(tagged) };
+    const ticket = this.#board.begin({ image, podUid: request.podUid, rank });
+    let pulled: PulledImage | undefined;
     try {
-      pulled = await this.#queue.run(async () => {
-        startedAt = this.#now();
-        if (this.#bucket?.take() === false) throw new ImagesError("PULL_QPS_EXCEEDED", "pull QPS exceeded");
-        request.onProgress?.({ bytes: 0, total: 0 });
-        const { annotations, runtimeHandler, onProgress } = request;
-        return await this.#runtime.pull(tagged, {
-          annotations,
-          runtimeHandler,
-          credentials,
-          signal,
-          onProgress,
-        });
-      }, signal);
+      const pulling = this.#queue.run(
+        async () => {
+          startedAt = this.#now();
+          // The registry may have sent others away while this one stood in the queue.
+          if (this.#failures.isHeld(call)) return undefined;
+          if (this.#bucket?.take() === false) throw new ImagesError("PULL_QPS_EXCEEDED", "pull QPS exceeded");
+          return await this.#pullNow(call, credentials, ticket);
+        },
+        signal,
+        rank,
+      );
+      ticket.queued();
+      pulled = await pulling;
     } catch (cause) {
+      ticket.end(signal?.aborted === true ? "cancelled" : "failed");
       signal?.throwIfAborted();
       return this.#failPull(call, decision, cause);
     }
+    ticket.end(pulled === undefined ? "failed" : "done");
+    if (pulled === undefined) return this.#refuseInBackOff(call, decision);
+    this.#sizes.learn(tagged, pulled.size);
     const endedAt = this.#now();
     work.onPulled(pulled);
     const times = { duration: endedAt - startedAt, durationWithWaiting: endedAt - askedAt };
@@ -234,98 +311,53 @@ export class ImageManager {
     this.#metrics.observe(METRICS.pullDuration, times.durationWithWaiting / 1000, {
       image_size_in_bytes: imageSizeBucket(pulled.size),
     });
-    this.#collectBackOff();
+    this.#failures.succeeded(call);
     return succeed(pulled, { state: "pulled", decision, message: "", ...times });
   }
 
-  #refuseInBackOff(call: Call, decision: PullDecision): EnsureFailure {
-    const key = keyOf(call.request);
-    const text = `Back-off pulling image ${goQuote(call.request.image)}`;
-    call.tell({ type: "Normal", reason: "BackOff", message: text });
-    const remembered = this.#remembered.get(key);
-    const message = remembered === undefined ? text : `${text}: ${remembered}`;
-    const retryAt = this.#backOff.waitsUntil(key);
-    return { state: "failed", decision, reason: "ImagePullBackOff", message, retryAt };
+  async #pullNow(
+    call: EnsureCall,
+    credentials: readonly TrackedCredential[] | undefined,
+    ticket: PullTicket,
+  ): Promise<PulledImage> {
+    const { request, tagged } = call;
+    const { annotations, runtimeHandler, signal, onProgress } = request;
+    ticket.started();
+    onProgress?.({ bytes: 0, total: 0 });
+    return await this.#runtime.pull(tagged, {
+      annotations,
+      runtimeHandler,
+      credentials,
+      signal,
+      onProgress: (progress) => {
+        this.#sizes.learn(tagged, progress.total);
+        ticket.progress(progress);
+        onProgress?.(progress);
+      },
+    });
   }
 
-  #failPull(call: Call, decision: PullDecision, cause: unknown): EnsureFailure {
+  #refuseInBackOff(call: EnsureCall, decision: PullDecision): EnsureFailure {
+    const text = `Back-off pulling image ${goQuote(call.request.image)}`;
+    call.tell({ type: "Normal", reason: "BackOff", message: text });
+    const why = this.#failures.whyWaiting(call);
+    const message = why === undefined ? text : `${text}: ${why.text}`;
+    const retryAt = this.#failures.retryAt(call);
+    return { state: "failed", decision, reason: "ImagePullBackOff", message, retryAt, detail: why?.detail };
+  }
+
+  #failPull(call: EnsureCall, decision: PullDecision, cause: unknown): EnsureFailure {
     const { image } = call.request;
-    const key = keyOf(call.request);
     const text = messageOf(cause);
     call.tell({
       type: "Warning",
       reason: "Failed",
       message: `Failed to pull image ${goQuote(image)}: ${text}`,
     });
-    this.#backOff.next(key);
     const { reason, message } = classifyPullError(text, image);
-    this.#remembered.set(key, `${reason}: ${message}`);
-    return { state: "failed", decision, reason, message, retryAt: this.#backOff.waitsUntil(key), cause };
+    const detail = judgeFailure(cause);
+    this.#failures.failed(call, { text: `${reason}: ${message}`, detail });
+    const retryAt = this.#failures.retryAt(call);
+    return { state: "failed", decision, reason, message, retryAt, detail, cause };
   }
-
-  #collectBackOff(): void {
-    this.#backOff.collect();
-    for (const key of this.#remembered.keys()) if (!this.#backOff.has(key)) this.#remembered.delete(key);
-  }
-}
-
-/** One call of `ensure`, with what becomes known on its way. */
-class Call {
-  readonly request: EnsureRequest;
-  /** The image with its default tag. */
-  tagged = "";
-  present: "unknown" | "true" | "false" = "unknown";
-  required: "unknown" | "true" | "false" = "unknown";
-  readonly #lookUp: (tagged: string) => Promise<readonly TrackedCredential[] | undefined>;
-  #credentials: Promise<readonly TrackedCredential[] | undefined> | undefined;
-
-  constructor(
-    request: EnsureRequest,
-    lookUp: (tagged: string) => Promise<readonly TrackedCredential[] | undefined>,
-  ) {
-    this.request = request;
-    this.#lookUp = lookUp;
-  }
-
-  tell(event: ImageEvent): void {
-    this.request.onEvent?.(event);
-  }
-
-  /** Looks once, when first asked; the answer, or the failure, is kept. */
-  findCredentials(): Promise<readonly TrackedCredential[] | undefined> {
-    return (this.#credentials ??= this.#lookUp(this.tagged));
-  }
-}
-
-interface Times {
-  readonly duration: number;
-  readonly durationWithWaiting: number;
-}
-
-function succeed(
-  image: RuntimeImage,
-  rest: Omit<EnsureSuccess, "imageRef" | "digest" | "size">,
-): EnsureSuccess {
-  return { ...rest, imageRef: image.id, digest: image.digest, size: image.size };
-}
-
-/** A failure that the kubelet has no word for: its text is the reason, too. */
-function failWithText(decision: PullDecision | undefined, cause: unknown): EnsureFailure {
-  const message = messageOf(cause);
-  const reason: FailureReason = message;
-  return { state: "failed", decision, reason, message, cause };
-}
-
-function keyOf({ podUid, image }: Pick<EnsureRequest, "image" | "podUid">): string {
-  return `${podUid}_${image}`;
-}
-
-function describePull(image: string, { size }: RuntimeImage, times: Times): string {
-  const pull = wholeMilliseconds(times.duration);
-  const total = wholeMilliseconds(times.durationWithWaiting);
-  return `Successfully pulled image ${goQuote(image)} in ${pull} (${total} including waiting). Image size: ${size} bytes.`;
-}
-
-function wholeMilliseconds(milliseconds: number): string {
-  return formatDuration(BigInt(Math.trunc(milliseconds)) * 1_000_000n);
 }

@@ -2,12 +2,26 @@ import type { TrackedCredential } from "../credentials/index.ts";
 import type { Digest } from "../oci/index.ts";
 import type { Annotation } from "./image-service.ts";
 
+/** How far one content of an image has come. */
+export interface ContentProgress {
+  readonly digest: Digest;
+  readonly mediaType: string;
+  /** Bytes in all. */
+  readonly size: number;
+  /** Bytes that are here. */
+  readonly bytes: number;
+  /** `here` needed no transfer. */
+  readonly phase: "waiting" | "fetching" | "done" | "here";
+}
+
 /** How far a pull has come. */
 export interface PullProgress {
   /** Bytes that are here, those of earlier attempts included. */
   readonly bytes: number;
   /** Bytes in all, once the manifest is known; 0 before. */
   readonly total: number;
+  /** Part by part, where the runtime knows. Goes on changing: copy what you keep. */
+  readonly contents?: readonly ContentProgress[] | undefined;
 }
 
 /** An image as a runtime has it. */

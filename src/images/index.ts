@@ -24,6 +24,7 @@ export { type RuntimeContainer, type StatusFacts } from "./container-state/conta
 export { type TerminatedState, type WaitingState } from "./container-state/container-statuses.ts";
 export { logsError } from "./container-state/logs-error.ts";
 export { type StartError, StartErrors } from "./container-state/start-errors.ts";
+export { ByteRate, type ByteRateOptions } from "./byte-rate.ts";
 export { checkPulledRef, checkStatus, type CriImageSpec, describeRpcError } from "./cri-service.ts";
 export { fromCriSpec, type SpecOptions, toCriSpec } from "./cri-service.ts";
 export { decidePull, needsPresence, type PullDecision, type PullPolicy } from "./decide-pull.ts";
@@ -41,13 +42,19 @@ export { type Candidate, type DiskNeed, type GcVerdict, type KeepReason } from "
 export { type CollectionPlan, planCollection, type PlannedImage } from "./garbage/plan-collection.ts";
 export { type AccessKeeper, ImageManager, type ImageManagerOptions } from "./image-manager.ts";
 export { applyDefaultImageTag, parseImageName } from "./image-name.ts";
-export { type ImageRuntime, type PulledImage, type PullProgress } from "./image-runtime.ts";
+export {
+  type ContentProgress,
+  type ImageRuntime,
+  type PulledImage,
+  type PullProgress,
+} from "./image-runtime.ts";
 export { type RuntimeImage, type RuntimePullOptions, type SpecParts } from "./image-runtime.ts";
 export { type Annotation, type ImageFileSystem, type ImageService, type ImageSpec } from "./image-service.ts";
 export { type ServiceCallOptions, type ServiceImage, type ServicePullOptions } from "./image-service.ts";
 export { type ContainerImageVolumes, ensureImageVolumes, type ImageVolume } from "./image-volumes.ts";
 export { imageVolumesOf, type VolumeImage, type VolumeResult, type VolumeResults } from "./image-volumes.ts";
 export { type ImageFacts, inspectImage } from "./inspect-image.ts";
+export { type FailureCause, type FailureDetail, judgeFailure } from "./judge-failure.ts";
 export { gcPolicyOf, pullLimits, verificationPolicyOf } from "./kubelet-config/apply-image-config.ts";
 export { DEFAULT_GATES, defaultImageConfig, type GivenImageConfig } from "./kubelet-config/image-config.ts";
 export { IMAGE_FLAGS, type ImageConfig, type ImageGates } from "./kubelet-config/image-config.ts";
@@ -57,6 +64,8 @@ export { imageSizeBucket, METRICS, type MetricSink, PULL_DURATION_BUCKETS } from
 export { findNodeStatusImages, type NodeStatusImage, nodeStatusImages } from "./node-status-images.ts";
 export { sortBySize } from "./node-status-images.ts";
 export { type NodeKeyring, recordCredential, showCredentials } from "./pod-credentials.ts";
+export { type PullListener, type PullPhase, type PullReport } from "./pull-board.ts";
+export { type PullOrder } from "./pull-queue.ts";
 export { CachedPullRecords, type CachedPullRecordsOptions } from "./pull-records/cached-pull-records.ts";
 export { cacheSizes } from "./pull-records/cached-pull-records.ts";
 export { CachedShelf, type CachedShelfOptions } from "./pull-records/cached-shelf.ts";
@@ -74,6 +83,7 @@ export { encodePulledRecord } from "./pull-records/record-text.ts";
 export { type ImagePullCredentials, type ImagePulledRecord } from "./pull-records/record.ts";
 export { type ImagePullIntent, type ImagePullSecret } from "./pull-records/record.ts";
 export { type ImagePullServiceAccount } from "./pull-records/record.ts";
+export { type CredentialsChange, type FailedPull } from "./recall.ts";
 export { ServiceRuntime } from "./service-runtime.ts";
 export { listStoreImages, StoreImages, type StoreImagesOptions } from "./store-images.ts";
 export { countBytes, objectOf, StoreRuntime, type StoreRuntimeOptions } from "./store-runtime.ts";

@@ -53,7 +53,16 @@ test("pull() names the image in the store and says its id, digest and size", asy
   assert.deepEqual([image.id, image.digest], [config.digest, descriptor.digest]);
   assert.equal(store.names.find("r.example/a:1")?.target.digest, descriptor.digest);
   const last = seen.at(-1);
-  assert.deepEqual(last, { bytes: image.size, total: image.size });
+  assert.deepEqual([last?.bytes, last?.total], [image.size, image.size]);
+  assert.deepEqual(
+    last?.contents?.map(({ phase, bytes, size }) => [phase, bytes === size]),
+    [
+      ["done", true],
+      ["done", true],
+      ["done", true],
+    ],
+    "layer, config and manifest",
+  );
   assert.deepEqual(await runtime.find("r.example/a:1"), image);
   assert.deepEqual(
     await runtime.find(`r.example/a@${descriptor.digest}`),

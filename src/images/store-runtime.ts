@@ -12,7 +12,9 @@ import {
 import { hashAuthConfig, type TrackedCredential } from "../credentials/index.ts";
 import { type Reference, formatReference, parseDockerRef } from "../reference/index.ts";
 import type { NamedImage, Store } from "../store/index.ts";
+import type { ByteRate } from "./byte-rate.ts";
 import type {
+  ContentProgress,
   ImageRuntime,
   PulledImage,
   PullProgress,
@@ -34,6 +36,8 @@ export interface StoreRuntimeOptions {
   readonly platform: Platform;
   /** Blobs of one image at a time; 3 by default. */
   readonly concurrency?: number | undefined;
+  /** A cap on how fast all pulls together may be; none by default. */
+  readonly byteRate?: ByteRate | undefined;
 }
 
 /** Keeps images in a store of ours. Identical pulls in flight are one. */
@@ -107,9 +111,10 @@ export class StoreRuntime implements ImageRuntime {
       readonly report: (progress: PullProgress) => void;
     },
   ): Promise<RuntimeImage> {
-    const { store, registry, platform, concurrency } = this.#options;
+    const { store, registry, platform, concurrency, byteRate } = this.#options;
     const { credential, signal, report } = work;
-    const { descriptor } = await copy(registry(reference, credential), objectOf(reference), {
+    const source = registry(reference, credential);
+    const { descriptor } = await copy(byteRate?.limit(source) ?? source, objectOf(reference), {
       to: store,
       as: formatReference(reference),
       platform,
@@ -155,18 +160,28 @@ export function objectOf(reference: Reference): string {
 
 /** Adds up the progress of all contents of a copy. */
 export function countBytes(report: (progress: PullProgress) => void): (event: CopyEvent) => void {
-  const there = new Map<string, number>();
+  const contents: Writable<ContentProgress>[] = [];
+  const byDigest = new Map<string, Writable<ContentProgress>>();
   let bytes = 0;
   let total = 0;
   return (event) => {
-    const { digest, size } = event.descriptor;
+    const { digest, mediaType, size } = event.descriptor;
+    let content = byDigest.get(digest);
+    if (content === undefined) {
+      content = { digest, mediaType, size, bytes: 0, phase: "waiting" };
+      byDigest.set(digest, content);
+      contents.push(content);
+    }
     if (event.type === "found") {
       total += size;
     } else {
       const now = event.type === "done" ? size : event.bytes;
-      bytes += now - (there.get(digest) ?? 0);
-      there.set(digest, now);
+      bytes += now - content.bytes;
+      content.bytes = now;
+      content.phase = event.type === "progress" ? "fetching" : event.outcome === "written" ? "done" : "here";
     }
-    report({ bytes, total });
+    report({ bytes, total, contents });
   };
 }
+
+type Writable<T> = { -readonly [Key in keyof T]: T[Key] };
