@@ -29,11 +29,8 @@ export class NodeRegistry {
   repository(reference: Reference, credential: TrackedCredential | null | undefined): ImageSource {
     const { domain } = reference;
     const candidate = credential ? this.#candidateOf(credential) : undefined;
-    const key = JSON.stringify([
-      domain,
-      candidate?.credential.kind,
-      credential ? identify(credential) : null,
-    ]);
+    const who = candidate && credential ? [candidate.credential.kind, identify(credential)] : [];
+    const key = JSON.stringify([domain, ...who]);
     const known = this.#known.get(key) ?? this.#access.as(sourceOf(domain, candidate));
     this.#known.delete(key);
     this.#known.set(key, known);
