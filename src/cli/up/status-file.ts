@@ -37,8 +37,9 @@ export interface StatusFileOptions {
   readonly onFailure: (error: unknown) => void;
 }
 
-/** Milliseconds between two writings: progress comes by the hundred a second. */
+/** Milliseconds between two writings, as progress comes by the hundred a second; longer where writing itself is long. */
 const PAUSE = 250;
+const PAUSE_PER_WRITING = 20;
 
 const FILE = "status.json";
 
@@ -48,6 +49,7 @@ export class StatusFile implements AsyncDisposable {
   #timer: NodeJS.Timeout | undefined;
   #writing: Promise<void> = Promise.resolve();
   #failed = false;
+  #lasted = 0;
 
   constructor(options: StatusFileOptions) {
     this.#options = options;
@@ -55,10 +57,13 @@ export class StatusFile implements AsyncDisposable {
 
   /** Something changed; changes that come together are written together. */
   touch(): void {
-    this.#timer ??= setTimeout(() => {
-      this.#timer = undefined;
-      void this.write(true);
-    }, PAUSE);
+    this.#timer ??= setTimeout(
+      () => {
+        this.#timer = undefined;
+        void this.write(true);
+      },
+      Math.max(PAUSE, this.#lasted * PAUSE_PER_WRITING),
+    );
   }
 
   async write(running: boolean): Promise<void> {
@@ -73,6 +78,7 @@ export class StatusFile implements AsyncDisposable {
 
   async #write(running: boolean): Promise<void> {
     const { dataDir, facts, state, now, onFailure } = this.#options;
+    const began = performance.now();
     const { pods, problems } = state();
     const status: NodeStatus = {
       version: 1,
@@ -90,6 +96,7 @@ export class StatusFile implements AsyncDisposable {
       if (!this.#failed) onFailure(error);
       this.#failed = true;
     }
+    this.#lasted = performance.now() - began;
   }
 }
 
