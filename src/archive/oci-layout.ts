@@ -9,11 +9,12 @@ import {
   statSync,
   writeSync,
 } from "node:fs";
-import { mkdir, readdir, readFile, stat } from "node:fs/promises";
+import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 
 import { syncFolder, writeFileAtomically } from "../internal/atomic-write.ts";
 import { FileMutex } from "../internal/file-lock.ts";
+import { makeFolder } from "../internal/make-folder.ts";
 import {
   type ContentSource,
   type ContentStream,
@@ -177,7 +178,7 @@ async function readMark(folder: string, create: boolean): Promise<Buffer | undef
 
 async function createLayout(folder: string): Promise<void> {
   try {
-    await mkdir(folder, { recursive: true });
+    makeFolder(folder);
     const own = new Set([LAYOUT_MARK, LAYOUT_INDEX, LOCK, "blobs"]);
     // Files of a layout may be there already when two processes create it at once, or one was interrupted.
     const foreign = (await readdir(folder)).find((name) => !own.has(name) && !isTransient(name));
@@ -187,7 +188,7 @@ async function createLayout(folder: string): Promise<void> {
         `Cannot create layout ${JSON.stringify(folder)}: the folder holds other files, such as ${JSON.stringify(foreign)}`,
       );
     }
-    await mkdir(join(folder, "blobs", "sha256"), { recursive: true });
+    makeFolder(join(folder, "blobs", "sha256"));
     const index = join(folder, LAYOUT_INDEX);
     {
       using mutex = new FileMutex(join(folder, LOCK));

@@ -1,6 +1,7 @@
-import { mkdir, readFile, realpath } from "node:fs/promises";
+import { readFile, realpath } from "node:fs/promises";
 import { dirname } from "node:path";
 import { writeFileAtomically } from "../internal/atomic-write.ts";
+import { makeFolder } from "../internal/make-folder.ts";
 import { type CredentialEnvironment, configCandidates } from "./config-location.ts";
 import { type DockerConfig, parseDockerConfig } from "./docker-config.ts";
 import { CredentialsError } from "./errors.ts";
@@ -53,7 +54,7 @@ export async function writeConfigFile(
     /\n([ \t]+)"/.exec(file.text)?.[1] ?? (file.text === "" || file.text.trim().includes("\n") ? "\t" : "");
   const end = file.text === "" || file.text.endsWith("\n") ? "\n" : "";
   try {
-    await mkdir(dirname(file.path), { recursive: true, mode: 0o700 });
+    makeFolder(dirname(file.path), { mode: 0o700 });
     // A link is kept: people keep this file among their dotfiles.
     const target = file.text === "" ? file.path : await realpath(file.path);
     await writeFileAtomically(target, JSON.stringify(document, null, indent) + end, { mode: 0o600 });

@@ -1,8 +1,9 @@
-import { fstatSync, mkdirSync, openSync, rmSync, statSync, utimesSync } from "node:fs";
+import { fstatSync, openSync, rmSync, statSync, utimesSync } from "node:fs";
 import { opendir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 
 import { FolderSyncs, syncFolder } from "../internal/atomic-write.ts";
+import { makeFolder } from "../internal/make-folder.ts";
 import { DatabaseError } from "../internal/sqlite.ts";
 import {
   type ContentSource,
@@ -50,7 +51,7 @@ export class FileBlobStore implements BlobStore {
       findBlob: (digest) => this.find(digest, { touch: true }),
       placeFor: (digest) => {
         const path = this.pathOf(digest);
-        if (!this.#durableFolders.has(dirname(path))) mkdirSync(dirname(path), { recursive: true });
+        if (!this.#durableFolders.has(dirname(path))) makeFolder(dirname(path));
         return path;
       },
       syncPlace: (digest) => this.#syncPlace(dirname(this.pathOf(digest))),
@@ -65,8 +66,8 @@ export class FileBlobStore implements BlobStore {
    */
   static async open(folder: string, options: FileStoreOptions = {}): Promise<FileBlobStore> {
     try {
-      const created = mkdirSync(folder, { recursive: true });
-      for (const name of ["blobs", "ingest"]) mkdirSync(join(folder, name), { recursive: true });
+      const created = makeFolder(folder);
+      for (const name of ["blobs", "ingest"]) makeFolder(join(folder, name));
       if (created !== undefined) await syncFolder(dirname(created));
       await syncFolder(folder);
     } catch (error) {
