@@ -94,6 +94,7 @@ class Planner {
   async read(descriptor: Descriptor): Promise<Document> {
     const known = this.#documents.get(descriptor.digest);
     if (known !== undefined) {
+      if (known.descriptor.size !== descriptor.size) throw twoSizes(descriptor, known.descriptor.size);
       if (isIndexType(descriptor.mediaType) !== (known.content.kind === "index")) {
         throw invalid(descriptor, "it is referred to both as a manifest and as an index");
       }
@@ -159,7 +160,12 @@ class Planner {
         if (isDocument(child)) height = Math.max(height, visit(child) + 1);
         else if (isForeignLayerType(child.mediaType) && !this.#options.foreignLayers)
           skipped.set(child.digest, child);
-        else if (!blobs.has(child.digest)) blobs.set(child.digest, child);
+        else {
+          const other = blobs.get(child.digest);
+          // Read once, it would be checked against one of the sizes only.
+          if (other !== undefined && other.size !== child.size) throw twoSizes(child, other.size);
+          blobs.set(child.digest, other ?? child);
+        }
       }
       heights.set(descriptor.digest, height);
       (groups[height] ??= []).push(descriptor);
@@ -185,7 +191,10 @@ class Planner {
 
   async #fetch(descriptor: Descriptor): Promise<Uint8Array> {
     const known = this.#bytes.get(descriptor.digest);
-    if (known !== undefined) return known;
+    if (known !== undefined) {
+      if (known.length !== descriptor.size) throw twoSizes(descriptor, known.length);
+      return known;
+    }
     this.#total += Math.min(descriptor.size, MAX_DOCUMENT_SIZE);
     if (this.#total > MAX_DOCUMENT_BYTES) {
       throw invalid(descriptor, `there are more than ${MAX_DOCUMENT_BYTES} bytes of documents`);
@@ -213,14 +222,19 @@ function isDocument({ mediaType }: Descriptor): boolean {
 
 function uniqueBy(descriptors: readonly Descriptor[]): readonly Descriptor[] {
   const seen = new Set<string>();
-  return descriptors.filter(({ digest, mediaType }) => {
-    const key = `${digest} ${isIndexType(mediaType)}`;
+  return descriptors.filter(({ digest, mediaType, size }) => {
+    const key = `${digest} ${isIndexType(mediaType)} ${size}`;
     return seen.size < seen.add(key).size;
   });
 }
 
 function tooDeep(descriptor: Descriptor): OciError {
   return invalid(descriptor, `it lies deeper than ${MAX_INDEX_DEPTH} indexes inside one another`);
+}
+
+function twoSizes({ digest, size }: Descriptor, other: number): OciError {
+  const why = `it is said to have both ${other} and ${size} bytes`;
+  return new OciError("MANIFEST_INVALID", `Cannot copy content "${digest}": ${why}`);
 }
 
 function invalid(descriptor: Descriptor, why: string): OciError {

@@ -75,6 +75,23 @@ test("copy() looks into configs and nested indexes for a platform nobody states"
   assert.equal(to.find(other.digest), undefined);
 });
 
+test("copy() refuses a digest that is said to have two sizes", async () => {
+  const from = new MemoryContent();
+  const layer = from.add("layer", MEDIA_TYPES.ociLayer);
+  const longer = { ...layer, size: layer.size + 1 };
+  const twice = image(from, "twice", AMD64, [layer, longer]);
+  const one = image(from, "one", AMD64);
+  const listed = [one, { ...one, size: one.size + 1 }];
+  const index = from.addDocument({ schemaVersion: 2, manifests: listed }, MEDIA_TYPES.ociIndex);
+  const to = new MemoryContent();
+  await assert.rejects(copy(from, twice.digest, { to }), {
+    code: "MANIFEST_INVALID",
+    message: /said to have both [0-9]+ and [0-9]+ bytes$/,
+  });
+  await assert.rejects(copy(from, index.digest, { to }), { code: "SIZE_INVALID" });
+  assert.equal(to.digests.length, 0);
+});
+
 test("copy() reads and writes a shared layer once", async () => {
   const from = new MemoryContent();
   const layer = from.add("shared", MEDIA_TYPES.ociLayer);
