@@ -45,6 +45,20 @@ test("every command's help shows its usage, options and an example", async () =>
   }
 });
 
+test("an empty --data-dir is refused, rather than taken for the current folder", async () => {
+  for (const words of [["images"], ["gc"], ["df"], ["rm", "x"]]) {
+    const { code, context } = await dray(...words, "--data-dir", "");
+    assert.equal(code, 2);
+    assert.match(context.stderr.text, /^dray: Option --data-dir needs a value: --data-dir DIR\n/);
+  }
+});
+
+test("a wrong value of a shared option points at the help of the command it was given to", async () => {
+  const { code, context } = await dray("pull", "--jobs", "0", "busybox");
+  assert.equal(code, 2);
+  assert.match(context.stderr.text, /^Try: dray pull --help$/m);
+});
+
 test("every example of the help is a command line that parses", async () => {
   const { parseArguments } = await import("./parse-arguments.ts");
   for (const command of await loadCommands()) {

@@ -40,7 +40,13 @@ async function dispatch(argv: readonly string[], context: CommandContext): Promi
   if (command === undefined) throw unknownCommand(word);
   const args = parseArguments(command, rest);
   if (args.values["help"] === true) return await help(word, context);
-  return (await command.run(args, context)) ?? 0;
+  try {
+    return (await command.run(args, context)) ?? 0;
+  } catch (error) {
+    // What several commands share doesn't know whose help explains it.
+    if (!(error instanceof UsageError) || error.command !== undefined) throw error;
+    throw new UsageError(error.message, command.name);
+  }
 }
 
 async function help(word: string | undefined, context: CommandContext): Promise<number> {

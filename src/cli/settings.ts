@@ -9,6 +9,8 @@ import { UsageError } from "./errors.ts";
 
 export function dataDir(values: { readonly "data-dir"?: string }, context: CommandContext): string {
   const given = values["data-dir"];
+  // As in `--data-dir "$UNSET"`, which would otherwise fill the current folder.
+  if (given === "") throw new UsageError("Option --data-dir needs a value: --data-dir DIR");
   if (given !== undefined) return resolve(context.cwd, given);
   const { env, home, uid } = context;
   const shared = env["XDG_DATA_HOME"];
