@@ -15,6 +15,7 @@ import { parseArgs } from "node:util";
 import { fetchPeers, findObstacle, peersFolder } from "../test/interop/peers.ts";
 import { ROOT } from "../test/processes.ts";
 import { type Bench, preparePackage, type Result, type Table } from "./bench.ts";
+import { benchKubelet } from "./kubelet.ts";
 import { benchRegistry } from "./registries.ts";
 import { benchParse, benchStartup } from "./startup.ts";
 import { benchCopy, benchPull, benchPullLarge, benchPush } from "./transfers.ts";
@@ -27,6 +28,7 @@ const SECTIONS: Readonly<Record<string, (bench: Bench) => Promise<void>>> = {
   push: benchPush,
   copy: benchCopy,
   registry: benchRegistry,
+  kubelet: benchKubelet,
 };
 
 const { values, positionals } = parseArgs({
