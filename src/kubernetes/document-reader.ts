@@ -117,6 +117,15 @@ export class DocumentReader {
     return undefined;
   }
 
+  /** A whole number, or `undefined` where there is none; complains about anything else. */
+  integer(place: Place): number | undefined {
+    if (this.isAbsent(place)) return undefined;
+    const node = this.#follow(place.node);
+    if (isScalar(node) && Number.isInteger(node.value)) return node.value as number;
+    this.complain(place, `${place.path} should be a whole number`);
+    return undefined;
+  }
+
   /** Text that no complaint may quote. */
   hiddenText(place: Place): string | undefined {
     if (this.isAbsent(place)) return undefined;

@@ -39,6 +39,8 @@ export interface Pod {
     readonly imageVolumes: readonly ImageVolume[];
     readonly imagePullSecrets: readonly string[];
     readonly serviceAccountName?: string;
+    /** As written, or that of the class Kubernetes itself brings along. */
+    readonly priority?: number;
   };
 }
 

@@ -108,6 +108,21 @@ test("readManifests() names document, line and column of every fault, and keeps 
   assert.equal(result.messages.length, 6);
 });
 
+test("readManifests() knows a Pod's priority, its own or that of a class every cluster has", () => {
+  const priorityOf = (spec: string): number | undefined =>
+    read(
+      `{apiVersion: v1, kind: Pod, metadata: {name: p}, spec: {${spec}containers: [{name: c, image: a, volumeMounts: [{name: v}]}]}}`,
+    ).pods[0]?.object.spec.priority;
+  assert.equal(priorityOf(""), undefined);
+  assert.equal(priorityOf("priority: 5, "), 5);
+  assert.equal(priorityOf("priorityClassName: system-node-critical, "), 2_000_001_000);
+  assert.equal(priorityOf("priorityClassName: toString, "), undefined);
+  const { messages } = read(
+    "{apiVersion: v1, kind: Pod, metadata: {name: p}, spec: {priority: high, containers: [{name: c, image: a}]}}",
+  );
+  assert.deepEqual(messages, ["web.yaml, line 1, column 67: spec.priority should be a whole number"]);
+});
+
 test("readManifests() says what is missing", () => {
   for (const [text, message] of [
     ["hello", "web.yaml, line 1, column 1: the document should be a map of names and values"],

@@ -3,6 +3,12 @@ import type { DocumentReader, Place } from "./document-reader.ts";
 import { isLabel, ObjectReader, quote } from "./object-reader.ts";
 import { type Container, type ImageVolume, PULL_POLICIES, type Pod, type PullPolicy } from "./pod.ts";
 
+/** Every cluster has these two; others are objects that don't stand here. */
+const CLASSES: Readonly<Record<string, number>> = {
+  "system-cluster-critical": 2_000_000_000,
+  "system-node-critical": 2_000_001_000,
+};
+
 const PADDED = /^\s|\s$/u;
 
 /** Reads one Pod; what is wrong is told to the reader, and the result is `undefined` if the Pod can't be used. */
@@ -20,6 +26,7 @@ export function readPod(reader: DocumentReader, root: Place): Pod | undefined {
   const imageVolumes = context.imageVolumes(reader.member(spec, "volumes"));
   const imagePullSecrets = context.names(reader.member(spec, "imagePullSecrets"));
   const serviceAccountName = context.text(reader.member(spec, "serviceAccountName"));
+  const priority = context.priority(spec);
   if (context.failed || metadata === undefined) return undefined;
   return {
     kind: "Pod",
@@ -31,11 +38,18 @@ export function readPod(reader: DocumentReader, root: Place): Pod | undefined {
       imageVolumes,
       imagePullSecrets,
       ...(serviceAccountName && { serviceAccountName }),
+      ...(priority !== undefined && { priority }),
     },
   };
 }
 
 class PodReader extends ObjectReader {
+  priority(spec: Place): number | undefined {
+    const written = this.reader.integer(this.reader.member(spec, "priority"));
+    const className = this.text(this.reader.member(spec, "priorityClassName")) ?? "";
+    return written ?? (Object.hasOwn(CLASSES, className) ? CLASSES[className] : undefined);
+  }
+
   containers(place: Place): Container[] {
     return this.reader.list(place).map((container) => {
       const name = this.requiredText(this.reader.member(container, "name")) ?? "";

@@ -3,9 +3,10 @@
  * their images here, and always knows how far each one is.
  */
 import { setTimeout as sleep } from "node:timers/promises";
+import { isDeepStrictEqual } from "node:util";
 
 import type { PullSecret } from "../credentials/index.ts";
-import { type MetricSink, parseImageName } from "../images/index.ts";
+import { type CredentialsChange, type MetricSink, parseImageName } from "../images/index.ts";
 import type { Reference } from "../reference/index.ts";
 import { type FolderContent, FolderWatcher } from "./folder-watcher.ts";
 import { type StaticPod, readFolderObjects } from "./folder-objects.ts";
@@ -45,6 +46,8 @@ export interface ImageNodeOptions {
   /** Milliseconds since the epoch. */
   readonly now?: (() => number) | undefined;
   readonly metrics?: MetricSink | undefined;
+  /** Pull the images of a Pod's containers side by side; one after the other by default, as the kubelet does. */
+  readonly parallelContainers?: boolean | undefined;
 }
 
 export class ImageNode implements AsyncDisposable {
@@ -92,6 +95,14 @@ export class ImageNode implements AsyncDisposable {
     await this.#watcher.rescan();
   }
 
+  /** Lets those try again for whom `images` says that the change could be the cure. */
+  credentialsChanged(change: CredentialsChange): void {
+    const workers = new Map([...this.#workers.values()].map((worker) => [worker.pod.uid, worker]));
+    for (const { podUid, image } of this.#options.images.credentialsChanged?.(change) ?? []) {
+      workers.get(podUid)?.retry(image);
+    }
+  }
+
   async close(): Promise<void> {
     this.#unsubscribe?.();
     clearInterval(this.#recheck);
@@ -110,6 +121,7 @@ export class ImageNode implements AsyncDisposable {
 
   #apply(content: FolderContent): void {
     const { pods, secrets, problems } = readFolderObjects(this.#options.folder, content);
+    const changed = changedSecrets(this.#secrets, secrets);
     this.#secrets = secrets;
     for (const [key, worker] of this.#workers) {
       if (pods.get(key)?.uid === worker.pod.uid) continue;
@@ -118,6 +130,7 @@ export class ImageNode implements AsyncDisposable {
       this.#tell({ kind: "pod-removed", pod: worker.state });
     }
     for (const [key, pod] of pods) if (!this.#workers.has(key)) this.#add(key, pod);
+    for (const { namespace, name } of changed) this.credentialsChanged({ kind: "secret", namespace, name });
     if (problems.join("\n") === this.#problems.join("\n")) return;
     this.#problems = problems;
     this.#tell({ kind: "problems", problems });
@@ -131,6 +144,7 @@ export class ImageNode implements AsyncDisposable {
       onEvent: (state, event) => this.#tell({ kind: "event", pod: state, event }),
       findSecret: (namespace, name) => this.#secrets.get(`${namespace}/${name}`),
       metrics: this.#options.metrics,
+      parallel: this.#options.parallelContainers,
       now: this.#options.now ?? Date.now,
       wait: this.#options.wait ?? waitFor,
       random: this.#options.random ?? Math.random,
@@ -148,6 +162,14 @@ export class ImageNode implements AsyncDisposable {
   #tell(change: NodeChange): void {
     this.#options.onChange?.(change);
   }
+}
+
+/** Those that came, and those that aren't what they were; one that went away mends nothing. */
+function changedSecrets(
+  before: ReadonlyMap<string, PullSecret>,
+  after: ReadonlyMap<string, PullSecret>,
+): readonly PullSecret[] {
+  return [...after].flatMap(([key, secret]) => (isDeepStrictEqual(before.get(key), secret) ? [] : [secret]));
 }
 
 async function waitFor(milliseconds: number, signal: AbortSignal): Promise<void> {

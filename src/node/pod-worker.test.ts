@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import type { EnsureOutcome, EnsureRequest, FailureReason } from "../images/index.ts";
-import { readFolderObjects, type FolderObjects } from "./folder-objects.ts";
+import { readFolderObjects, type FolderObjects, type StaticPod } from "./folder-objects.ts";
 import type { ContainerState, PodState } from "./pod-state.ts";
 import { PodWorker } from "./pod-worker.ts";
 
@@ -181,6 +181,44 @@ test("a volume whose image can't be had fails the containers that mount it, and 
     ["v:1", "b:1", "v:1", "a:1"],
   );
   await world.worker.stop();
+});
+
+test("side by side, containers don't wait for each other, and still for init containers", async () => {
+  const spec = `{priority: 7, initContainers: [{name: i, image: 'i:1'}],
+    containers: [{name: a, image: 'a:1'}, {name: b, image: 'b:1'}]}`;
+  for (const [parallel, first] of [
+    [false, ["i:1", "a:1"]],
+    [true, ["i:1", "a:1", "b:1"]],
+  ] as const) {
+    const objects = folder(pod("default", spec));
+    const started: string[] = [];
+    const waiting = Promise.withResolvers<EnsureOutcome>();
+    const all = Promise.withResolvers<void>();
+    const worker = new PodWorker({
+      pod: objects.pods.get("default/p") as StaticPod,
+      images: {
+        ensure: async ({ image, priority }) => {
+          assert.equal(priority, 7);
+          started.push(image);
+          if (started.length === first.length) all.resolve();
+          return image === "i:1" ? SUCCESS : await waiting.promise;
+        },
+        forgetBackOff: () => {},
+      },
+      findSecret: () => undefined,
+      onChange: () => {},
+      now: () => 0,
+      random: () => 0,
+      wait: () => new Promise(() => {}),
+      parallel,
+    });
+    worker.start();
+    await all.promise;
+    await new Promise(setImmediate);
+    assert.deepEqual(started, first);
+    waiting.resolve(SUCCESS);
+    await worker.stop().catch(() => {});
+  }
 });
 
 test("ephemeral containers join a Pod at its second look, though its init containers fail", async () => {

@@ -1,8 +1,10 @@
 import { collectPullSecrets, type PullSecret } from "../credentials/index.ts";
 import {
+  type CredentialsChange,
   type EnsureFailure,
   type EnsureOutcome,
   type EnsureRequest,
+  type FailedPull,
   type ImageEvent,
   type MetricSink,
   type VolumeResult,
@@ -17,7 +19,9 @@ import { countStartError, countVolumes } from "./start-metrics.ts";
 /** Brings images here; the images room's manager is one. */
 export interface ImageEnsurer {
   ensure(request: EnsureRequest): Promise<EnsureOutcome>;
-  forgetBackOff(request: Pick<EnsureRequest, "image" | "podUid">): void;
+  forgetBackOff(request: FailedPull): void;
+  /** Ends the back-off of what the change could mend, and says what that is. */
+  credentialsChanged?(change: CredentialsChange): readonly FailedPull[];
 }
 
 export interface PodWorkerOptions {
@@ -28,6 +32,8 @@ export interface PodWorkerOptions {
   readonly onChange: (state: PodState, container: ContainerState) => void;
   readonly onEvent?: ((state: PodState, event: PodEvent) => void) | undefined;
   readonly metrics?: MetricSink | undefined;
+  /** Containers don't wait for each other's images; init containers do. */
+  readonly parallel?: boolean | undefined;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   /** Resolves after so many milliseconds; rejects when the signal is aborted. */
@@ -115,6 +121,14 @@ export class PodWorker {
     this.#wakeUp?.();
   }
 
+  /** Tries what failed for this image now: its back-off is over. */
+  retry(image: string): void {
+    if (!this.#containers.some((container) => container.image === image && container.phase === "failed"))
+      return;
+    this.#pending = true;
+    this.#wakeUp?.();
+  }
+
   async #run(): Promise<void> {
     const { signal } = this.#controller;
     try {
@@ -168,10 +182,13 @@ export class PodWorker {
 
   /** Starts those that aren't; one that fails doesn't hold the next. */
   async #startAll(role: "container" | "ephemeral", round: Round): Promise<boolean> {
-    let complete = true;
-    for (const index of this.#indexesOf(role)) {
-      if (this.#isDue(index)) complete = (await this.#start(index, round)) && complete;
+    const due = this.#indexesOf(role).filter((index) => this.#isDue(index));
+    if (this.#options.parallel === true) {
+      const started = await Promise.all(due.map((index) => this.#start(index, round)));
+      return started.every(Boolean);
     }
+    let complete = true;
+    for (const index of due) complete = (await this.#start(index, round)) && complete;
     return complete;
   }
 
@@ -252,6 +269,8 @@ export class PodWorker {
       pod: { name, namespace, uid: this.pod.uid, serviceAccountName: spec.serviceAccountName ?? "" },
       annotations: Object.entries(annotations).map(([key, value]) => ({ name: key, value })),
       pullSecrets,
+      pullSecretNames: spec.imagePullSecrets,
+      priority: spec.priority,
       signal,
       onEvent: ({ type, reason, message }: ImageEvent) => {
         if (!signal.aborted) this.#record({ type, reason, message, fieldPath });
@@ -284,7 +303,8 @@ export class PodWorker {
       decision,
       duration,
       reason: undefined,
-      message: undefined,
+      // Ready, but not as asked: the registry couldn't be reached.
+      message: outcome.fallback?.text,
       progress: undefined,
       retryAt: undefined,
     });

@@ -86,6 +86,7 @@ test("settings that a kubelet refuses are refused in its words", async (t) => {
     [["--image-gc-low-threshold", "90"], 2, /must be less than imageGCHighThresholdPercent/],
     [["--max-parallel-pulls", "0"], 2, /maxParallelImagePulls 0 must be a positive number/],
     [["--serialize-image-pulls=true", "--max-parallel-pulls=2"], 2, /cannot be larger than 1 unless/],
+    [["--max-byte-rate", "fast"], 2, /--max-byte-rate does not take "fast": write 65536, 500k or 20M/],
     [["--registry-qps", "many"], 2, /--registry-qps does not take "many": it is a whole number/],
     [["--config", "other.yaml"], 2, /it is a "Pod" of "v1", not a "KubeletConfiguration"/],
     [["--config", "gone.yaml"], 8, /gone\.yaml/],
@@ -98,6 +99,18 @@ test("settings that a kubelet refuses are refused in its words", async (t) => {
     assert.match(ended.stderr.text, message, words.join(" "));
     assert.equal(ended.code, code, words.join(" "));
   }
+});
+
+test("policy Always is content with what is here only where that was asked for", async (t) => {
+  const { dray, up, write } = await setUp(t);
+  // Nothing listens on port 1.
+  assert.equal((await dray("build", "--tag", "localhost:1/app:1", "app")).code, 0);
+  await write("pods/p.yaml", pod("localhost:1/app:1", "Always"));
+  assert.equal(await up(), "ErrImagePull");
+  assert.equal(await up("--pull-fallback", "present"), "present");
+  assert.equal(await up("--pull-fallback", "none", "--pull-order", "priority"), "ErrImagePull");
+  const told = await dray("status", "--json");
+  assert.match(told.stdout.text, /connection refused/);
 });
 
 test("the node's own credentials come from its file, the kubelet's places, extensions or Docker", async (t) => {

@@ -78,18 +78,51 @@ export const IMAGE_OPTIONS = {
     summary:
       "Images anybody may use, under NeverVerifyAllowlistedImages: preloadedImagesVerificationAllowlist",
   },
+  backoff: {
+    type: "string",
+    value: "MODE",
+    choices: ["kubelet", "recover"],
+    summary:
+      "recover: a mended Secret, node file or provider configuration ends the back-off, and Retry-After is honoured",
+  },
+  "pull-fallback": {
+    type: "string",
+    value: "WHAT",
+    choices: ["none", "present"],
+    summary: "present: policy Always uses the image that is here when its registry can't be reached",
+  },
+  "pull-order": {
+    type: "string",
+    value: "ORDER",
+    choices: ["arrival", "priority"],
+    summary: "priority: by Pod priority, then small images first; containers of a Pod side by side",
+  },
+  "max-byte-rate": {
+    type: "string",
+    value: "BYTES",
+    summary: "Bytes a second for all pulls together, such as 500k or 20M; no limit by default",
+  },
 } as const;
+
+/** What a kubelet has no settings for; all of it is off unless somebody asks. */
+export interface PullExtras {
+  readonly backOffMode?: "kubelet" | "recover" | undefined;
+  readonly pullFallback?: "none" | "present" | undefined;
+  readonly pullOrder?: "arrival" | "priority" | undefined;
+  readonly bytesPerSecond?: number | undefined;
+}
 
 export interface ImageSettings {
   readonly config: ImageConfig;
   readonly gates: ImageGates;
   /** Whether anything was said of collection: a machine that isn't a node's alone isn't tidied unasked. */
   readonly collects: boolean;
+  readonly extras: PullExtras;
 }
 
 /** A kubelet's settings without a file. */
 export function defaultImageSettings(): ImageSettings {
-  return { config: defaultImageConfig({}), gates: DEFAULT_GATES, collects: false };
+  return { config: defaultImageConfig({}), gates: DEFAULT_GATES, collects: false, extras: {} };
 }
 
 /**
@@ -108,7 +141,30 @@ export async function readImageSettings(
       : parseKubeletConfig(await readFile(resolve(context.cwd, path), "utf8"));
   const given = { ...document.given, ...withoutAbsent(readFlags(values)) };
   const config = checkImageConfig(defaultImageConfig(given, document.gates), document.gates);
-  return { config, gates: document.gates, collects: COLLECTION.some((name) => given[name] !== undefined) };
+  const collects = COLLECTION.some((name) => given[name] !== undefined);
+  return { config, gates: document.gates, collects, extras: readExtras(values) };
+}
+
+function readExtras(values: OptionValues<typeof IMAGE_OPTIONS>): PullExtras {
+  // The choices of the options are exactly these.
+  return {
+    backOffMode: values.backoff as PullExtras["backOffMode"],
+    pullFallback: values["pull-fallback"] as PullExtras["pullFallback"],
+    pullOrder: values["pull-order"] as PullExtras["pullOrder"],
+    bytesPerSecond: readBytes(values["max-byte-rate"], "--max-byte-rate"),
+  };
+}
+
+const UNITS: Readonly<Record<string, number>> = { "": 1, k: 1000, M: 1_000_000, G: 1_000_000_000 };
+
+function readBytes(text: string | undefined, option: string): number | undefined {
+  if (text === undefined) return undefined;
+  const [, amount, unit = ""] = /^([1-9][0-9]{0,11})([kMG]?)$/.exec(text) ?? [];
+  if (amount !== undefined) return Number(amount) * (UNITS[unit] ?? 1);
+  throw new UsageError(
+    `Option ${option} does not take ${JSON.stringify(text)}: write 65536, 500k or 20M`,
+    "up",
+  );
 }
 
 const COLLECTION = [

@@ -19,11 +19,13 @@ import {
   DockerConfigSource,
   type DocumentProvider,
   formatLogEntry,
+  hashAuthConfig,
   type ImageKeyring,
   loadExtension,
   NodeFilesProvider,
   type PluginRun,
   ProvidersKeyring,
+  readProviderConfig,
   registerCredentialProviders,
   type RegisteredProviders,
   toCandidate,
@@ -54,6 +56,12 @@ export interface NodeCredentials {
   readonly providerConfigHash: string | undefined;
   /** As the client tries it; undefined for anonymous. */
   readonly candidateOf: (credential: TrackedCredential) => CredentialCandidate | undefined;
+  /**
+   * Looks at the files again; whether they say something else. A new configuration of providers counts from then on.
+   *
+   * @throws CredentialsError for one that is wrong; the old one stays
+   */
+  readonly refresh: () => Promise<boolean>;
 }
 
 export interface NodeCredentialWiring {
@@ -62,6 +70,8 @@ export interface NodeCredentialWiring {
   readonly root: string;
   /** Whether credentials are remembered by hash and owner. */
   readonly track: boolean;
+  /** Read the node's file at every lookup instead of every five minutes. */
+  readonly fresh?: boolean | undefined;
   readonly onWarning: (message: string) => void;
   readonly onRun?: ((run: PluginRun) => void) | undefined;
 }
@@ -74,8 +84,9 @@ export async function openNodeCredentials(
   const { context, track, onWarning } = wiring;
   const now = (): number => context.clock.now();
   const files = await openNodeFiles(options, wiring);
-  const ofFiles = new ProvidersKeyring([new CachingProvider(files, { now })], { track });
-  const registered = await registerProviders(options, wiring);
+  const kept = wiring.fresh === true ? files : new CachingProvider(files, { now });
+  const ofFiles = new ProvidersKeyring([kept], { track });
+  let registered = await registerProviders(options, wiring);
   const sources = await openSources(options, context);
   const ofSources = sources.map(
     (source) => new SourceKeyring(source, { onFailure: (error) => onWarning(describeError(error).message) }),
@@ -88,7 +99,37 @@ export async function openNodeCredentials(
   const candidateOf = (credential: TrackedCredential): CredentialCandidate | undefined =>
     ofSources.map((source) => source.candidateOf(credential)).find((found) => found !== undefined) ??
     toCandidate(credential);
-  return { keyring, candidateOf, providerConfigHash: registered?.configHash };
+  let known = await describeFile(files);
+  let refused: string | undefined;
+  const refresh = async (): Promise<boolean> => {
+    const [before, current] = [known, await describeFile(files)];
+    known = current;
+    const changed = before !== current;
+    const hash = registered === undefined ? undefined : await hashConfig(options, context.cwd);
+    if (hash === registered?.configHash || hash === refused) return changed;
+    refused = hash;
+    registered = await registerProviders(options, wiring);
+    return true;
+  };
+  return {
+    keyring,
+    candidateOf,
+    refresh,
+    get providerConfigHash() {
+      return registered?.configHash;
+    },
+  };
+}
+
+/** What tells one state of the node's file from another; no secret can be read from it. */
+async function describeFile(files: DocumentProvider): Promise<string> {
+  const { document, origin } = await files.provide("");
+  const entries = [...document].map(([key, entry]) => [key, hashAuthConfig(entry)]);
+  return JSON.stringify([origin.label, entries]);
+}
+
+async function hashConfig({ providerConfig = "" }: NodeCredentialOptions, cwd: string): Promise<string> {
+  return (await readProviderConfig(resolve(cwd, providerConfig))).hash;
 }
 
 async function openNodeFiles(

@@ -1,4 +1,5 @@
 import {
+  ByteRate,
   gcPolicyOf,
   ImageCollector,
   ImageManager,
@@ -35,7 +36,7 @@ export interface NodeImagesOptions {
 /** The images room's manager, as the settings want it, over a store and the registries. */
 export async function openNodeImages(options: NodeImagesOptions): Promise<ImageManager> {
   const { store, dataDir, access, credentials, settings, metrics, now, onWarning } = options;
-  const { config, gates } = settings;
+  const { config, gates, extras } = settings;
   const platform = localPlatform();
   const { candidateOf, keyring } = credentials;
   const registry = new NodeRegistry(access, { candidateOf });
@@ -43,6 +44,10 @@ export async function openNodeImages(options: NodeImagesOptions): Promise<ImageM
     store,
     registry: (reference, credential) => registry.repository(reference, credential),
     platform,
+    byteRate:
+      extras.bytesPerSecond === undefined
+        ? undefined
+        : new ByteRate({ bytesPerSecond: extras.bytesPerSecond, now: () => performance.now() }),
   });
   const { maxParallelPulls, rate } = pullLimits(config);
   const { ensureSecretPulled } = gates;
@@ -66,6 +71,9 @@ export async function openNodeImages(options: NodeImagesOptions): Promise<ImageM
     access: records,
     ensureSecretPulled,
     metrics,
+    backOffMode: extras.backOffMode,
+    pullFallback: extras.pullFallback,
+    pullOrder: extras.pullOrder,
   });
 }
 

@@ -16,7 +16,7 @@ import { describeError } from "../report-error.ts";
 import { NodeMetrics } from "../metrics/node-metrics.ts";
 import { serveMetrics } from "../metrics/serve-metrics.ts";
 import { defaultImageSettings, type ImageSettings } from "./image-settings.ts";
-import { type NodeCredentialOptions, openNodeCredentials } from "./node-credentials.ts";
+import { type NodeCredentialOptions, type NodeCredentials, openNodeCredentials } from "./node-credentials.ts";
 import { collectNodeImages, type NodeImagesOptions, openNodeImages } from "./node-images.ts";
 import { type PodView, createPodView } from "./pod-view.ts";
 import { RegistryTags } from "./registry-tags.ts";
@@ -82,6 +82,7 @@ export async function runUp(options: UpOptions, context: CommandContext): Promis
     context,
     root: options.dataDir,
     track: settings.gates.ensureSecretPulled,
+    fresh: settings.extras.backOffMode === "recover",
     onWarning: once(onWarning),
     onRun: (run) => metrics.recordRun(run),
   });
@@ -100,8 +101,11 @@ export async function runUp(options: UpOptions, context: CommandContext): Promis
       recheckInterval: options.recheckInterval,
       now,
       metrics,
+      parallelContainers: settings.extras.pullOrder === "priority",
     }),
   );
+  if (settings.extras.backOffMode === "recover")
+    watchCredentials(credentials, { node, stack, metrics, onWarning: once(onWarning) });
   running.node = node;
   const { folder } = options;
   const where = registry === undefined ? null : { address: registry.address, port: registry.port };
@@ -137,6 +141,37 @@ async function startMetrics(
   const server = await serveMetrics(() => metrics.render(), { host: "127.0.0.1", port });
   stack.defer(() => server.close(1000));
   return { address: server.address, port: server.port };
+}
+
+/** Milliseconds between looks at the files credentials come from. */
+const CREDENTIALS_LOOK = 2000;
+
+function watchCredentials(
+  credentials: NodeCredentials,
+  {
+    node,
+    stack,
+    metrics,
+    onWarning,
+  }: {
+    readonly node: ImageNode;
+    readonly stack: AsyncDisposableStack;
+    readonly metrics: NodeMetrics;
+    readonly onWarning: (message: string) => void;
+  },
+): void {
+  const look = async (): Promise<void> => {
+    try {
+      if (!(await credentials.refresh())) return;
+      const { providerConfigHash } = credentials;
+      if (providerConfigHash !== undefined) metrics.setProviderConfig(providerConfigHash);
+      node.credentialsChanged({ kind: "node" });
+    } catch (error) {
+      onWarning(describeError(error).message);
+    }
+  };
+  const timer = setInterval(() => void look(), CREDENTIALS_LOOK);
+  stack.defer(() => clearInterval(timer));
 }
 
 function startCollection(
