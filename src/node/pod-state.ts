@@ -1,5 +1,5 @@
 import type { Digest } from "../oci/index.ts";
-import type { FailureReason, PullDecision, PullProgress } from "../images/index.ts";
+import type { FailureDetail, FailureReason, PullDecision, PullProgress } from "../images/index.ts";
 import type { PullPolicy } from "../kubernetes/index.ts";
 import type { PodEvent } from "./pod-events.ts";
 
@@ -37,6 +37,8 @@ export interface ContainerState {
   /** Milliseconds the last pull took. */
   readonly duration?: number | undefined;
   readonly progress?: PullProgress | undefined;
+  /** Of a failed image: whether trying again can help, and what it is about. */
+  readonly detail?: FailureDetail | undefined;
   /** When a failed image is tried again, milliseconds since the epoch. */
   readonly retryAt?: number | undefined;
 }

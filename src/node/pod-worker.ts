@@ -284,8 +284,8 @@ export class PodWorker {
     return outcome;
   }
 
-  #fail(index: number, { reason, message, decision, retryAt }: EnsureFailure): void {
-    this.#update(index, { phase: "failed", reason, message, decision, retryAt, progress: undefined });
+  #fail(index: number, { reason, message, decision, retryAt, detail }: EnsureFailure): void {
+    this.#update(index, { phase: "failed", reason, message, decision, retryAt, detail, progress: undefined });
   }
 
   #succeed(index: number, outcome: Exclude<EnsureOutcome, EnsureFailure>): void {
@@ -307,6 +307,7 @@ export class PodWorker {
       message: outcome.fallback?.text,
       progress: undefined,
       retryAt: undefined,
+      detail: undefined,
     });
   }
 

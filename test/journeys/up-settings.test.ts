@@ -111,6 +111,7 @@ test("policy Always is content with what is here only where that was asked for",
   assert.equal(await up("--pull-fallback", "none", "--pull-order", "priority"), "ErrImagePull");
   const told = await dray("status", "--json");
   assert.match(told.stdout.text, /connection refused/);
+  assert.match(told.stdout.text, /"kind":"passing","because":"unreachable"/);
 });
 
 test("the node's own credentials come from its file, the kubelet's places, extensions or Docker", async (t) => {

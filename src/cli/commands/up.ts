@@ -42,7 +42,8 @@ export const up: Command = defineCommand({
     "metrics-port": {
       type: "string",
       value: "PORT",
-      summary: "Serve /metrics for Prometheus on 127.0.0.1; not served by default, 0 for any free port",
+      summary:
+        "Serve /metrics for Prometheus, and /progress of every pull as JSON lines, on 127.0.0.1; 0 for any free port",
     },
     ...NODE_CREDENTIAL_OPTIONS,
     ...IMAGE_OPTIONS,

@@ -74,6 +74,7 @@ export function toJson(pod: PodState, container: ContainerState): Readonly<Recor
     size,
     duration,
     retryAt,
+    detail,
   } = container;
   return {
     event: "container",
@@ -92,6 +93,8 @@ export function toJson(pod: PodState, container: ContainerState): Readonly<Recor
     imageRef: imageRef ?? null,
     size: size ?? null,
     durationMs: duration ?? null,
+    failureKind: detail?.kind ?? null,
+    failureCause: detail?.because ?? null,
     retryAt: retryAt === undefined ? null : new Date(retryAt).toISOString(),
   };
 }

@@ -123,6 +123,8 @@ test("with --json every change is an object on its own line", () => {
     imageRef: null,
     size: 2_100_000,
     durationMs: 350,
+    failureKind: null,
+    failureCause: null,
     retryAt: null,
   });
 });

@@ -14,7 +14,7 @@ import type { CommandContext } from "../context.ts";
 import { exitCodeOf } from "../exit-code.ts";
 import { describeError } from "../report-error.ts";
 import { NodeMetrics } from "../metrics/node-metrics.ts";
-import { serveMetrics } from "../metrics/serve-metrics.ts";
+import { type MetricsPages, serveMetrics } from "../metrics/serve-metrics.ts";
 import { defaultImageSettings, type ImageSettings } from "./image-settings.ts";
 import { type NodeCredentialOptions, type NodeCredentials, openNodeCredentials } from "./node-credentials.ts";
 import { collectNodeImages, type NodeImagesOptions, openNodeImages } from "./node-images.ts";
@@ -74,7 +74,6 @@ export async function runUp(options: UpOptions, context: CommandContext): Promis
   await options.onServing?.(registry);
 
   const metrics = new NodeMetrics();
-  const metricsAt = await startMetrics(options, { metrics, stack });
   const settings = options.images ?? defaultImageSettings();
   const now = (): number => context.clock.now();
   const onWarning = (message: string): void => view.note(`dray: ${message}`);
@@ -92,6 +91,11 @@ export async function runUp(options: UpOptions, context: CommandContext): Promis
   const { dataDir } = options;
   const wiring = { store, dataDir, access, credentials, settings, metrics, now, onWarning };
   const images = await openNodeImages(wiring);
+  const pages = {
+    metrics: () => metrics.render(),
+    progress: (signal: AbortSignal) => images.progress({ signal }),
+  };
+  const metricsAt = await startMetrics(options, { pages, stack });
   const node = stack.use(
     new ImageNode({
       folder: options.folder,
@@ -135,11 +139,15 @@ export async function runUp(options: UpOptions, context: CommandContext): Promis
 /** A port that was asked for and can't be had ends the node: whoever watches it would see nothing. */
 async function startMetrics(
   { metricsPort: port }: UpOptions,
-  { metrics, stack }: { readonly metrics: NodeMetrics; readonly stack: AsyncDisposableStack },
+  { pages, stack }: { readonly pages: MetricsPages; readonly stack: AsyncDisposableStack },
 ): Promise<Listening | null> {
   if (port === undefined) return null;
-  const server = await serveMetrics(() => metrics.render(), { host: "127.0.0.1", port });
-  stack.defer(() => server.close(1000));
+  const ending = new AbortController();
+  const server = await serveMetrics(pages, { host: "127.0.0.1", port, signal: ending.signal });
+  stack.defer(async () => {
+    ending.abort();
+    await server.close(1000);
+  });
   return { address: server.address, port: server.port };
 }
 
