@@ -5,6 +5,7 @@ import { buildImage, buildIndex } from "../build/index.ts";
 import type { Descriptor, ImageSource, Platform } from "../oci/index.ts";
 import type { Reference } from "../reference/index.ts";
 import { type Store, openMemoryStore } from "../store/index.ts";
+import { ByteRate } from "./byte-rate.ts";
 import type { PullProgress } from "./image-runtime.ts";
 import { Secret, type TrackedCredential } from "../credentials/index.ts";
 import { StoreRuntime } from "./store-runtime.ts";
@@ -111,6 +112,28 @@ test("identical pulls in flight read each content once", async () => {
   const images = await Promise.all(names.map((name) => runtime.pull(name)));
   assert.equal(new Set(images.map(({ digest }) => digest)).size, 1);
   assert.equal(opened.length, new Set(opened).size);
+});
+
+test("pulls keep to a rate that all of them share", async () => {
+  const { remote } = await setUp();
+  for (const name of ["a", "b"]) await build(remote, AMD64, `r.example/${name}:1`);
+  let now = 0;
+  const wait = async (milliseconds: number): Promise<void> => {
+    await new Promise((resolve) => setImmediate(resolve));
+    now += milliseconds;
+  };
+  const byteRate = new ByteRate({ bytesPerSecond: 1000, now: () => now, wait });
+  // One source, but two stores: what the first has brought is no help to the second.
+  const pulls = ["a", "b"].map((name) => {
+    const store = openMemoryStore();
+    const registry = (): ImageSource => ({
+      resolve: (_, options) => remote.resolve(`r.example/${name}:1`, options),
+      open: (descriptor, options) => remote.open(descriptor, options),
+    });
+    return new StoreRuntime({ store, platform: AMD64, byteRate, registry }).pull(`r.example/${name}:1`);
+  });
+  const bytes = (await Promise.all(pulls)).reduce((sum, { size }) => sum + size, 0);
+  assert.ok(now > bytes * 0.9 && now <= bytes, `${bytes} bytes at 1 byte/ms took ${now} ms`);
 });
 
 test("credentials are tried in turn, and who pulls beside another proves access for itself", async () => {
