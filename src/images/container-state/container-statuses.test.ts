@@ -74,3 +74,18 @@ test("start errors are forgotten by use: a thousand are kept, a success takes it
   errors.delete("q", "a");
   assert.equal(errors.find("q", "a"), undefined);
 });
+
+test("statuses come by name, those of init containers in the order they run", () => {
+  const names = (init: boolean): readonly string[] =>
+    containerStatuses({
+      containers: ["web", "agent"],
+      history: [],
+      previous: [],
+      restartPolicy: "Always",
+      init,
+      hasInit: init,
+      startError: () => undefined,
+    }).map(({ name }) => name);
+  assert.deepEqual(names(false), ["agent", "web"]);
+  assert.deepEqual(names(true), ["web", "agent"]);
+});

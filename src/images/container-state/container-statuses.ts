@@ -63,9 +63,10 @@ export interface StatusFacts {
   readonly startError: (container: string) => StartError | undefined;
 }
 
-/** The statuses of one list of containers, in its order. */
+/** The statuses of one list of containers: init containers in its order, all others by name. */
 export function containerStatuses(facts: StatusFacts): readonly ApiContainerStatus[] {
-  return facts.containers.map((name) => statusOf(name, facts));
+  const statuses = facts.containers.map((name) => statusOf(name, facts));
+  return facts.init ? statuses : statuses.toSorted((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 function statusOf(name: string, facts: StatusFacts): ApiContainerStatus {

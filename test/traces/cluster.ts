@@ -1,0 +1,103 @@
+import { Secret } from "../../src/internal/secret.ts";
+import type { PullSecret, ServiceAccount, ServiceAccounts } from "../../src/credentials/index.ts";
+import type { RecordedContainer, RecordedStep, StoredObject } from "./recording.ts";
+
+export type ContainerKind = "initContainers" | "containers" | "ephemeralContainers";
+
+/** A Pod from its creation to its deletion. One that is made anew under the same name is another. */
+export interface ClusterPod {
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  /** Volumes that each container mounts. */
+  readonly mounts: ReadonlyMap<string, readonly string[]>;
+  /** As the API server has it now. */
+  spec: StoredObject;
+  deleted: boolean;
+}
+
+/** What the API server knows: the recorded objects, as they were after admission. */
+export class Cluster implements ServiceAccounts {
+  readonly pods: ClusterPod[] = [];
+  readonly #secrets = new Map<string, PullSecret>();
+  readonly #accounts = new Map<string, ServiceAccount>();
+  #made = 0;
+
+  apply(step: RecordedStep): void {
+    const { action, namespace = "", code = 0 } = step;
+    if (code >= 300) return;
+    if (action === "create") this.#create(step, namespace);
+    else if (action === "patch") this.#patch(step, namespace);
+    else if (action === "delete") {
+      const pod = this.findPod(namespace, step.name ?? "");
+      if (step.kind === "Pod" && pod !== undefined) pod.deleted = true;
+      if (step.kind === "Secret") this.#secrets.delete(`${namespace}/${step.name}`);
+    }
+  }
+
+  findPod(namespace: string, name: string): ClusterPod | undefined {
+    return this.pods.find((pod) => pod.namespace === namespace && pod.name === name && !pod.deleted);
+  }
+
+  getSecret(namespace: string, name: string): Promise<PullSecret> {
+    const secret = this.#secrets.get(`${namespace}/${name}`);
+    return secret === undefined
+      ? Promise.reject(new Error(`secret ${JSON.stringify(name)} not found`))
+      : Promise.resolve(secret);
+  }
+
+  async get(namespace: string, name: string): Promise<ServiceAccount> {
+    const account = this.#accounts.get(`${namespace}/${name}`);
+    return account ?? { uid: `uid-of-${namespace}/${name}`, annotations: {} };
+  }
+
+  requestToken(): Promise<Secret> {
+    return Promise.resolve(new Secret("SERVICE-ACCOUNT-TOKEN"));
+  }
+
+  #create({ object, stored = {} }: RecordedStep, namespace: string): void {
+    if (object === undefined) return;
+    const { kind, metadata } = object;
+    const { name } = metadata;
+    const uid = `uid-${++this.#made}`;
+    if (kind === "Pod") {
+      const mounts = new Map(
+        (object.spec?.containers ?? []).map((container) => [
+          container.name,
+          (container.volumeMounts ?? []).map((mount) => mount.name),
+        ]),
+      );
+      this.pods.push({ namespace, name, uid, mounts, spec: stored, deleted: false });
+    } else if (kind === "Secret") {
+      const type = stored.type ?? object.type ?? "Opaque";
+      const data = bytesOf(stored.data ?? object.data ?? {});
+      this.#secrets.set(`${namespace}/${name}`, { name, namespace, uid, type, data });
+    } else if (kind === "ServiceAccount") {
+      this.#accounts.set(`${namespace}/${name}`, { uid, annotations: metadata.annotations ?? {} });
+    }
+  }
+
+  #patch({ kind, name = "", body, stored }: RecordedStep, namespace: string): void {
+    if (kind === "Pod" && stored !== undefined) {
+      const pod = this.findPod(namespace, name.split("/")[0] ?? "");
+      if (pod !== undefined) pod.spec = stored;
+    } else if (kind === "Secret") {
+      const secret = this.#secrets.get(`${namespace}/${name}`);
+      if (secret === undefined) return;
+      const data = { ...secret.data, ...bytesOf(body?.data ?? {}) };
+      this.#secrets.set(`${namespace}/${name}`, { ...secret, data });
+    }
+  }
+}
+
+/** The containers of a Pod in the order in which a look deals with them. */
+export function containersOf(
+  spec: StoredObject,
+): readonly { readonly kind: ContainerKind; readonly container: RecordedContainer }[] {
+  const kinds = ["ephemeralContainers", "initContainers", "containers"] as const;
+  return kinds.flatMap((kind) => (spec[kind] ?? []).map((container) => ({ kind, container })));
+}
+
+function bytesOf(data: Readonly<Record<string, string>>): Record<string, Uint8Array> {
+  return Object.fromEntries(Object.entries(data).map(([key, text]) => [key, Buffer.from(text, "base64")]));
+}

@@ -1,0 +1,422 @@
+/** Where a replay differs from its recording. */
+import { isDeepStrictEqual } from "node:util";
+
+import { type Cluster, type ClusterPod, containersOf } from "./cluster.ts";
+import { isCrashLoop, isOurs, type Look } from "./looks.ts";
+import type {
+  RecordedCall,
+  RecordedEvent,
+  RecordedNodeImage,
+  RecordedRequest,
+  RecordedState,
+  RecordedStatus,
+  Recording,
+  RecordFile,
+} from "./recording.ts";
+import { factsOfRecordedText } from "./runtime-text.ts";
+import type { NodeEvent, NodeSample } from "./virtual-node.ts";
+
+export interface Replayed {
+  readonly events: readonly NodeEvent[];
+  readonly samples: readonly NodeSample[];
+  readonly requests: readonly RecordedRequest[];
+  readonly calls: readonly RecordedCall[];
+  readonly images: readonly RecordedNodeImage[];
+  readonly records: Recording["imageManagerRecords"];
+  readonly recordsDuring: Readonly<Record<string, readonly RecordFile[]>>;
+  /** What our runtime said of failed pulls, and the facts in it. */
+  readonly runtimeTexts: ReadonlyMap<string, string>;
+}
+
+/** Seconds by which the durations of slow pulls may differ. */
+const SLACK = 2;
+
+export function compare(
+  recording: Recording,
+  replayed: Replayed,
+  context: { readonly looks: readonly Look[]; readonly cluster: Cluster },
+): readonly string[] {
+  return [
+    ...compareEvents(recording, replayed, context.looks),
+    ...compareSamples(recording, replayed),
+    ...compareRequests(recording, replayed),
+    ...compareCalls(recording.credentialProviderCalls ?? [], replayed.calls),
+    ...compareImages(relevantImages(recording), replayed.images),
+    ...compareRecords(recording, replayed),
+  ];
+}
+
+/** Look by look: what was said of a Pod at each, in order. */
+function compareEvents(
+  recording: Recording,
+  { events, runtimeTexts }: Replayed,
+  looks: readonly Look[],
+): readonly string[] {
+  const differences: string[] = [];
+  const pods = new Set([...looks.map(({ pod }) => pod), ...events.map(({ pod }) => nameIn(recording, pod))]);
+  for (const pod of pods) {
+    const ofPod = looks.filter((look) => look.pod === pod);
+    const told = events.filter((event) => nameIn(recording, event.pod) === pod);
+    for (const [index, look] of ofPod.entries()) {
+      const from = index === 0 ? Number.NEGATIVE_INFINITY : look.t - 0.0005;
+      const to = (ofPod[index + 1]?.t ?? Number.POSITIVE_INFINITY) - 0.0005;
+      const ours = told.filter(({ t }) => t >= from && t < to);
+      const why = compareLook(look, ours, runtimeTexts);
+      if (why !== undefined) differences.push(`event at ${look.t.toFixed(2)} s of ${pod}: ${why}`);
+    }
+    if (ofPod.length === 0 && told.length > 0) {
+      differences.push(`event of ${pod}: said ${told[0]?.message}, and nothing was recorded`);
+    }
+  }
+  return differences;
+}
+
+function compareLook(
+  look: Look,
+  ours: readonly NodeEvent[],
+  runtimeTexts: ReadonlyMap<string, string>,
+): string | undefined {
+  if (look.filledIn === "with attempt") return undefined;
+  if (look.filledIn === "without attempt") {
+    const attempt = ours.find(({ reason }) => reason === "Pulling");
+    return attempt === undefined
+      ? undefined
+      : `an attempt, ${quote(attempt.message)}, which was not recorded`;
+  }
+  const expected = look.events.filter(isOurs);
+  if (!look.complete) {
+    const missing = expected.find(
+      (event) => !ours.some((other) => sameEvent(event, other, runtimeTexts, true)),
+    );
+    return missing === undefined ? undefined : `not said: ${describe(missing)}`;
+  }
+  for (const [index, event] of expected.entries()) {
+    const other = ours[index];
+    if (other === undefined) return `not said: ${describe(event)}`;
+    if (!sameEvent(event, other, runtimeTexts, false)) {
+      return `${describe({ ...other, message: ofOurs(other.message, runtimeTexts) })} and not ${describe({ ...event, message: ofEvent(event) })}`;
+    }
+  }
+  const more = ours[expected.length];
+  return more === undefined ? undefined : `not recorded: ${describe(more)}`;
+}
+
+function sameEvent(
+  event: RecordedEvent,
+  other: NodeEvent,
+  runtimeTexts: ReadonlyMap<string, string>,
+  thinned: boolean,
+): boolean {
+  if (event.type !== other.type || event.reason !== other.reason) return false;
+  if ((event.fieldPath ?? "") !== other.fieldPath) return false;
+  if (isCrashLoop(event)) return isCrashLoop({ ...event, message: other.message });
+  if (timeless(ofEvent(event)) !== timeless(ofOurs(other.message, runtimeTexts))) return false;
+  const [recorded, measured] = [durations(event.message), durations(other.message)];
+  if (recorded.some((seconds, index) => Math.abs(seconds - (measured[index] ?? 0)) > SLACK)) return false;
+  // A message with a duration is a new one each time.
+  return thinned || recorded.length > 0 || event.count === other.count;
+}
+
+/** Statuses of each Pod in the order they changed; two of ours may have been one sample. */
+function compareSamples(recording: Recording, { samples, runtimeTexts }: Replayed): readonly string[] {
+  const differences: string[] = [];
+  for (const pod of new Set(recording.samples.map((sample) => sample.pod))) {
+    const expected = unrepeated(
+      recording.samples
+        .filter((sample) => sample.pod === pod && sample.deleting !== true && sample.deleted !== true)
+        .map((sample) =>
+          [
+            ...(sample.initContainerStatuses ?? []),
+            ...(sample.containerStatuses ?? []),
+            ...(sample.ephemeralContainerStatuses ?? []),
+          ].map((status) => showStatus(status, ofState)),
+        )
+        .filter((statuses) => statuses.length > 0),
+    );
+    const ours = unrepeated(
+      samples
+        .filter((sample) => nameIn(recording, sample.pod) === pod)
+        .map(({ statuses }) =>
+          statuses.map((status) => showStatus(status, (_, text) => ofOurs(text, runtimeTexts))),
+        ),
+    );
+    let at = 0;
+    for (const statuses of expected) {
+      const found = ours.findIndex((other, index) => index >= at && isDeepStrictEqual(other, statuses));
+      if (found === -1) {
+        differences.push(
+          `status of ${pod}: ${statuses.join(" | ")} never came after ${ours[at - 1]?.join(" | ")}; instead ${ours
+            .slice(at, at + 2)
+            .map((list) => list.join(" | "))
+            .join(" then ")}`,
+        );
+        break;
+      }
+      if (found > at + 1) {
+        differences.push(
+          `status of ${pod}: ${ours[at]?.join(" | ")} was not recorded before ${statuses.join(" | ")}`,
+        );
+      }
+      at = found + 1;
+    }
+    if (differences.length === 0 && ours.length > at + 1) {
+      differences.push(`status of ${pod}: ${ours[at]?.join(" | ")} was not recorded`);
+    }
+  }
+  return differences;
+}
+
+function showStatus(
+  { name, imageID, restartCount, state, lastState }: RecordedStatus,
+  words: (reason: string, message: string) => string,
+): string {
+  const last =
+    lastState === undefined || Object.keys(lastState).length === 0
+      ? ""
+      : ` after ${showState(lastState, words)}`;
+  return `${name} #${restartCount}: ${showState(state, words)} ${imageID}${last}`.trimEnd();
+}
+
+function showState(
+  { waiting, terminated }: RecordedState,
+  words: (reason: string, message: string) => string,
+): string {
+  if (terminated !== undefined) return `terminated ${terminated.reason} ${terminated.exitCode}`;
+  if (waiting === undefined) return "running";
+  const { reason = "", message = "" } = waiting;
+  // How long a container that crashes is left alone has nothing to do with images.
+  return reason === "CrashLoopBackOff" ? reason : `${reason} ${words(reason, message)}`.trimEnd();
+}
+
+/** Who asked for which repository, and how that went: each pull's attempts in their order. */
+function compareRequests(recording: Recording, { requests }: Replayed): readonly string[] {
+  const differences: string[] = [];
+  for (const name of repositoriesOf(recording)) {
+    const [recorded, asked] = [attempts(recording.registryRequests, name), attempts(requests, name)];
+    for (let index = 0; index < Math.max(recorded.length, asked.length); index++) {
+      const [one, other] = [recorded[index], asked[index]];
+      if (one !== undefined && other?.who === one.who && Math.abs(one.t - other.t) < SLACK) continue;
+      const show = (attempt: Attempt | undefined): string =>
+        attempt === undefined ? "nothing" : `${attempt.who} at ${attempt.t} s`;
+      differences.push(`request to ${name}: ${show(other)} and not ${show(one)}`);
+      break;
+    }
+  }
+  return differences;
+}
+
+interface Attempt {
+  readonly t: number;
+  /** A credential, or nobody, and the status of the answer. */
+  readonly who: string;
+}
+
+/**
+ * Attempts to get at the manifests of a repository. How a client learns how to authenticate differs from client to
+ * client: one that remembers doesn't ask again. So a question without a credential doesn't count where one followed,
+ * and a refusal by a token service counts as one by the registry.
+ */
+function attempts(requests: readonly RecordedRequest[], name: string): readonly Attempt[] {
+  const list: Attempt[] = [];
+  for (const { t, registry, path, authorization, status, body } of requests) {
+    const scope = /[?&]scope=repository%3A(.+?)%3Apull/.exec(`${path}&${body ?? ""}`)?.[1];
+    const isToken = path.startsWith("/token");
+    if (isToken && (scope === undefined || status < 400)) continue;
+    const repository = isToken
+      ? decodeURIComponent(scope ?? "")
+      : (/^\/v2\/(.+)\/manifests\//.exec(path)?.[1] ?? "");
+    if (isToken ? !name.endsWith(`/${repository}`) : `${registry}/${repository}` !== name) continue;
+    const posted = new URLSearchParams(body ?? "");
+    const shown = posted.has("username")
+      ? `Basic ${posted.get("username")}:${posted.get("password")}`
+      : authorization;
+    const kind = shown?.startsWith("Bearer ") === true ? "Bearer" : (shown ?? "nobody");
+    const who = `${kind} ${status}`;
+    const isRecent = (attempt: Attempt | undefined): boolean =>
+      attempt !== undefined && t - attempt.t < SLACK;
+    if (isRecent(list.at(-1)) && list.at(-1)?.who === "nobody 401" && shown !== null) list.pop();
+    const last = list.at(-1);
+    if (last !== undefined && isRecent(last) && last.who === who) continue;
+    list.push({ t, who });
+  }
+  return list;
+}
+
+function compareCalls(recorded: readonly RecordedCall[], ours: readonly RecordedCall[]): readonly string[] {
+  for (let index = 0; index < Math.max(recorded.length, ours.length); index++) {
+    const [one, other] = [recorded[index], ours[index]];
+    const [expected, asked] = [one, other].map((call) =>
+      call === undefined
+        ? "nothing"
+        : JSON.stringify([call.provider, call.argv, call.env, sorted(call.stdin)]),
+    );
+    if (expected !== asked || Math.abs((one?.t ?? 0) - (other?.t ?? 0)) > SLACK) {
+      return [`provider call ${index}: ${asked} at ${other?.t} s and not ${expected} at ${one?.t} s`];
+    }
+  }
+  return [];
+}
+
+/** Registry and repository of everything the scenario's Pods and its node name. */
+function repositoriesOf(recording: Recording): ReadonlySet<string> {
+  const pushed = recording.registry.images.map(({ registry, repository }) => `${registry}/${repository}`);
+  const named = referencesOf(recording).map((image) => image.replace(/@.*$/, "").replace(/:[^/:]*$/, ""));
+  return new Set([...pushed, ...named]);
+}
+
+function referencesOf(recording: Recording): readonly string[] {
+  return [
+    ...recording.nodeImagesBefore.map(({ ref }) => ref),
+    ...recording.steps.flatMap(({ stored }) => [
+      ...containersOf(stored ?? {}).map(({ container }) => container.image),
+      ...(stored?.imageVolumes ?? []).map(({ image }) => image.reference),
+    ]),
+  ];
+}
+
+/**
+ * Scenarios ran on one node, one after the other: what others left behind says nothing of this one. Nor does what a tag
+ * pointed to before it moved: containerd keeps it until it is collected, our store lets go of it with its name.
+ */
+function relevantImages(recording: Recording): readonly RecordedNodeImage[] {
+  const references = referencesOf(recording);
+  const isAskedFor = (name: string): boolean =>
+    references.some((reference) => reference.includes("@") && name.endsWith(reference.replace(/^.*@/, "@")));
+  const repositories = repositoriesOf(recording);
+  const isOwn = (name: string): boolean => repositories.has(name.replace(/@.*$/, "").replace(/:[^/:]*$/, ""));
+  return recording.nodeImagesAfter
+    .map((image) => ({
+      ...image,
+      repoTags: image.repoTags.filter(isOwn),
+      repoDigests: image.repoDigests.filter(isOwn),
+    }))
+    .filter(({ repoTags, repoDigests }) => repoTags.length > 0 || repoDigests.some(isAskedFor));
+}
+
+function relevantRecords(recording: Recording): readonly RecordFile[] {
+  const repositories = repositoriesOf(recording);
+  return recording.imageManagerRecords.pulled.filter(({ content }) =>
+    Object.keys(content["credentialMapping"] ?? {}).some((name) => repositories.has(name)),
+  );
+}
+
+function compareImages(
+  recorded: readonly RecordedNodeImage[],
+  ours: readonly RecordedNodeImage[],
+): readonly string[] {
+  const show = (images: readonly RecordedNodeImage[]): readonly string[] =>
+    images
+      .map(({ id, repoTags, repoDigests, size }) =>
+        JSON.stringify([id, repoTags.toSorted(), repoDigests.toSorted(), Number(size)]),
+      )
+      .toSorted();
+  return compareLists("image on the node", show(recorded), show(ours));
+}
+
+function compareRecords(recording: Recording, replayed: Replayed): readonly string[] {
+  const differences = [
+    ...compareLists(
+      "pull record",
+      showRecords(relevantRecords(recording)),
+      showRecords(replayed.records.pulled),
+    ),
+    ...compareLists(
+      "pull intent",
+      showRecords(recording.imageManagerRecords.pulling),
+      showRecords(replayed.records.pulling),
+    ),
+  ];
+  for (const [when, files] of Object.entries(recording.imageManagerRecordsDuring ?? {})) {
+    const ours = replayed.recordsDuring[when];
+    if (ours === undefined) continue;
+    differences.push(...compareLists(`pull intent, ${when}`, showRecords(files), showRecords(ours)));
+  }
+  return differences;
+}
+
+/** Without what differs from run to run. */
+function showRecords(files: readonly RecordFile[]): readonly string[] {
+  return files
+    .map(({ file, content }) => {
+      const { lastUpdatedTime: _, ...rest } = content;
+      return `${file} ${JSON.stringify(sorted(rest)).replaceAll(/"uid":"[^"]*"/g, '"uid":"UID"')}`;
+    })
+    .toSorted();
+}
+
+function compareLists(what: string, expected: readonly string[], ours: readonly string[]): readonly string[] {
+  const missing = expected.filter((text) => !ours.includes(text));
+  const more = ours.filter((text) => !expected.includes(text));
+  return [
+    ...missing.map((text) => `${what}: missing ${text}`),
+    ...more.map((text) => `${what}: not recorded ${text}`),
+  ];
+}
+
+/** A message of ours with facts in place of our runtime's words. */
+function ofOurs(message: string, runtimeTexts: ReadonlyMap<string, string>): string {
+  const longestFirst = [...runtimeTexts].toSorted(([a], [b]) => b.length - a.length);
+  const found = longestFirst.find(([text]) => message.endsWith(text));
+  return found === undefined ? message : message.slice(0, -found[0].length) + found[1];
+}
+
+function ofEvent({ message }: Pick<RecordedEvent, "message">): string {
+  return withFacts(/^Failed to pull image "[^"]*": /, message);
+}
+
+function ofState(reason: string, message: string): string {
+  const before = reason === "ErrImagePull" ? /^/ : /^Back-off pulling image "[^"]*": ErrImagePull: /;
+  return withFacts(before, message);
+}
+
+/** A recorded message with facts in place of containerd's words after `before`. */
+function withFacts(before: RegExp, message: string): string {
+  const prefix = before.exec(message)?.[0];
+  if (prefix === undefined) return message;
+  const text = message.slice(prefix.length);
+  return prefix + (factsOfRecordedText(text) ?? text);
+}
+
+const PULLED = / in (\S+) \((\S+) including waiting\)/;
+
+function timeless(message: string): string {
+  return message.replace(PULLED, " in … (… including waiting)");
+}
+
+function durations(message: string): readonly number[] {
+  const [, ...found] = PULLED.exec(message) ?? [];
+  return found.map((text) => {
+    const [, minutes = "0", value = "0", unit] = /^(?:(\d+)m)?([\d.]+)(ms|s|µs)$/.exec(text) ?? [];
+    return Number(minutes) * 60 + Number(value) / (unit === "s" ? 1 : unit === "ms" ? 1000 : 1e6);
+  });
+}
+
+/** How the recording names a Pod: with its namespace where there are several. */
+export function nameIn(recording: Recording, { namespace, name }: ClusterPod): string {
+  const long = `${namespace}/${name}`;
+  return recording.samples.some(({ pod }) => pod === long) ? long : name;
+}
+
+function unrepeated<T>(list: readonly T[]): readonly T[] {
+  return list.filter((item, index) => index === 0 || !isDeepStrictEqual(item, list[index - 1]));
+}
+
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (typeof value !== "object" || value === null) return value;
+  const entries = Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return Object.fromEntries(entries.map(([key, member]) => [key, sorted(member)]));
+}
+
+function describe({
+  reason,
+  message,
+  fieldPath,
+  count,
+}: Pick<RecordedEvent, "reason" | "message" | "fieldPath" | "count">): string {
+  return `${reason} ${quote(message)} (${count}) ${fieldPath ?? ""}`.trimEnd();
+}
+
+function quote(text: string): string {
+  return JSON.stringify(text);
+}
