@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 
+import { ClientError } from "../client/index.ts";
 import { hashAuthConfig, Keyring, type PullSecret, Secret } from "../credentials/index.ts";
 import { BackOff } from "./back-off.ts";
 import type { EnsureOutcome, EnsureRequest } from "./ensure.ts";
@@ -23,6 +24,7 @@ class PrivateRuntime implements ImageRuntime {
   readonly local = new Set<string>();
   readonly tried: string[] = [];
   user = "alice";
+  down = false;
 
   async find(image: string): Promise<RuntimeImage | undefined> {
     return this.local.has(image) ? IMAGE : undefined;
@@ -32,6 +34,7 @@ class PrivateRuntime implements ImageRuntime {
     const { credential } = await tryCredentials(credentials, {
       attempt: async (tried) => {
         this.tried.push(tried?.username ?? "nobody");
+        if (this.down) throw new ClientError("NETWORK_REFUSED", "nobody there");
         if (tried?.username !== this.user) throw new Error(`${tried?.username ?? "nobody"} may not pull`);
       },
     });
@@ -176,4 +179,24 @@ test("a broken Secret fails the Pod with its own text for a reason, wherever cre
   await world.ensure({ pullSecrets: [secretOf("a", "alice")] });
   assert.equal(summary(await world.ensure({ pullSecrets: [broken], policy: "Never" })), `${text}: ${text}`);
   assert.deepEqual(world.runtime.tried, ["alice"]);
+});
+
+test("falling back on a present image opens it to nobody who couldn't have had it before", async () => {
+  await using world = await setUp("NeverVerifyPreloadedImages", { pullFallback: "present" });
+  const always = { policy: "Always" } as const;
+  const alice = [secretOf("a", "alice")];
+  assert.equal(summary(await world.ensure({ ...always, pullSecrets: alice })), "pulled");
+  world.runtime.down = true;
+  assert.equal(summary(await world.ensure({ ...always, pullSecrets: alice })), "present");
+  for (const pullSecrets of [[], [secretOf("m", "mallory")]]) {
+    assert.equal(summary(await world.ensure({ ...always, pullSecrets })), "ErrImagePull: nobody there");
+  }
+  const preloaded = { ...always, image: "r.example/preloaded:1", pullSecrets: [] };
+  world.runtime.find = async (image) =>
+    image === preloaded.image ? { ...IMAGE, id: "sha256:2" } : undefined;
+  assert.equal(
+    summary(await world.ensure(preloaded)),
+    "present",
+    "an intent that came to nothing is no pull",
+  );
 });

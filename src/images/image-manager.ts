@@ -278,7 +278,7 @@ export class ImageManager {
     call.tell({ type: "Normal", reason: "Pulling", message: `Pulling image ${goQuote(image)}` });
     const askedAt = this.#now();
     let startedAt = askedAt;
-    const rank: PullRank = { priority: request.priority ?? 0, size: this.#sizes.get(tagged) };
+    const rank = this.#rank(call);
     const ticket = this.#board.begin({ image, podUid: request.podUid, rank });
     let pulled: PulledImage | undefined;
     try {
@@ -313,6 +313,17 @@ export class ImageManager {
     });
     this.#failures.succeeded(call);
     return succeed(pulled, { state: "pulled", decision, message: "", ...times });
+  }
+
+  #rank({ request, tagged }: EnsureCall): PullRank {
+    const sizes = this.#sizes;
+    return {
+      priority: request.priority ?? 0,
+      // Another Pod's pull may find it out while this one waits.
+      get size() {
+        return sizes.get(tagged);
+      },
+    };
   }
 
   async #pullNow(

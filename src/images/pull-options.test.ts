@@ -282,6 +282,27 @@ describe("the order of pulls", () => {
     assert.deepEqual(await orderOf({}, REQUESTS, SIZES), ["low", "large", "unknown", "small", "high"]);
   });
 
+  test("learns sizes while pulls wait: another Pod's pull of a small image brings the next one forward", async () => {
+    const world = setUp({ pullOrder: "priority" });
+    const { promise, resolve } = Promise.withResolvers<void>();
+    world.onPull = async (image, { onProgress }) => {
+      onProgress?.({ bytes: 0, total: image.includes("small") ? 10 : 1000 });
+      if (world.pulled.length === 1) await promise;
+    };
+    const names = ["first", "large", "small", "large", "large", "small"];
+    const all = names.map((name, index) =>
+      world.ensure({ image: `r.example/${name}:1`, podUid: String(index) }),
+    );
+    await new Promise((done) => setImmediate(done));
+    resolve();
+    await Promise.all(all);
+    assert.deepEqual(
+      world.pulled.map((image) => image.replace(/^.*\/|:1$/g, "")),
+      // Nothing is known of the second; then large ones are known, so they come before what isn't; the fourth turn is fair.
+      ["first", "large", "large", "large", "small", "small"],
+    );
+  });
+
   test("by priority is the Pod's, then small images first; every fourth turn the longest wait", async () => {
     assert.deepEqual(await orderOf({ pullOrder: "priority" }, REQUESTS.slice(1), SIZES), [
       "high",
