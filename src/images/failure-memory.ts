@@ -26,6 +26,8 @@ export class FailureMemory {
   readonly #holds: RegistryHolds | undefined;
   /** Back-off keys that may ask a registry in spite of its hold, once. */
   readonly #cured = new Map<string, string>();
+  /** Attempts under way, and what has changed since they took their credentials. */
+  readonly #underWay = new Map<EnsureCall, Map<string, CredentialsChange>>();
 
   constructor({ backOff, now, recover }: FailureMemoryOptions) {
     this.#backOff = backOff;
@@ -56,8 +58,14 @@ export class FailureMemory {
   }
 
   /** An attempt begins: what was said before is no longer true. */
-  began({ request }: EnsureCall): void {
-    this.#recalled.delete(keyOf(request));
+  began(call: EnsureCall): void {
+    this.#recalled.delete(keyOf(call.request));
+    if (this.#holds !== undefined) this.#underWay.set(call, new Map());
+  }
+
+  /** However it went. */
+  ended(call: EnsureCall): void {
+    this.#underWay.delete(call);
   }
 
   failed(call: EnsureCall, failure: { readonly text: string; readonly detail: FailureDetail }): void {
@@ -67,7 +75,10 @@ export class FailureMemory {
     // Where the registry says how long to wait, nobody has to guess.
     if (this.#holds === undefined || retryAfter === undefined) this.#backOff.next(key);
     else this.#holds.hold(registryOf(call.tagged), retryAfter);
-    this.#recalled.set(key, recall(call.request, call.tagged, failure));
+    const recalled = recall(call.request, call.tagged, failure);
+    this.#recalled.set(key, recalled);
+    const changes = this.#underWay.get(call)?.values() ?? [];
+    if ([...changes].some((change) => couldCure(change, recalled))) this.forget(recalled);
   }
 
   succeeded({ request }: EnsureCall): void {
@@ -85,6 +96,7 @@ export class FailureMemory {
   /** Ends the back-off of all that the change could mend, and says which those are. */
   cure(change: CredentialsChange): readonly FailedPull[] {
     if (this.#holds === undefined) return [];
+    for (const changes of this.#underWay.values()) changes.set(JSON.stringify(change), change);
     const cured = [...this.#recalled].filter(([, failed]) => couldCure(change, failed));
     return cured.map(([key, { image, podUid, registry }]) => {
       this.#backOff.reset(key);

@@ -256,6 +256,7 @@ export class ImageManager {
         },
       });
     } finally {
+      this.#failures.ended(call);
       if (pulled === undefined) await this.#access?.recordImagePullFailed(image);
       else await this.#access?.recordImagePulled(image, pulled.id, recordCredential(pulled.credential));
     }
@@ -368,7 +369,8 @@ export class ImageManager {
     const { reason, message } = classifyPullError(text, image);
     const detail = judgeFailure(cause);
     this.#failures.failed(call, { text: `${reason}: ${message}`, detail });
-    const retryAt = this.#failures.retryAt(call);
+    // Nothing to wait for: what it failed for changed while it was under way.
+    const retryAt = this.#failures.retryAt(call) ?? this.#now();
     return { state: "failed", decision, reason, message, retryAt, detail, cause };
   }
 }

@@ -159,6 +159,26 @@ describe("a back-off that recovers", () => {
     assert.equal(summary(await world.ensure({ podUid: "held", image: "r.example/held:1" })), "pulled");
   });
 
+  test("doesn't begin where the change came while the attempt was under way", async () => {
+    for (const [name, next] of [
+      ["pull", "pulled"],
+      ["other", "ImagePullBackOff permanent denied"],
+    ] as const) {
+      const world = setUp({ backOffMode: "recover" });
+      const request = { pullSecretNames: ["pull"] };
+      world.answer = refusal("UNAUTHORIZED", 401);
+      world.onPull = async () => {
+        world.manager.credentialsChanged({ kind: "secret", namespace: "team", name });
+      };
+      const failed = await world.ensure(request);
+      assert.equal(summary(failed), "ErrImagePull permanent denied");
+      const wait = name === "pull" ? 0 : 10_000;
+      assert.equal(failed.state === "failed" && failed.retryAt, START + wait);
+      world.answer = undefined;
+      assert.equal(summary(await world.ensure(request)), next);
+    }
+  });
+
   test("is the kubelet's own unless it is asked for", async () => {
     const world = setUp();
     world.answer = refusal("TOOMANYREQUESTS", 429, 60_000);
