@@ -58,6 +58,8 @@ export class ArchiveDraft implements ImageSink, ContentSource, AsyncDisposable {
     try {
       const found = await stat(path).catch(() => undefined);
       if (found?.isDirectory() === true) throw Object.assign(new Error("is a folder"), { code: "EISDIR" });
+      // The rename at the end would put a file in the place of a device such as /dev/null.
+      if (found?.isFile() === false) throw Object.assign(new Error("is not a file"), { code: "EINVAL" });
       const folder = await mkdtemp(join(dirname(path), `.${basename(path).slice(0, 100)}.`));
       return new ArchiveDraft(path, folder, form);
     } catch (error) {

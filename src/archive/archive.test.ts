@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { createReadStream } from "node:fs";
-import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
@@ -249,6 +250,20 @@ for (const [form, pack] of [
     }
   });
 }
+
+test("a draft does not take the place of what is no regular file", async (t) => {
+  const path = join(await folder(t), "socket");
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(path, resolve));
+  t.after(() => server.close());
+  for (const create of [createOciArchive, createDockerArchive]) {
+    await assert.rejects(create(path), {
+      code: "UNWRITABLE",
+      message: `Cannot create archive ${JSON.stringify(path)}: it is not a regular file`,
+    });
+  }
+  assert.ok((await stat(path)).isSocket());
+});
 
 test("old Docker archives are read, links between layers and compressed layers included", async (t) => {
   const config = Buffer.from(
