@@ -10,7 +10,7 @@
  * | anything else | https |
  *
  * A caller's default scheme takes the place of the last column's scheme; `http` becomes "https, then http" where TLS
- * settings were given and the port isn't 80.
+ * settings were given and the port isn't 80. A CA given for every host is checked against on this machine, too.
  */
 import { isIP } from "node:net";
 

@@ -34,6 +34,15 @@ test("without configuration the registry's own rules hold", async () => {
   assert.equal(local?.upstream, true);
 });
 
+test("a CA that was given is what this machine's registries are checked against, too", async () => {
+  const [local] = await new ConfiguredHosts({ tls: { ca: ["pem"] } }).hosts("localhost:5000");
+  assert.deepEqual(local?.tls, { ca: ["pem"] });
+  const [insecure] = await new ConfiguredHosts({ tls: { ca: ["pem"], skipVerify: true } }).hosts(
+    "localhost:5000",
+  );
+  assert.equal(insecure?.tls.skipVerify, true);
+});
+
 test("mirrors come first, the registry last, with what the file says of each", async (t) => {
   const root = await rootWith(t, {
     "docker.io/hosts.toml": `

@@ -108,7 +108,9 @@ export class ConfiguredHosts implements HostResolver {
       defaultScheme,
       tlsConfigured: this.#options.tls !== undefined || hasTls(entry),
     });
-    const skipVerify = entry.skipVerify ?? (found.skipVerify ? true : undefined);
+    // Whoever says which authority to trust wants certificates checked, on this machine too.
+    const unchecked = found.skipVerify && this.#options.tls?.ca === undefined;
+    const skipVerify = entry.skipVerify ?? (unchecked ? true : undefined);
     return {
       scheme: found.scheme,
       host: found.host,
