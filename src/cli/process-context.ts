@@ -70,16 +70,17 @@ export async function endProcess(code: number, { interruptedBy }: ProcessContext
   process.exit(code === INTERRUPTED && signal !== undefined ? SIGNALS[signal] : code);
 }
 
-function toOutput(stream: WriteStream): Output {
+export function toOutput(stream: WriteStream): Output {
   return {
     get isTTY() {
       return stream.isTTY;
     },
     get columns() {
-      return stream.columns ?? (Number(process.env["COLUMNS"]) || 100);
+      // A terminal nobody gave a size says 0.
+      return stream.columns || Number(process.env["COLUMNS"]) || 100;
     },
     get rows() {
-      return stream.rows ?? 50;
+      return stream.rows || 50;
     },
     write(chunk) {
       if (stream.write(chunk)) return;

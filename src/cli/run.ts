@@ -2,6 +2,7 @@ import { findCommand, COMMAND_NAMES, loadCommands } from "./catalogue.ts";
 import type { CommandContext } from "./context.ts";
 import { UsageError } from "./errors.ts";
 import { exitCodeOf } from "./exit-code.ts";
+import { firstFailure } from "./first-failure.ts";
 import { formatHelp, formatOverview } from "./help.ts";
 import { findNearest } from "./nearest.ts";
 import { parseArguments } from "./parse-arguments.ts";
@@ -18,7 +19,8 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
   const debug = argv.includes("--debug");
   try {
     return await dispatch(argv, context);
-  } catch (error) {
+  } catch (thrown) {
+    const error = firstFailure(thrown);
     if (context.signal.aborted && error === context.signal.reason) return INTERRUPTED;
     reportError(error, context, { json, debug });
     return exitCodeOf(error);

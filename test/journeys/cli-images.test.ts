@@ -206,6 +206,10 @@ test(
     const wrong = await dray(["login", registry, "-u", "me", "--password-stdin", "--debug"], "wr0ng\n");
     assert.equal(wrong.code, 4, wrong.err);
     assert.ok(!wrong.err.includes("wr0ng"));
+    assert.match(
+      wrong.err,
+      /^dray: Cannot log in to "localhost:\d+": it does not take this user name and password$/m,
+    );
     const push = ["build", "-t", `docker://${registry}/a:1`, "app"];
     assert.equal((await dray(push)).code, 4);
     const right = await dray(["login", registry, "-u", "me", "--password-stdin"], "s3cret\n");

@@ -1,3 +1,4 @@
+import { ClientError } from "../../client/index.ts";
 import {
   type Credential,
   type Secret,
@@ -48,7 +49,13 @@ export const login: Command = defineCommand({
       const credentials = new StaticSource([{ registry: host, candidate }]);
       const { username: _name, "password-stdin": _stdin, ...connection } = values;
       await using access = await connect(connection, [host], context, credentials);
-      await access.checkLogin(host, { signal: context.signal });
+      try {
+        await access.checkLogin(host, { signal: context.signal });
+      } catch (cause) {
+        if (!(cause instanceof ClientError) || cause.code !== "UNAUTHORIZED") throw cause;
+        const why = "it does not take this user name and password";
+        throw new ClientError(cause.code, `Cannot log in to ${JSON.stringify(host)}: ${why}`, { cause });
+      }
     }
     const { env, home, signal } = context;
     const origin = await keepCredential(host, credential, {
