@@ -13,6 +13,7 @@ import {
   verificationPolicyOf,
 } from "../../images/index.ts";
 import type { NodeState } from "../../node/index.ts";
+import { formatReference, parseDockerRef } from "../../reference/index.ts";
 import type { Store } from "../../store/index.ts";
 import type { RegistryAccess } from "../connect.ts";
 import type { NodeMetrics } from "../metrics/node-metrics.ts";
@@ -94,7 +95,7 @@ export async function collectNodeImages(
       folder: dataDir,
       collect: ({ signal }) => store.collect({ signal }),
     }),
-    listUsed: () => Promise.resolve(usedImages(running.state())),
+    listUsed: ({ signal }) => listUsedImages(running.state(), { store, signal }),
     policy: gcPolicyOf(settings.config),
     now,
     onEvent: ({ message }) => onWarning(message),
@@ -108,10 +109,32 @@ export async function collectNodeImages(
   });
 }
 
-function usedImages({ pods }: NodeState): readonly UsedImage[] {
-  return pods.flatMap(({ containers }) =>
-    containers.flatMap(({ imageRef, phase }) =>
-      phase === "ready" && imageRef !== undefined ? [{ imageId: imageRef }] : [],
-    ),
-  );
+/**
+ * The images of all Pods, also of those whose turn hasn't come: a node that has just begun holds nothing yet, and what
+ * was pulled beforehand for policy Never can't be had again.
+ */
+async function listUsedImages(
+  { pods }: NodeState,
+  { store, signal }: { readonly store: Store; readonly signal?: AbortSignal | undefined },
+): Promise<readonly UsedImage[]> {
+  const containers = pods.flatMap((pod) => pod.containers);
+  const names = new Map<string, string>();
+  for (const { id, repoTags, repoDigests } of await listStoreImages(store, {
+    platform: localPlatform(),
+    signal,
+  })) {
+    for (const name of [id, ...repoTags, ...repoDigests]) names.set(name, id);
+  }
+  return containers.flatMap(({ image, imageRef }) => {
+    const imageId = imageRef ?? names.get(image) ?? names.get(canonicalName(image));
+    return imageId === undefined ? [] : [{ imageId }];
+  });
+}
+
+function canonicalName(image: string): string {
+  try {
+    return formatReference(parseDockerRef(image));
+  } catch {
+    return image;
+  }
 }

@@ -127,9 +127,10 @@ export async function runUp(options: UpOptions, context: CommandContext): Promis
     const started = { event: "started", folder, registry: where, metrics: metricsAt };
     void context.stdout.write(`${JSON.stringify(started)}\n`);
   }
-  if (settings.collects) startCollection(wiring, { node, stack });
   for (const hint of options.hints?.(registry) ?? []) view.note(hint);
   await node.start();
+  // Not before all Pods are known: what they name is in use.
+  if (settings.collects) startCollection(wiring, { node, stack });
   if (isSettled(node.state)) settled.resolve();
   await Promise.race([aborted(context.signal), ...(options.once ? [settled.promise] : [])]);
   const state = node.state;
