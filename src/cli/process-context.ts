@@ -2,6 +2,7 @@ import { homedir } from "node:os";
 import type { WriteStream } from "node:tty";
 
 import type { CommandContext, Output } from "./context.ts";
+import { exitCodeOf } from "./exit-code.ts";
 import { INTERRUPTED } from "./run.ts";
 
 const SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
@@ -37,7 +38,11 @@ export function createProcessContext(): ProcessContext {
   for (const stream of [process.stdout, process.stderr]) {
     stream.on("error", (error: NodeJS.ErrnoException) => {
       // `dray tags … | head -1` is no failure worth a word.
-      process.exit(error.code === "EPIPE" ? BROKEN_PIPE : 1);
+      if (error.code === "EPIPE") process.exit(BROKEN_PIPE);
+      if (stream === process.stdout) {
+        process.stderr.write(`dray: Cannot write to standard output: ${error.message}\n`);
+      }
+      process.exit(exitCodeOf(error));
     });
   }
   const context: CommandContext = {

@@ -33,6 +33,16 @@ test("a reader that goes away ends dray without a word", { timeout: 60_000 }, as
   assert.match(piped.stderr, /^code (?:0|141)\n$/);
 });
 
+test(
+  "output that can't be written is a failure, and said",
+  { timeout: 60_000, skip: process.platform !== "linux" },
+  async () => {
+    const full = await attempt("sh", ["-c", `"${process.execPath}" "${DRAY}" completion bash > /dev/full`]);
+    assert.equal(full.status, 8, full.stderr);
+    assert.match(full.stderr, /^dray: Cannot write to standard output: [^\n]*ENOSPC[^\n]*\n$/);
+  },
+);
+
 test("dray up serves, and ends in order at a signal", { timeout: 60_000 }, async (t) => {
   const folder = await createFolder(t);
   await mkdir(join(folder, "pods"));
