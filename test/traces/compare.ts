@@ -221,7 +221,7 @@ function attempts(requests: readonly RecordedRequest[], name: string): readonly 
   for (const { t, registry, path, authorization, status, body } of requests) {
     const scope = /[?&]scope=repository%3A(.+?)%3Apull/.exec(`${path}&${body ?? ""}`)?.[1];
     const isToken = path.startsWith("/token");
-    if (isToken && (scope === undefined || status < 400)) continue;
+    if (isToken && (scope === undefined || (status ?? 0) < 400)) continue;
     const repository = isToken
       ? decodeURIComponent(scope ?? "")
       : (/^\/v2\/(.+)\/manifests\//.exec(path)?.[1] ?? "");

@@ -112,6 +112,7 @@ export class LabRegistry {
     if (this.#repeating) await this.#clock.sleep(this.#recordedDelay(url, repository) * 1000);
     const head = request.method === "HEAD";
     const failed = this.#repeating ? this.#recordedFailure(url) : undefined;
+    if (failed === 0) throw failure("ECONNRESET", "socket hang up");
     if (failed !== undefined) return this.#fail(failed, head);
     const name = `${url.host}/${repository}`;
     if (kind === "blobs") return this.#serveBlob(this.#blobs.get(`${name}@${object}`), head);
@@ -157,12 +158,13 @@ export class LabRegistry {
     );
   }
 
-  /** How the registry failed at this path at about this time, if it did. */
+  /** The status by which the registry failed at this path at about this time, if it did; 0 for none at all. */
   #recordedFailure(url: URL): number | undefined {
     const answers = this.#recorded(url).filter(({ status }) => status !== 401);
     const now = this.#seconds();
     const answer = answers.findLast(({ t }) => t <= now + 1) ?? answers[0];
-    return answer !== undefined && answer.status >= 400 ? answer.status : undefined;
+    const status = answer === undefined ? 200 : (answer.status ?? 0);
+    return status === 0 || status >= 400 ? status : undefined;
   }
 
   /** Seconds from this request to the next that was seen of its pull, where that didn't take long. */

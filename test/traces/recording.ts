@@ -112,7 +112,8 @@ export interface RecordedRequest {
   readonly method: string;
   readonly path: string;
   readonly authorization: string | null;
-  readonly status: number;
+  /** Null where the connection was cut instead. */
+  readonly status: number | null;
   readonly body?: string;
 }
 

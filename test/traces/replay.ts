@@ -31,16 +31,25 @@ export type Outcome =
 export async function replay(recording: Recording): Promise<Outcome> {
   const strange = recording.steps.find((step) => !isKnown(step));
   if (strange !== undefined) return { state: "uncovered", why: `step ${JSON.stringify(strange.action)}` };
+  const unknown = recording.nodeImagesBefore.find(
+    ({ ref }) => !recording.registry.images.some((image) => isNamed(image, ref)),
+  );
+  if (unknown !== undefined) {
+    return { state: "uncovered", why: `image ${JSON.stringify(unknown.ref)}, which no registry holds` };
+  }
   const root = await mkdtemp(join(tmpdir(), "dray-traces-"));
   try {
     const differences = [...refusals(recording), ...(await play(recording, root))];
     return differences.length === 0 ? { state: "equal" } : { state: "different", differences };
+  } catch (error) {
+    return { state: "different", differences: [`the replay failed: ${String(error)}`] };
   } finally {
     await rm(root, { recursive: true });
   }
 }
 
-const WORDS = /^(registry repaired|file written on the node|kubelet (restarted|stopped|started))$/;
+const WORDS =
+  /^(registry repaired|file (written on|removed from) the node|kubelet (restarted|stopped|started))$/;
 
 function isKnown({ action }: RecordedStep): boolean {
   return ["create", "patch", "delete"].includes(action) || WORDS.test(action);
@@ -92,7 +101,8 @@ async function play(recording: Recording, root: string): Promise<readonly string
   for (const step of recording.steps) {
     at(step.t, () => {
       cluster.apply(step);
-      if (step.file !== undefined) node.files.set(step.file, asText(step.content));
+      if (step.file !== undefined && step.content === undefined) node.files.delete(step.file);
+      else if (step.file !== undefined) node.files.set(step.file, asText(step.content));
       inBackground(restart(node, step.action, root, recordsDuring));
       for (const pod of cluster.pods) if (step.action === "create") node.show(pod);
     });
@@ -129,14 +139,18 @@ async function prepare(recording: Recording, registry: LabRegistry, runtime: Sto
   for (const image of recording.registry.images) {
     registry.push(image);
     for (const ref of waiting) {
-      const name = `${image.registry}/${image.repository}`;
-      if (ref !== `${name}:${image.tag}` && ref !== `${name}@${image.digest}`) continue;
+      if (!isNamed(image, ref)) continue;
       await runtime.pull(ref, { credentials: insider(image.registry) });
       waiting.delete(ref);
     }
   }
   registry.requests.length = 0;
   registry.startRepeating();
+}
+
+function isNamed({ registry, repository, tag, digest }: RecordedImage, ref: string): boolean {
+  const name = `${registry}/${repository}`;
+  return ref === `${name}:${tag}` || ref === `${name}@${digest}`;
 }
 
 function insider(registry: string): readonly TrackedCredential[] {
