@@ -1,7 +1,8 @@
 /** The command as a process: streams, signals and exit codes. */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { randomBytes } from "node:crypto";
+import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -32,6 +33,30 @@ test("a reader that goes away ends dray without a word", { timeout: 60_000 }, as
   const piped = await attempt("sh", ["-c", `(${command}) | true`]);
   assert.match(piped.stderr, /^code (?:0|141)\n$/);
 });
+
+test(
+  "a reader that goes away in the middle of an archive leaves no copy of it behind",
+  { timeout: 60_000 },
+  async (t) => {
+    const folder = await createFolder(t);
+    const [temporary, files] = [join(folder, "tmp"), join(folder, "files")];
+    for (const path of [temporary, files]) await mkdir(path);
+    await writeFile(join(files, "large"), randomBytes(4_000_000));
+    const env = {
+      ...process.env,
+      XDG_DATA_HOME: folder,
+      HOME: folder,
+      TMPDIR: temporary,
+      NODE_DISABLE_COMPILE_CACHE: "1",
+    };
+    const built = await attempt(process.execPath, [DRAY, "build", "-t", "large:1", files], { env });
+    assert.equal(built.status, 0, built.stderr);
+    const command = `("${process.execPath}" "${DRAY}" save large:1; echo "code $?" >&2) | head -c 10 > "${folder}/head"`;
+    const saved = await attempt("sh", ["-c", command], { env });
+    assert.match(saved.stderr, /^code 141$/m);
+    assert.deepEqual(await readdir(temporary), []);
+  },
+);
 
 test(
   "output that can't be written is a failure, and said",

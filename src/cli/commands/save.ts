@@ -1,5 +1,4 @@
-import { createReadStream } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, open, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
@@ -81,9 +80,12 @@ export const save: Command = defineCommand({
         );
       }
       await draft.commit({ signal });
-      if (folder !== undefined)
-        for await (const chunk of createReadStream(path)) await stdout.write(chunk as Buffer);
-      else if (values.json === true)
+      if (folder !== undefined) {
+        await using file = await open(path);
+        // Before writing, since a reader that goes away ends the process. Windows removes no open file.
+        if (process.platform !== "win32") await rm(folder, { recursive: true, force: true });
+        for await (const chunk of file.createReadStream()) await stdout.write(chunk as Buffer);
+      } else if (values.json === true)
         await stdout.write(`${JSON.stringify({ file: path, images: references.map(formatReference) })}\n`);
     } finally {
       if (folder !== undefined) await rm(folder, { recursive: true, force: true });
