@@ -114,8 +114,9 @@ test(`dray pull killed at ${KILLS} random moments goes on where it was`, { timeo
   const dataDir = join(folder, "data");
   let kills = 0;
   let completed = 0;
-  for (let attempt = 0; kills < KILLS; attempt++) {
-    assert.ok(attempt < KILLS * 10, `only ${kills} of ${attempt} pulls lived long enough to be killed`);
+  // On a busy machine all of the moments may fall before the first byte or after the last; then some more are tried.
+  for (let attempt = 0; kills < KILLS || resumed === 0; attempt++) {
+    assert.ok(attempt < KILLS * 10, `of ${attempt} pulls, ${kills} were killed and ${resumed} continued`);
     const ended = await pull(name, dataDir, random() * whole.milliseconds);
     await assertVerified(dataDir);
     if (ended.killed) {
@@ -139,5 +140,4 @@ test(`dray pull killed at ${KILLS} random moments goes on where it was`, { timeo
   t.diagnostic(
     `${kills} kills, ${completed} pulls completed between them, ${resumed} downloads continued by range`,
   );
-  assert.ok(resumed > 0, "no download was continued");
 });
