@@ -1,7 +1,7 @@
 /** Where a replay differs from its recording. */
 import { isDeepStrictEqual } from "node:util";
 
-import { type Cluster, type ClusterPod, containersOf } from "./cluster.ts";
+import type { Cluster, ClusterPod } from "./cluster.ts";
 import { isCrashLoop, isOurs, type Look } from "./looks.ts";
 import type {
   RecordedCall,
@@ -13,6 +13,8 @@ import type {
   Recording,
   RecordFile,
 } from "./recording.ts";
+import { compareRequests } from "./compare-requests.ts";
+import { relevantImages, relevantRecords } from "./relevant.ts";
 import { factsOfRecordedText } from "./runtime-text.ts";
 import type { NodeEvent, NodeSample } from "./virtual-node.ts";
 
@@ -39,7 +41,7 @@ export function compare(
   return [
     ...compareEvents(recording, replayed, context.looks),
     ...compareSamples(recording, replayed),
-    ...compareRequests(recording, replayed),
+    ...compareRequests(recording, replayed.requests),
     ...compareCalls(recording.credentialProviderCalls ?? [], replayed.calls),
     ...compareImages(relevantImages(recording), replayed.images),
     ...compareRecords(recording, replayed),
@@ -188,60 +190,6 @@ function showState(
   return reason === "CrashLoopBackOff" ? reason : `${reason} ${words(reason, message)}`.trimEnd();
 }
 
-/** Who asked for which repository, and how that went: each pull's attempts in their order. */
-function compareRequests(recording: Recording, { requests }: Replayed): readonly string[] {
-  const differences: string[] = [];
-  for (const name of repositoriesOf(recording)) {
-    const [recorded, asked] = [attempts(recording.registryRequests, name), attempts(requests, name)];
-    for (let index = 0; index < Math.max(recorded.length, asked.length); index++) {
-      const [one, other] = [recorded[index], asked[index]];
-      if (one !== undefined && other?.who === one.who && Math.abs(one.t - other.t) < SLACK) continue;
-      const show = (attempt: Attempt | undefined): string =>
-        attempt === undefined ? "nothing" : `${attempt.who} at ${attempt.t} s`;
-      differences.push(`request to ${name}: ${show(other)} and not ${show(one)}`);
-      break;
-    }
-  }
-  return differences;
-}
-
-interface Attempt {
-  readonly t: number;
-  /** A credential, or nobody, and the status of the answer. */
-  readonly who: string;
-}
-
-/**
- * Attempts to get at the manifests of a repository. How a client learns how to authenticate differs from client to
- * client: one that remembers doesn't ask again. So a question without a credential doesn't count where one followed,
- * and a refusal by a token service counts as one by the registry.
- */
-function attempts(requests: readonly RecordedRequest[], name: string): readonly Attempt[] {
-  const list: Attempt[] = [];
-  for (const { t, registry, path, authorization, status, body } of requests) {
-    const scope = /[?&]scope=repository%3A(.+?)%3Apull/.exec(`${path}&${body ?? ""}`)?.[1];
-    const isToken = path.startsWith("/token");
-    if (isToken && (scope === undefined || (status ?? 0) < 400)) continue;
-    const repository = isToken
-      ? decodeURIComponent(scope ?? "")
-      : (/^\/v2\/(.+)\/manifests\//.exec(path)?.[1] ?? "");
-    if (isToken ? !name.endsWith(`/${repository}`) : `${registry}/${repository}` !== name) continue;
-    const posted = new URLSearchParams(body ?? "");
-    const shown = posted.has("username")
-      ? `Basic ${posted.get("username")}:${posted.get("password")}`
-      : authorization;
-    const kind = shown?.startsWith("Bearer ") === true ? "Bearer" : (shown ?? "nobody");
-    const who = `${kind} ${status}`;
-    const isRecent = (attempt: Attempt | undefined): boolean =>
-      attempt !== undefined && t - attempt.t < SLACK;
-    if (isRecent(list.at(-1)) && list.at(-1)?.who === "nobody 401" && shown !== null) list.pop();
-    const last = list.at(-1);
-    if (last !== undefined && isRecent(last) && last.who === who) continue;
-    list.push({ t, who });
-  }
-  return list;
-}
-
 function compareCalls(recorded: readonly RecordedCall[], ours: readonly RecordedCall[]): readonly string[] {
   for (let index = 0; index < Math.max(recorded.length, ours.length); index++) {
     const [one, other] = [recorded[index], ours[index]];
@@ -255,49 +203,6 @@ function compareCalls(recorded: readonly RecordedCall[], ours: readonly Recorded
     }
   }
   return [];
-}
-
-/** Registry and repository of everything the scenario's Pods and its node name. */
-function repositoriesOf(recording: Recording): ReadonlySet<string> {
-  const pushed = recording.registry.images.map(({ registry, repository }) => `${registry}/${repository}`);
-  const named = referencesOf(recording).map((image) => image.replace(/@.*$/, "").replace(/:[^/:]*$/, ""));
-  return new Set([...pushed, ...named]);
-}
-
-function referencesOf(recording: Recording): readonly string[] {
-  return [
-    ...recording.nodeImagesBefore.map(({ ref }) => ref),
-    ...recording.steps.flatMap(({ stored }) => [
-      ...containersOf(stored ?? {}).map(({ container }) => container.image),
-      ...(stored?.imageVolumes ?? []).map(({ image }) => image.reference),
-    ]),
-  ];
-}
-
-/**
- * Scenarios ran on one node, one after the other: what others left behind says nothing of this one. Nor does what a tag
- * pointed to before it moved: containerd keeps it until it is collected, our store lets go of it with its name.
- */
-function relevantImages(recording: Recording): readonly RecordedNodeImage[] {
-  const references = referencesOf(recording);
-  const isAskedFor = (name: string): boolean =>
-    references.some((reference) => reference.includes("@") && name.endsWith(reference.replace(/^.*@/, "@")));
-  const repositories = repositoriesOf(recording);
-  const isOwn = (name: string): boolean => repositories.has(name.replace(/@.*$/, "").replace(/:[^/:]*$/, ""));
-  return recording.nodeImagesAfter
-    .map((image) => ({
-      ...image,
-      repoTags: image.repoTags.filter(isOwn),
-      repoDigests: image.repoDigests.filter(isOwn),
-    }))
-    .filter(({ repoTags, repoDigests }) => repoTags.length > 0 || repoDigests.some(isAskedFor));
-}
-
-function relevantRecords(recording: Recording): readonly RecordFile[] {
-  const repositories = repositoriesOf(recording);
-  return recording.imageManagerRecords.pulled.filter(({ content }) =>
-    Object.keys(content["credentialMapping"] ?? {}).some((name) => repositories.has(name)),
-  );
 }
 
 function compareImages(
