@@ -1,7 +1,7 @@
 /** Where a replay differs from its recording. */
 import { isDeepStrictEqual } from "node:util";
 
-import type { Cluster, ClusterPod } from "./cluster.ts";
+import type { ClusterPod } from "./cluster.ts";
 import { isCrashLoop, isOurs, type Look } from "./looks.ts";
 import type {
   RecordedCall,
@@ -33,13 +33,9 @@ export interface Replayed {
 /** Seconds by which the durations of slow pulls may differ. */
 const SLACK = 2;
 
-export function compare(
-  recording: Recording,
-  replayed: Replayed,
-  context: { readonly looks: readonly Look[]; readonly cluster: Cluster },
-): readonly string[] {
+export function compare(recording: Recording, replayed: Replayed, looks: readonly Look[]): readonly string[] {
   return [
-    ...compareEvents(recording, replayed, context.looks),
+    ...compareEvents(recording, replayed, looks),
     ...compareSamples(recording, replayed),
     ...compareRequests(recording, replayed.requests),
     ...compareCalls(recording.credentialProviderCalls ?? [], replayed.calls),

@@ -127,7 +127,7 @@ async function play(recording: Recording, root: string): Promise<readonly string
     recordsDuring,
     runtimeTexts,
   };
-  const differences = compare(recording, replayed, { looks, cluster });
+  const differences = compare(recording, replayed, looks);
   node.stop();
   await settle();
   return differences;
