@@ -27,17 +27,32 @@ interface Ended {
   readonly milliseconds: number;
 }
 
-/** Runs `dray pull`, and kills it after so many milliseconds if it is still at it. */
-async function pull(name: string, dataDir: string, killAfter?: number): Promise<Ended> {
+/** Milliseconds after a pull's start, or after the registry was asked for its first layer. */
+interface Moment {
+  readonly after: "start" | "first layer";
+  readonly milliseconds: number;
+}
+
+/** Called when the registry is asked for content. */
+let onContent: () => void = () => {};
+
+/** Runs `dray pull`, and kills it at that moment if it is still at it. */
+async function pull(name: string, dataDir: string, moment?: Moment): Promise<Ended> {
   const startedAt = performance.now();
   const child = spawn(process.execPath, [join(ROOT, "bin", "dray.js"), "pull", "--data-dir", dataDir, name]);
   let output = "";
   for (const stream of [child.stdout, child.stderr])
     stream.on("data", (chunk: Buffer) => (output += String(chunk)));
-  const timer = killAfter === undefined ? undefined : setTimeout(() => child.kill("SIGKILL"), killAfter);
+  let timer: NodeJS.Timeout | undefined;
+  const startTimer = (): void => {
+    timer ??= setTimeout(() => child.kill("SIGKILL"), moment?.milliseconds);
+  };
+  if (moment?.after === "start") startTimer();
+  if (moment?.after === "first layer") onContent = startTimer;
   const [code, signal] = await new Promise<[number | null, NodeJS.Signals | null]>((resolve) =>
     child.on("close", (status, by) => resolve([status, by])),
   );
+  onContent = () => {};
   clearTimeout(timer);
   return { killed: signal === "SIGKILL", code, output, milliseconds: performance.now() - startedAt };
 }
@@ -77,6 +92,7 @@ test(`dray pull killed at ${KILLS} random moments goes on where it was`, { timeo
     port: 0,
     drainTimeout: 500,
     authorize: (request) => {
+      if (request.method === "GET" && request.target.includes("/blobs/")) onContent();
       if (request.method === "GET" && /^bytes=[1-9]/.test(request.header("range") ?? "")) resumed++;
       return { allowed: true };
     },
@@ -117,7 +133,13 @@ test(`dray pull killed at ${KILLS} random moments goes on where it was`, { timeo
   // On a busy machine all of the moments may fall before the first byte or after the last; then some more are tried.
   for (let attempt = 0; kills < KILLS || resumed === 0; attempt++) {
     assert.ok(attempt < KILLS * 10, `of ${attempt} pulls, ${kills} were killed and ${resumed} continued`);
-    const ended = await pull(name, dataDir, random() * whole.milliseconds);
+    const ended = await pull(
+      name,
+      dataDir,
+      attempt % 2 === 0
+        ? { after: "first layer", milliseconds: random() * 100 }
+        : { after: "start", milliseconds: random() * whole.milliseconds },
+    );
     await assertVerified(dataDir);
     if (ended.killed) {
       kills++;
