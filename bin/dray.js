@@ -1,8 +1,10 @@
 #!/usr/bin/env node
 // Old-style code on purpose: an older Node must be able to read this file and say what is wrong.
 "use strict";
-import { existsSync, readFileSync } from "fs";
+import { existsSync, mkdirSync, readFileSync, statSync } from "fs";
 import module from "module";
+import { homedir } from "os";
+import { join } from "path";
 import { fileURLToPath } from "url";
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
@@ -12,10 +14,27 @@ if (Number(process.versions.node.split(".")[0]) < 24) {
 } else if (process.argv.length === 3 && process.argv[2] === "--version") {
   process.stdout.write(`${JSON.parse(readFileSync(here("../package.json"), "utf8")).version}\n`);
 } else {
-  module.enableCompileCache();
+  keepCompiled();
   // A checkout runs its sources; an installed package has only what was built from them.
   const source = "../src/cli/main.ts";
   void import(existsSync(here(source)) ? source : "../dist/cli/main.js");
+}
+
+/** In a folder that is ours alone: what is read from there is run. Without one, nothing is kept. */
+function keepCompiled() {
+  if (process.env.NODE_COMPILE_CACHE !== undefined) {
+    module.enableCompileCache();
+    return;
+  }
+  try {
+    const folder = join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "dray", "compiled");
+    if (!existsSync(folder)) mkdirSync(folder, { recursive: true, mode: 0o700 });
+    const { uid, mode } = statSync(folder);
+    const ours = process.getuid === undefined || (uid === process.getuid() && (mode & 0o022) === 0);
+    if (ours) module.enableCompileCache(folder);
+  } catch {
+    // A home that can't be written to costs some milliseconds, nothing more.
+  }
 }
 
 /** In a checkout the npm package "node" brings a new enough one. */

@@ -5,6 +5,7 @@ import {
   ConfiguredHosts,
   RegistryClient,
   type Repository,
+  type RetryOptions,
   SocketTransport,
   loadTlsSettings,
   selectProxy,
@@ -38,6 +39,12 @@ export interface RegistryAccess extends AsyncDisposable {
   close(): Promise<void>;
 }
 
+export interface ConnectSettings {
+  /** Who we are, instead of what the options and Docker's configuration say. */
+  readonly credentials?: CredentialSource | undefined;
+  readonly retry?: RetryOptions | undefined;
+}
+
 /**
  * A client set up by the options of a command line. The caller closes it.
  *
@@ -47,7 +54,7 @@ export async function connect(
   values: ConnectValues,
   registries: readonly string[],
   context: CommandContext,
-  credentials?: CredentialSource,
+  { credentials, retry }: ConnectSettings = {},
 ): Promise<RegistryAccess> {
   const { env, stderr, clock, cwd } = context;
   const warn = (text: string): void => void stderr.write(`Warning: ${printable(text)}\n`);
@@ -56,6 +63,7 @@ export async function connect(
   const transport = new SocketTransport({ proxy: (url) => selectProxy(url, env) });
   const settings = {
     send: transport.send,
+    retry,
     hosts: new ConfiguredHosts({
       roots,
       ...(Object.keys(tls).length > 0 && { tls }),

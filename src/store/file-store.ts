@@ -66,7 +66,8 @@ export class FileBlobStore implements BlobStore {
    */
   static async open(folder: string, options: FileStoreOptions = {}): Promise<FileBlobStore> {
     try {
-      const created = makeFolder(folder);
+      // What is in it may be private: images, names of registries, other people's work.
+      const created = makeFolder(folder, { mode: 0o700 });
       for (const name of ["blobs", "ingest"]) makeFolder(join(folder, name));
       if (created !== undefined) await syncFolder(dirname(created));
       await syncFolder(folder);

@@ -48,7 +48,7 @@ export const login: Command = defineCommand({
       const candidate = { credential, origin: { kind: "argument", label: "dray login" } } as const;
       const credentials = new StaticSource([{ registry: host, candidate }]);
       const { username: _name, "password-stdin": _stdin, ...connection } = values;
-      await using access = await connect(connection, [host], context, credentials);
+      await using access = await connect(connection, [host], context, { credentials });
       try {
         await access.checkLogin(host, { signal: context.signal });
       } catch (cause) {

@@ -1,11 +1,11 @@
 /**
  * `dray up`: a registry and a node in one process. What can't start says why in one sentence, and the rest goes on.
  */
-import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { StaticSource } from "../../credentials/index.ts";
+import { makeFolder } from "../../internal/make-folder.ts";
 import { ImageNode, type NodeChange, type NodeState } from "../../node/index.ts";
 import { type Authorize, type ServedRegistry, serveRegistry } from "../../registry/index.ts";
 import { openStore } from "../../store/index.ts";
@@ -22,6 +22,9 @@ import { type PodView, createPodView } from "./pod-view.ts";
 import { RegistryTags } from "./registry-tags.ts";
 import { isSettled } from "./settled.ts";
 import { type Listening, StatusFile } from "./status-file.ts";
+
+/** A kubelet's runtime asks once: what comes of it is told at once, and the node's own back-off decides when again. */
+const NODE_RETRY = { attempts: 1 } as const;
 
 export interface UpOptions {
   /** The folder of Pod manifests. */
@@ -67,7 +70,7 @@ export async function runUp(options: UpOptions, context: CommandContext): Promis
   const view = createPodView({ context, json: options.json, node: () => running.node });
   stack.defer(() => view.close());
 
-  await prepareFolders(options, view);
+  prepareFolders(options, view);
   const tags = new RegistryTags();
   const { registry, failure } = await startRegistry(options, { tags, view, context });
   if (registry !== undefined) stack.use(registry);
@@ -87,7 +90,12 @@ export async function runUp(options: UpOptions, context: CommandContext): Promis
   });
   if (credentials.providerConfigHash !== undefined) metrics.setProviderConfig(credentials.providerConfigHash);
   const store = stack.use(await openStore(options.dataDir));
-  const access = stack.use(await connect(options.connection, [], context, new StaticSource([])));
+  const access = stack.use(
+    await connect(options.connection, [], context, {
+      credentials: new StaticSource([]),
+      retry: NODE_RETRY,
+    }),
+  );
   const { dataDir } = options;
   const wiring = { store, dataDir, access, credentials, settings, metrics, now, onWarning };
   const images = await openNodeImages(wiring);
@@ -210,10 +218,10 @@ function once(tell: (message: string) => void): (message: string) => void {
 }
 
 /** A folder that can't be made is the node's problem to report; it goes on looking. */
-async function prepareFolders({ folder, dataDir }: UpOptions, view: PodView): Promise<void> {
-  await mkdir(dataDir, { recursive: true });
+function prepareFolders({ folder, dataDir }: UpOptions, view: PodView): void {
+  makeFolder(dataDir, { mode: 0o700 });
   try {
-    await mkdir(folder, { recursive: true });
+    makeFolder(folder);
   } catch (error) {
     view.note(`dray: ${describeError(error).message}`);
   }

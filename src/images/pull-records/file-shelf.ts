@@ -1,12 +1,13 @@
 import { createHash, randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
+import { open, readdir, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 
 import { syncFolder } from "../../internal/atomic-write.ts";
 import { aggregateMessage } from "../aggregate-message.ts";
 import { ImagesError } from "../errors.ts";
 import { goQuote } from "../../internal/go/quote.ts";
+import { makeFolder } from "../../internal/make-folder.ts";
 import { goFileError, isMissing } from "./go-file-error.ts";
 import type { ImagePulledRecord, ImagePullIntent } from "./record.ts";
 import type { Listing, RecordShelf } from "./record-shelf.ts";
@@ -85,7 +86,7 @@ export class FileShelf<T> implements RecordShelf<T> {
 
   /** Makes the folder, and rewrites in today's version what an older kubelet wrote. */
   async open(): Promise<void> {
-    await mkdir(this.#folder, { recursive: true, mode: 0o700 });
+    makeFolder(this.#folder, { mode: 0o700 });
     const { kind, keyName, keyOf } = this.#format;
     await this.#forEachFile(
       async (path, text) => {
@@ -173,7 +174,7 @@ export class FileShelf<T> implements RecordShelf<T> {
     const fail = (what: string, error: unknown, call: string): ImagesError =>
       new ImagesError("RECORD_UNWRITABLE", what + goFileError(error, call), { cause: error });
     try {
-      await mkdir(this.#folder, { recursive: true, mode: 0o700 });
+      makeFolder(this.#folder, { mode: 0o700 });
     } catch (error) {
       throw fail(`failed to create directory ${goQuote(this.#folder)}: `, error, `mkdir ${this.#folder}`);
     }
