@@ -154,6 +154,21 @@ test("names are added and forgotten, and gc frees what nothing leads to", { time
   assert.equal(after.blobs.count, 0);
 });
 
+test(
+  "an image that is for another platform alone is pulled with a warning",
+  { timeout: 60_000 },
+  async (t) => {
+    const { registry, dray, ok } = await setUp(t);
+    await ok("build", "-t", `docker://${registry}/a:1`, "--platform", "linux/arm64", "app");
+    const name = `${registry}/a:1`;
+    const fitting = await dray(["pull", "--platform", "linux/arm64", name]);
+    assert.deepEqual([fitting.code, fitting.err], [0, ""]);
+    const foreign = await dray(["pull", "--platform", "windows/amd64", name]);
+    assert.equal(foreign.code, 0);
+    assert.equal(foreign.err, `Warning: ${name} is for linux/arm64 alone, not for windows/amd64\n`);
+  },
+);
+
 test("failures end with their own exit code and one sentence", { timeout: 60_000 }, async (t) => {
   const { registry, dray, ok } = await setUp(t);
   await ok("build", "-t", `docker://${registry}/a:1`, "app");

@@ -1,8 +1,10 @@
+import { formatPlatform, type Platform } from "../../oci/index.ts";
 import { formatReference } from "../../reference/index.ts";
 import { openStore } from "../../store/index.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { connect } from "../connect.ts";
 import { UsageError } from "../errors.ts";
+import { foreignPlatform } from "../foreign-platform.ts";
 import { type Place, parsePlace } from "../place.ts";
 import { dataDir, localPlatform, readCount, wantedPlatform } from "../settings.ts";
 import { PLATFORM_OPTIONS, REGISTRY_OPTIONS, STORE_OPTIONS, TRANSFER_OPTIONS } from "../shared-options.ts";
@@ -47,6 +49,13 @@ export const pull: Command = defineCommand({
         context,
       );
       const { descriptor, manifest, size, writtenBytes, milliseconds } = result;
+      const foreign =
+        platform && (await foreignPlatform(store, descriptor, { platform, signal: context.signal }));
+      if (foreign !== undefined) {
+        void context.stderr.write(
+          `Warning: ${name} is for ${foreign} alone, not for ${formatPlatform(platform as Platform)}\n`,
+        );
+      }
       const pinned = reference.digest === undefined ? `${name}@${descriptor.digest}` : name;
       const facts = {
         name,
