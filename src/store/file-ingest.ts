@@ -3,21 +3,29 @@ import {
   closeSync,
   constants,
   fchmodSync,
+  fdatasync,
   fstatSync,
+  ftruncateSync,
   futimesSync,
   openSync,
   renameSync,
   rmSync,
+  writeSync,
 } from "node:fs";
 
 import { syncFile } from "../internal/atomic-write.ts";
-import { type Digest, digestAlgorithm } from "../oci/index.ts";
+import type { Digest } from "../oci/index.ts";
 import type { BlobInfo, Ingest } from "./blob-store.ts";
 import { StoreError } from "./errors.ts";
-import { FileAppender } from "./file-appender.ts";
 import { systemCode, writeError } from "./file-errors.ts";
 import { RunningDigest } from "./running-digest.ts";
 import { type Expected, verifyDigest, verifySize } from "./verify.ts";
+
+/** Chunks below this size are gathered, so that a socket's small reads don't become a system call each. */
+const DIRECT_BYTES = 32 * 1024;
+const GATHER_BYTES = 64 * 1024;
+/** Dirty bytes after which the disk starts writing in the background, so that little is left to wait for at the end. */
+const SYNC_BYTES = 8 * 1024 * 1024;
 
 /** What an ingest needs of the store it belongs to. */
 export interface IngestHome {
@@ -35,13 +43,22 @@ export interface IngestHome {
   ended(): void;
 }
 
-/** An ingest in a file. */
+/**
+ * An ingest in a file. Writes go to the page cache at once, without a promise: that never waits for the disk unless
+ * memory is full of unwritten bytes, and then waiting is right.
+ */
 export class FileIngest implements Ingest {
   readonly key: string;
   readonly #home: IngestHome;
-  readonly #file: FileAppender;
+  readonly #fd: number;
+  #digest: RunningDigest;
   /** Where the present writer began: a chunk refused by a registry goes back to here. */
   #checkpoint: RunningDigest;
+  #gathered: Buffer | undefined;
+  #gatheredBytes = 0;
+  #syncedTo: number;
+  #syncing: Promise<void> | undefined;
+  #syncFailure: Error | undefined;
   #ended = false;
   readonly #gone = Promise.withResolvers<void>();
 
@@ -51,30 +68,35 @@ export class FileIngest implements Ingest {
     options: { readonly home: IngestHome; readonly digest: RunningDigest },
   ) {
     this.key = key;
+    this.#fd = fd;
     this.#home = options.home;
-    this.#file = new FileAppender(fd, options.digest);
+    this.#digest = options.digest;
     this.#checkpoint = options.digest.copy();
+    this.#syncedTo = options.digest.offset;
   }
 
   get offset(): number {
-    return this.#file.offset;
+    return this.#digest.offset + this.#gatheredBytes;
   }
 
   /** Counts bytes that are in the file already. */
   async readUntil(end: number, signal?: AbortSignal): Promise<void> {
-    await this.#settle();
-    const { digest } = this.#file;
-    await digest.readFile(this.#file.fd, end, signal);
-    this.#file.adopt(digest);
-    this.#checkpoint = digest.copy();
+    await this.#digest.readFile(this.#fd, end, signal);
+    this.#checkpoint = this.#digest.copy();
+    this.#syncedTo = this.#digest.offset;
   }
 
-  write(chunk: Uint8Array): void | Promise<void> {
+  write(chunk: Uint8Array): void {
     this.#assertOpen();
-    const pending = this.#translating(() => this.#file.write(chunk));
-    return pending?.catch((error: unknown) => {
-      throw writeError("write to ingest", this.key, error);
-    });
+    if (chunk.length >= DIRECT_BYTES) {
+      this.#flush();
+      this.#append(chunk);
+      return;
+    }
+    if (this.#gatheredBytes + chunk.length > GATHER_BYTES) this.#flush();
+    this.#gathered ??= Buffer.allocUnsafeSlow(GATHER_BYTES);
+    this.#gathered.set(chunk, this.#gatheredBytes);
+    this.#gatheredBytes += chunk.length;
   }
 
   async truncate(offset: number): Promise<void> {
@@ -83,15 +105,16 @@ export class FileIngest implements Ingest {
       throw new RangeError(`an ingest of ${this.offset} bytes has no offset ${offset}`);
     }
     this.#flush();
-    await this.#settle();
     if (offset === this.offset) return;
-    const digest =
-      offset >= this.#checkpoint.offset
-        ? this.#checkpoint.copy()
-        : RunningDigest.begin(this.#file.digest.algorithms);
-    await digest.readFile(this.#file.fd, offset);
-    this.#file.cut(digest);
-    if (this.#checkpoint.offset > offset) this.#checkpoint = digest.copy();
+    ftruncateSync(this.#fd, offset);
+    this.#syncedTo = Math.min(this.#syncedTo, offset);
+    if (offset >= this.#checkpoint.offset) {
+      this.#digest = this.#checkpoint.copy();
+    } else {
+      this.#digest = RunningDigest.begin(this.#digest.algorithms);
+    }
+    await this.#digest.readFile(this.#fd, offset);
+    if (this.#checkpoint.offset > offset) this.#checkpoint = this.#digest.copy();
   }
 
   async commit(expected: Expected): Promise<BlobInfo> {
@@ -100,20 +123,18 @@ export class FileIngest implements Ingest {
     this.#ended = true;
     let renamed = false;
     try {
-      await this.#file.settle();
-      verifySize(expected, this.offset);
+      verifySize(expected, this.#digest.offset);
       verifyDigest(expected, await this.#digestLike(expected.digest));
       const existing = await this.#home.findBlob(expected.digest);
       if (existing !== undefined) return existing;
       const time = this.#home.now();
-      fchmodSync(this.#file.fd, 0o444);
-      futimesSync(this.#file.fd, time / 1000, time / 1000);
-      await syncFile(this.#file.fd);
-      if (this.#file.syncFailure !== undefined) throw this.#file.syncFailure;
+      fchmodSync(this.#fd, 0o444);
+      futimesSync(this.#fd, time / 1000, time / 1000);
+      await this.#sync();
       renameSync(this.#home.path, this.#home.placeFor(expected.digest));
       renamed = true;
       await this.#home.syncPlace(expected.digest);
-      return { digest: expected.digest, size: this.offset, time };
+      return { digest: expected.digest, size: this.#digest.offset, time };
     } catch (error) {
       throw writeError("keep blob", expected.digest, error);
     } finally {
@@ -124,14 +145,11 @@ export class FileIngest implements Ingest {
   async close(): Promise<void> {
     // Where a commit is under way, letting go means waiting for it.
     if (this.#ended) return this.#gone.promise;
-    this.#ended = true;
     try {
       this.#flush();
-      // A write that failed has told its caller; here it only means that the file must be read again.
-      await this.#file.settle().catch(() => {});
-      const { torn, syncFailure } = this.#file;
-      if (!torn && syncFailure === undefined) this.#home.remember(this.#file.digest);
     } finally {
+      this.#ended = true;
+      if (this.#syncFailure === undefined) this.#home.remember(this.#digest);
       await this.#end({ keep: true });
     }
   }
@@ -143,48 +161,65 @@ export class FileIngest implements Ingest {
   }
 
   #assertOpen(): void {
-    if (this.#file.torn) {
-      throw new StoreError(
-        "INGEST_INVALID",
-        `Cannot use ingest ${JSON.stringify(this.key)}: a write to it failed`,
-      );
-    }
     if (this.#ended) {
       throw new StoreError("INGEST_INVALID", `Cannot use ingest ${JSON.stringify(this.key)}: it has ended`);
     }
   }
 
   #flush(): void {
-    this.#translating(() => this.#file.flush());
+    if (this.#gatheredBytes === 0 || this.#gathered === undefined) return;
+    const bytes = this.#gathered.subarray(0, this.#gatheredBytes);
+    // First of all, so that a failure doesn't count these bytes twice: they are written, or lost to this ingest.
+    this.#gatheredBytes = 0;
+    this.#append(bytes);
   }
 
-  #translating<Result>(act: () => Result): Result {
+  #append(bytes: Uint8Array): void {
+    let done = 0;
     try {
-      return act();
+      while (done < bytes.length) {
+        done += writeSync(this.#fd, bytes, done, bytes.length - done, this.#digest.offset + done);
+      }
     } catch (error) {
+      if (done > 0) this.#digest.update(bytes.subarray(0, done));
       throw writeError("write to ingest", this.key, error);
     }
+    this.#digest.update(bytes);
+    if (this.#digest.offset - this.#syncedTo >= SYNC_BYTES && this.#syncing === undefined) this.#syncBehind();
   }
 
-  async #settle(): Promise<void> {
-    await this.#file.settle().catch((error: unknown) => {
-      throw writeError("write to ingest", this.key, error);
+  #syncBehind(): void {
+    this.#syncedTo = this.#digest.offset;
+    this.#syncing = new Promise((resolve) => {
+      fdatasync(this.#fd, (error) => {
+        // The system reports a failed write once, to whoever syncs first: commit has to hear of it.
+        this.#syncFailure ??= error ?? undefined;
+        this.#syncing = undefined;
+        resolve();
+      });
     });
   }
 
+  async #sync(): Promise<void> {
+    await this.#syncing;
+    await syncFile(this.#fd);
+    if (this.#syncFailure !== undefined) throw this.#syncFailure;
+  }
+
   async #digestLike(expected: Digest): Promise<Digest> {
-    const known = this.#file.digest.like(expected);
+    const known = this.#digest.like(expected);
     if (known !== undefined) return known;
-    const other = RunningDigest.begin([digestAlgorithm(expected)]);
-    await other.readFile(this.#file.fd, this.offset);
+    const algorithm = expected.slice(0, expected.indexOf(":")) as "sha256";
+    const other = RunningDigest.begin([algorithm]);
+    await other.readFile(this.#fd, this.#digest.offset);
     return other.like(expected) as Digest;
   }
 
   /** Lets go of the file; `keep: false` drops its bytes unless they have become a blob. */
   async #end(fate: { readonly keep: boolean }): Promise<void> {
-    await this.#file.settle().catch(() => {});
-    closeSync(this.#file.fd);
-    this.#file.release();
+    await this.#syncing;
+    closeSync(this.#fd);
+    this.#gathered = undefined;
     try {
       if (!fate.keep) rmSync(this.#home.path, { force: true });
       this.#home.ended();
