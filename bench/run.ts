@@ -69,7 +69,10 @@ try {
   }
   const text = format(results, tables);
   console.log(text);
-  if (values.write) writeFileSync(join(ROOT, "docs", "benchmarks.md"), `${introduction()}\n${text}`);
+  if (values.write) {
+    const findings = readFileSync(join(ROOT, "bench", "findings.md"), "utf8");
+    writeFileSync(join(ROOT, "docs", "benchmarks.md"), `${introduction()}\n${text}\n${findings}`);
+  }
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }
