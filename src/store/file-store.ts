@@ -20,8 +20,7 @@ import { isMissing, readError, systemCode, writeError } from "./file-errors.ts";
 import { FileIngests } from "./file-ingests.ts";
 import { FileStream } from "./file-stream.ts";
 import { SharedWrites } from "./shared-writes.ts";
-import { verifySize } from "./verify.ts";
-import { writeContent } from "./write-content.ts";
+import { writeOnce } from "./write-content.ts";
 
 export interface FileStoreOptions {
   /** Milliseconds since the epoch; the system's clock by default. */
@@ -100,21 +99,8 @@ export class FileBlobStore implements BlobStore {
     }
   }
 
-  async write(
-    descriptor: Descriptor,
-    source: ContentSource,
-    options: WriteOptions = {},
-  ): Promise<WriteOutcome> {
-    const existing = await this.find(descriptor.digest, { touch: true });
-    if (existing !== undefined) {
-      verifySize(descriptor, existing.size);
-      return "exists";
-    }
-    return this.#shared.write(
-      { digest: descriptor.digest, source },
-      (shared) => writeContent(this, { descriptor, source }, shared),
-      options,
-    );
+  write(descriptor: Descriptor, source: ContentSource, options: WriteOptions = {}): Promise<WriteOutcome> {
+    return writeOnce(this, { descriptor, source }, { ...options, sharing: this.#shared });
   }
 
   async *list(options: SignalOptions = {}): AsyncIterable<BlobInfo> {

@@ -13,7 +13,7 @@ import { StoreError } from "./errors.ts";
 import { ingestName } from "./ingest-name.ts";
 import { SharedWrites } from "./shared-writes.ts";
 import { type Expected, verifyDigest, verifySize } from "./verify.ts";
-import { writeContent } from "./write-content.ts";
+import { writeOnce } from "./write-content.ts";
 
 export interface MemoryStoreOptions {
   /** Milliseconds since the epoch; the system's clock by default. */
@@ -65,21 +65,8 @@ export class MemoryBlobStore implements BlobStore {
     return Promise.resolve(streamOf(bytes.subarray(options.offset ?? 0), options.signal));
   }
 
-  async write(
-    descriptor: Descriptor,
-    source: ContentSource,
-    options: WriteOptions = {},
-  ): Promise<WriteOutcome> {
-    const existing = await this.find(descriptor.digest, { touch: true });
-    if (existing !== undefined) {
-      verifySize(descriptor, existing.size);
-      return "exists";
-    }
-    return this.#shared.write(
-      { digest: descriptor.digest, source },
-      (shared) => writeContent(this, { descriptor, source }, shared),
-      options,
-    );
+  write(descriptor: Descriptor, source: ContentSource, options: WriteOptions = {}): Promise<WriteOutcome> {
+    return writeOnce(this, { descriptor, source }, { ...options, sharing: this.#shared });
   }
 
   async *list(options: SignalOptions = {}): AsyncIterable<BlobInfo> {

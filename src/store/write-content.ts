@@ -4,13 +4,33 @@ import { type ContentSource, type Descriptor, OciError } from "../oci/index.ts";
 import type { WriteOptions, WriteOutcome } from "../oci/index.ts";
 import type { BlobStore, Ingest } from "./blob-store.ts";
 import { StoreError } from "./errors.ts";
+import type { SharedWrites } from "./shared-writes.ts";
 import { sizeError, tooLongError, verifySize } from "./verify.ts";
 
 const FIRST_WAIT = 5;
 const LONGEST_WAIT = 250;
 
+/** Brings content into a store unless it is there, in one transfer with everybody else who wants it now. */
+export async function writeOnce(
+  store: BlobStore,
+  content: { readonly descriptor: Descriptor; readonly source: ContentSource },
+  { sharing, ...options }: WriteOptions & { readonly sharing: SharedWrites },
+): Promise<WriteOutcome> {
+  const { descriptor, source } = content;
+  const existing = await store.find(descriptor.digest, { touch: true });
+  if (existing !== undefined) {
+    verifySize(descriptor, existing.size);
+    return "exists";
+  }
+  return sharing.write(
+    { digest: descriptor.digest, source },
+    (shared) => writeContent(store, content, shared),
+    options,
+  );
+}
+
 /** Brings content into a store through an ingest named after its digest, continuing what an earlier writer left. */
-export async function writeContent(
+async function writeContent(
   store: BlobStore,
   content: { readonly descriptor: Descriptor; readonly source: ContentSource },
   options: WriteOptions,
