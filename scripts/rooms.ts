@@ -30,7 +30,15 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     purpose: "ensure, pull and keep images on one node",
     enters: ["oci", "reference", "credentials", "client", "store"],
   },
-  kubernetes: { purpose: "the objects we read, and the words we answer with", enters: ["oci", "reference"] },
+  kubernetes: {
+    purpose: "the objects we read and write; reaching an API server",
+    enters: ["oci", "reference"],
+  },
+  admission: {
+    purpose: "may this Pod run these images, and as what?",
+    enters: ["oci", "reference", "kubernetes"],
+  },
+  apiserver: { purpose: "the embedded Kubernetes API", enters: ["kubernetes", "admission"] },
   node: {
     purpose: "bring the Pods' images here, and say how it goes",
     enters: ["oci", "reference", "credentials", "images", "kubernetes"],

@@ -20,3 +20,37 @@ export { type NamespaceObject, type SecretObject, type ServiceAccountObject } fr
 export { PULL_POLICIES, type PullPolicy } from "./pod.ts";
 export { type Located, type Manifests, type ReadManifestsOptions } from "./read-manifests.ts";
 export { formatProblem, readManifests } from "./read-manifests.ts";
+export {
+  formatApiVersion,
+  type GroupVersionKind,
+  type GroupVersionResource,
+  type Json,
+  type JsonObject,
+  type KubernetesObject,
+  type Metadata,
+  type OwnerReference,
+  parseApiVersion,
+} from "./objects/object.ts";
+export {
+  API_RESOURCES,
+  type ApiResource,
+  findKind,
+  findResource,
+  type Subresource,
+  type Verb,
+} from "./objects/resources.ts";
+export {
+  alreadyExists,
+  badRequest,
+  conflict,
+  failure,
+  forbidden,
+  invalid,
+  notFound,
+  type Status,
+  type StatusCause,
+  type StatusDetails,
+  StatusError,
+  type StatusReason,
+  type Subject,
+} from "./objects/status.ts";
