@@ -126,6 +126,12 @@ export class DocumentReader {
     return undefined;
   }
 
+  /** Text, or a number as it is written; complains about anything else. */
+  textOrNumber(place: Place): string | undefined {
+    const node = this.#follow(place.node);
+    return isScalar(node) && typeof node.value === "number" ? String(node.source) : this.text(place);
+  }
+
   /** Text that no complaint may quote. */
   hiddenText(place: Place): string | undefined {
     if (this.isAbsent(place)) return undefined;

@@ -15,9 +15,10 @@
  */
 export { defaultPullPolicy } from "./default-pull-policy.ts";
 export { type ManifestProblem } from "./document-reader.ts";
-export { type Container, type ImageVolume, type ObjectMetadata, type OtherObject, type Pod } from "./pod.ts";
+export { type Container, type ContainerResources, type ImageVolume } from "./pod.ts";
+export { type ObjectMetadata, type OtherObject, type Pod } from "./pod.ts";
 export { type NamespaceObject, type SecretObject, type ServiceAccountObject } from "./secret.ts";
-export { PULL_POLICIES, type PullPolicy } from "./pod.ts";
+export { PULL_POLICIES, type PullPolicy, RESTART_POLICIES, type RestartPolicy } from "./pod.ts";
 export { type Located, type Manifests, type ReadManifestsOptions } from "./read-manifests.ts";
 export { formatProblem, readManifests } from "./read-manifests.ts";
 export {

@@ -4,6 +4,10 @@ export type PullPolicy = "Always" | "IfNotPresent" | "Never";
 
 export const PULL_POLICIES: readonly PullPolicy[] = ["Always", "IfNotPresent", "Never"];
 
+export type RestartPolicy = "Always" | "OnFailure" | "Never";
+
+export const RESTART_POLICIES: readonly RestartPolicy[] = ["Always", "OnFailure", "Never"];
+
 export interface ObjectMetadata {
   readonly name: string;
   /** `default` where the manifest names none. */
@@ -20,6 +24,16 @@ export interface Container {
   readonly imagePullPolicy: PullPolicy;
   /** Names of the volumes it mounts; absent where there are none. */
   readonly volumeMounts?: readonly string[];
+  /** Of its own; `Always` makes an init container a sidecar. */
+  readonly restartPolicy?: RestartPolicy;
+  /** As written; absent where there are none. */
+  readonly resources?: ContainerResources;
+}
+
+/** Quantities by resource, such as `cpu: 500m`. */
+export interface ContainerResources {
+  readonly limits: Readonly<Record<string, string>>;
+  readonly requests: Readonly<Record<string, string>>;
 }
 
 /** A volume whose content is an image. */
@@ -41,6 +55,8 @@ export interface Pod {
     readonly serviceAccountName?: string;
     /** As written, or that of the class Kubernetes itself brings along. */
     readonly priority?: number;
+    /** `Always` where absent. */
+    readonly restartPolicy?: RestartPolicy;
   };
 }
 

@@ -192,3 +192,22 @@ test("readManifests() can't be used to reach into prototypes", () => {
   assert.equal(({} as Record<string, unknown>)["polluted"], undefined);
   assert.equal(read("apiVersion: v1\nkind: __proto__\n").others.length, 1);
 });
+
+test("a Pod's restart policies and resources are read as written, and other policies are refused", () => {
+  const text = `{apiVersion: v1, kind: Pod, metadata: {name: p}, spec: {restartPolicy: Never, containers: [
+    {name: c, image: a, resources: {limits: {cpu: 1.50, memory: 64Mi}}}],
+    initContainers: [{name: i, image: b, restartPolicy: Always}]}}`;
+  const [pod] = readManifests(text, { file: "p.yaml" }).pods;
+  assert.equal(pod?.object.spec.restartPolicy, "Never");
+  assert.equal(pod.object.spec.initContainers[0]?.restartPolicy, "Always");
+  assert.deepEqual(pod.object.spec.containers[0]?.resources, {
+    limits: { cpu: "1.50", memory: "64Mi" },
+    requests: {},
+  });
+  const { pods, problems } = readManifests(text.replace("Never", "Sometimes"), { file: "p.yaml" });
+  assert.equal(pods.length, 0);
+  assert.match(
+    problems[0]?.message ?? "",
+    /^spec\.restartPolicy: Unsupported value: "Sometimes": supported values: "Always", "OnFailure", "Never"$/,
+  );
+});

@@ -1,7 +1,16 @@
 import { defaultPullPolicy } from "./default-pull-policy.ts";
 import type { DocumentReader, Place } from "./document-reader.ts";
 import { isLabel, ObjectReader, quote } from "./object-reader.ts";
-import { type Container, type ImageVolume, PULL_POLICIES, type Pod, type PullPolicy } from "./pod.ts";
+import {
+  type Container,
+  type ContainerResources,
+  type ImageVolume,
+  PULL_POLICIES,
+  type Pod,
+  type PullPolicy,
+  RESTART_POLICIES,
+  type RestartPolicy,
+} from "./pod.ts";
 
 /** Every cluster has these two; others are objects that don't stand here. */
 const CLASSES: Readonly<Record<string, number>> = {
@@ -27,6 +36,7 @@ export function readPod(reader: DocumentReader, root: Place): Pod | undefined {
   const imagePullSecrets = context.names(reader.member(spec, "imagePullSecrets"));
   const serviceAccountName = context.text(reader.member(spec, "serviceAccountName"));
   const priority = context.priority(spec);
+  const restartPolicy = context.restartPolicy(reader.member(spec, "restartPolicy"));
   if (context.failed || metadata === undefined) return undefined;
   return {
     kind: "Pod",
@@ -39,6 +49,7 @@ export function readPod(reader: DocumentReader, root: Place): Pod | undefined {
       imagePullSecrets,
       ...(serviceAccountName && { serviceAccountName }),
       ...(priority !== undefined && { priority }),
+      ...(restartPolicy && { restartPolicy }),
     },
   };
 }
@@ -60,8 +71,23 @@ class PodReader extends ObjectReader {
       const image = this.#image(this.reader.member(container, "image"));
       const imagePullPolicy = this.#policy(this.reader.member(container, "imagePullPolicy"), image);
       const volumeMounts = this.names(this.reader.member(container, "volumeMounts"));
-      return { name, image, imagePullPolicy, ...(volumeMounts.length > 0 && { volumeMounts }) };
+      const restartPolicy = this.restartPolicy(this.reader.member(container, "restartPolicy"));
+      const resources = this.#resources(this.reader.member(container, "resources"));
+      return {
+        name,
+        image,
+        imagePullPolicy,
+        ...(volumeMounts.length > 0 && { volumeMounts }),
+        ...(restartPolicy && { restartPolicy }),
+        ...(resources && { resources }),
+      };
     });
+  }
+
+  restartPolicy(place: Place): RestartPolicy | undefined {
+    const text = this.text(place);
+    if (text === undefined || text === "") return undefined;
+    return this.#oneOf(RESTART_POLICIES, place, text);
   }
 
   imageVolumes(place: Place): ImageVolume[] {
@@ -96,10 +122,26 @@ class PodReader extends ObjectReader {
   #policy(place: Place, image: string): PullPolicy {
     const text = this.text(place);
     if (text === undefined || text === "") return defaultPullPolicy(image);
-    const policy = PULL_POLICIES.find((known) => known === text);
-    if (policy !== undefined) return policy;
-    const supported = PULL_POLICIES.map((known) => `"${known}"`).join(", ");
+    return this.#oneOf(PULL_POLICIES, place, text) ?? "IfNotPresent";
+  }
+
+  #oneOf<T extends string>(values: readonly T[], place: Place, text: string): T | undefined {
+    const value = values.find((known) => known === text);
+    if (value !== undefined) return value;
+    const supported = values.map((known) => `"${known}"`).join(", ");
     this.fail(place, `Unsupported value: ${quote(text)}: supported values: ${supported}`);
-    return "IfNotPresent";
+    return undefined;
+  }
+
+  #resources(place: Place): ContainerResources | undefined {
+    if (this.reader.isAbsent(place)) return undefined;
+    const limits = this.#quantities(this.reader.member(place, "limits"));
+    const requests = this.#quantities(this.reader.member(place, "requests"));
+    return { limits, requests };
+  }
+
+  #quantities(place: Place): Record<string, string> {
+    const entries = [...(this.reader.map(place) ?? [])];
+    return Object.fromEntries(entries.map(([name, value]) => [name, this.reader.textOrNumber(value) ?? ""]));
   }
 }
