@@ -55,3 +55,5 @@ export {
   type StatusReason,
   type Subject,
 } from "./objects/status.ts";
+export { applyDefaults } from "./defaults/apply-defaults.ts";
+export { applyPodPlugins } from "./defaults/pod.ts";

@@ -2,7 +2,16 @@
 import { encodeJson, type GoJson } from "../go/json-encode.ts";
 import { goQuote } from "../go/quote.ts";
 
-export type FieldErrorType = "Required" | "Forbidden" | "Invalid" | "Duplicate" | "NotSupported";
+export type FieldErrorType =
+  | "Required"
+  | "Forbidden"
+  | "Invalid"
+  | "TypeInvalid"
+  | "Duplicate"
+  | "NotFound"
+  | "NotSupported"
+  | "TooLong"
+  | "TooMany";
 
 export interface FieldError {
   readonly type: FieldErrorType;
@@ -15,8 +24,12 @@ const TYPES: Readonly<Record<FieldErrorType, string>> = {
   Required: "Required value",
   Forbidden: "Forbidden",
   Invalid: "Invalid value",
+  TypeInvalid: "Invalid value",
   Duplicate: "Duplicate value",
+  NotFound: "Not found",
   NotSupported: "Unsupported value",
+  TooLong: "Too long",
+  TooMany: "Too many",
 };
 
 export function requiredField(field: string, detail: string = ""): FieldError {
@@ -38,6 +51,26 @@ export function duplicateField(field: string, value: GoJson): FieldError {
 export function unsupportedField(field: string, value: string, supported: readonly string[]): FieldError {
   const list = supported.map((one) => goQuote(one)).join(", ");
   return fieldError("NotSupported", field, [format(value), `supported values: ${list}`]);
+}
+
+/** Where a type is wrong that the schema left open. */
+export function typeInvalidField(field: string, value: GoJson, detail: string): FieldError {
+  return fieldError("TypeInvalid", field, [format(value), detail]);
+}
+
+/** A reference to something that isn't there. */
+export function notFoundField(field: string, value: GoJson): FieldError {
+  return fieldError("NotFound", field, [format(value)]);
+}
+
+/** @param limit in bytes; what was too long is not repeated */
+export function tooLongField(field: string, limit: number): FieldError {
+  return fieldError("TooLong", field, [`may not be more than ${limit} bytes`]);
+}
+
+export function tooManyField(field: string, count: number, limit: number): FieldError {
+  const items = limit === 1 ? "item" : "items";
+  return fieldError("TooMany", field, [String(count), `must have at most ${limit} ${items}`]);
 }
 
 /** Several failures as one text: each once, in brackets unless there's only one. */
