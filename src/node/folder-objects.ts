@@ -1,27 +1,26 @@
 import { createHash } from "node:crypto";
 
 import type { PullSecret } from "../credentials/index.ts";
-import { type Located, type Manifests, type Pod, formatProblem, readManifests } from "../kubernetes/index.ts";
+import {
+  type Located,
+  type Manifests,
+  type Pod,
+  type SecretObject,
+  type ServiceAccountObject,
+  formatProblem,
+  readManifests,
+} from "../kubernetes/index.ts";
 import type { FolderContent, WatchedFile } from "./folder-watcher.ts";
-import { admitPod, toPullSecret } from "./pull-secrets.ts";
-
-/**
- * A Pod from a file, as the API would have stored it. Its uid changes whenever the Pod does, as that of the kubelet's
- * static Pods.
- */
-export interface StaticPod {
-  /** `namespace/name`. */
-  readonly key: string;
-  readonly uid: string;
-  readonly file: string;
-  readonly pod: Pod;
-}
+import type { NodePod } from "./pod-source.ts";
+import { admitPod, findSecretFault, toPullSecret } from "./pull-secrets.ts";
 
 export interface FolderObjects {
-  /** By key, sorted. */
-  readonly pods: ReadonlyMap<string, StaticPod>;
+  /** By key, sorted. A Pod's uid changes whenever the Pod does, as that of the kubelet's static Pods. */
+  readonly pods: ReadonlyMap<string, NodePod>;
   /** By `namespace/name`. */
   readonly secrets: ReadonlyMap<string, PullSecret>;
+  /** By `namespace/name`. */
+  readonly accounts: ReadonlyMap<string, ServiceAccountObject>;
   readonly problems: readonly string[];
 }
 
@@ -35,10 +34,10 @@ export function readFolderObjects(folder: string, content: FolderContent): Folde
     kind: string,
     pick: (manifests: Manifests) => readonly Located<T>[],
   ): Found<T> => takeFirst({ kind, located: files.flatMap(pick), problems });
-  const secrets = take("Secret", ({ secrets: list }) => list);
+  const secrets = take("Secret", ({ secrets: list }) => list.filter((one) => isWhole(one, problems)));
   const found = take("ServiceAccount", ({ serviceAccounts }) => serviceAccounts);
   const accounts = new Map([...found].map(([key, { object }]) => [key, object]));
-  const pods = [...take("Pod", ({ pods: list }) => list)].map(([key, { file, object }]): StaticPod => {
+  const pods = [...take("Pod", ({ pods: list }) => list)].map(([key, { file, object }]): NodePod => {
     const { pod, missingAccount } = admitPod(object, accounts);
     if (missingAccount !== undefined) {
       problems.push(
@@ -51,8 +50,19 @@ export function readFolderObjects(folder: string, content: FolderContent): Folde
   return {
     pods: new Map(pods.map((pod) => [pod.key, pod])),
     secrets: new Map([...secrets].map(([key, { object }]) => [key, toPullSecret(object)])),
+    accounts,
     problems,
   };
+}
+
+/** One that the API wouldn't keep isn't there for Pods either. */
+function isWhole({ object, file, line }: Located<SecretObject>, problems: string[]): boolean {
+  const fault = findSecretFault(object);
+  if (fault === undefined) return true;
+  const { namespace, name } = object.metadata;
+  const key = JSON.stringify(`${namespace}/${name}`);
+  problems.push(`${file}, line ${line}: Secret ${key} is left out: ${fault}`);
+  return false;
 }
 
 interface Named {

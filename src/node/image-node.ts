@@ -1,16 +1,23 @@
 /**
- * A node without containers: it watches a folder of Pod manifests, as the kubelet watches its static Pods, brings
- * their images here, and always knows how far each one is.
+ * A node as far as images go: it takes Pods from a source, brings their images here as a kubelet does, and always knows
+ * how far each one is.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { isDeepStrictEqual } from "node:util";
 
-import type { PullSecret } from "../credentials/index.ts";
-import { type CredentialsChange, type MetricSink, parseImageName } from "../images/index.ts";
+import { type CredentialsChange, type MetricSink, parseImageName, StartErrors } from "../images/index.ts";
 import type { Reference } from "../reference/index.ts";
-import { type FolderContent, FolderWatcher } from "./folder-watcher.ts";
-import { type StaticPod, readFolderObjects } from "./folder-objects.ts";
-import type { PodEvent } from "./pod-events.ts";
+import type { ContainerRuntime } from "./container-runtime.ts";
+import {
+  type CorrelatedEvent,
+  EventCorrelator,
+  type EventObject,
+  type EventText,
+} from "./event-correlator.ts";
+import { NoContainers } from "./no-containers.ts";
+import type { NodeSink } from "./node-sink.ts";
+import { kubeletPace, type Pace } from "./pace.ts";
+import { EventList, type PodEvent } from "./pod-events.ts";
+import type { NodePod, PodListener, PodSource, PullSecretLookup } from "./pod-source.ts";
 import type { ContainerState, NodeState, PodState } from "./pod-state.ts";
 import { type ImageEnsurer, PodWorker } from "./pod-worker.ts";
 
@@ -27,20 +34,30 @@ export interface TagChanges {
 }
 
 export type NodeChange =
-  | { readonly kind: "pod-added" | "pod-removed"; readonly pod: PodState }
+  | { readonly kind: "pod-added" | "pod-removed" | "status"; readonly pod: PodState }
   | { readonly kind: "container"; readonly pod: PodState; readonly container: ContainerState }
   | { readonly kind: "event"; readonly pod: PodState; readonly event: PodEvent }
+  | { readonly kind: "node-event"; readonly event: PodEvent }
   /** The whole list: what was wrong and is no longer named has been mended. */
   | { readonly kind: "problems"; readonly problems: readonly string[] };
 
 export interface ImageNodeOptions {
-  readonly folder: string;
+  readonly pods: PodSource;
+  readonly secrets: PullSecretLookup;
   readonly images: ImageEnsurer;
+  /** Who runs containers; nobody by default, and then a container whose image is here counts as running. */
+  readonly runtime?: ContainerRuntime | undefined;
+  readonly sink?: NodeSink | undefined;
   readonly onChange?: ((change: NodeChange) => void) | undefined;
+  readonly onFailure?: ((error: unknown) => void) | undefined;
   readonly tagChanges?: TagChanges | undefined;
-  /** Milliseconds between looks at the tags of images with policy Always, where no registry tells; 60 s by default. */
+  /**
+   * Milliseconds between looks at the tags of images with policy Always, where no registry tells; 60 s by default,
+   * `Infinity` for never, as the kubelet.
+   */
   readonly recheckInterval?: number | undefined;
-  readonly rescanInterval?: number | undefined;
+  /** When Pods are looked at; as the kubelet does by default, with `wait` and `random`. */
+  readonly pace?: Pace | undefined;
   readonly wait?: ((milliseconds: number, signal: AbortSignal) => Promise<void>) | undefined;
   readonly random?: (() => number) | undefined;
   /** Milliseconds since the epoch. */
@@ -48,67 +65,91 @@ export interface ImageNodeOptions {
   readonly metrics?: MetricSink | undefined;
   /** Pull the images of a Pod's containers side by side; one after the other by default, as the kubelet does. */
   readonly parallelContainers?: boolean | undefined;
+  /** This node's name and address, as statuses and events have them. */
+  readonly name?: string | undefined;
+  readonly hostIP?: string | undefined;
 }
 
 export class ImageNode implements AsyncDisposable {
   readonly #options: ImageNodeOptions;
-  readonly #watcher: FolderWatcher;
+  readonly #now: () => number;
+  readonly #runtime: ContainerRuntime;
+  readonly #pace: Pace;
+  readonly #errors = new StartErrors();
+  readonly #correlator: EventCorrelator;
+  readonly #nodeEvents = new EventList();
   readonly #workers = new Map<string, PodWorker>();
-  readonly #stopping = new Set<Promise<void>>();
+  /** Of Pods that are gone, while something is still being pulled for them. */
+  readonly #retired = new Map<PodWorker, Promise<void>>();
   #problems: readonly string[] = [];
-  #secrets: ReadonlyMap<string, PullSecret> = new Map();
-  #unsubscribe: (() => void) | undefined;
-  #recheck: NodeJS.Timeout | undefined;
+  readonly #endings: (() => void)[] = [];
 
   constructor(options: ImageNodeOptions) {
     this.#options = options;
-    const { folder, rescanInterval } = options;
-    this.#watcher = new FolderWatcher({
-      folder,
-      onChange: (content) => this.#apply(content),
-      ...(rescanInterval !== undefined && { rescanInterval }),
-    });
+    const { wait = waitFor, random = Math.random } = options;
+    this.#now = options.now ?? Date.now;
+    this.#runtime = options.runtime ?? new NoContainers({ now: this.#now });
+    this.#pace = options.pace ?? kubeletPace({ wait, random });
+    this.#correlator = new EventCorrelator({ now: this.#now });
   }
 
   get state(): NodeState {
-    const pods = [...this.#workers.values()].sort((a, b) => (a.pod.key < b.pod.key ? -1 : 1));
-    return { pods: pods.map((worker) => worker.state), problems: this.#problems };
+    const workers = [...this.#workers.values()].sort((a, b) => (a.pod.key < b.pod.key ? -1 : 1));
+    return {
+      pods: workers.map((worker) => worker.state),
+      problems: this.#problems,
+      events: this.#nodeEvents.list(),
+    };
   }
 
-  /** Reads the folder and begins; resolves when every Pod in it is known. */
+  /** Begins; resolves when every Pod the source has is known. */
   async start(): Promise<void> {
-    this.#unsubscribe = this.#options.tagChanges?.subscribe(({ concerns }) =>
+    const { pods, tagChanges, recheckInterval = 60_000 } = this.#options;
+    const endTags = tagChanges?.subscribe(({ concerns }) =>
       this.#refresh(({ image }) => {
         const reference = parseLeniently(image);
         return reference !== undefined && concerns(reference);
       }),
     );
-    this.#recheck = setInterval(
-      () => this.#refresh(({ policy, phase }) => policy === "Always" && phase === "ready"),
-      this.#options.recheckInterval ?? 60_000,
-    );
-    await this.#watcher.start();
-  }
-
-  /** Looks at the folder now instead of at the next notice. */
-  async rescan(): Promise<void> {
-    await this.#watcher.rescan();
+    const endRuns = this.#runtime.subscribe?.((uid) => this.#findByUid(uid)?.containersChanged());
+    for (const end of [endTags, endRuns]) if (end !== undefined) this.#endings.push(end);
+    if (Number.isFinite(recheckInterval)) {
+      const recheck = setInterval(
+        () => this.#refresh(({ policy, phase }) => policy === "Always" && phase === "ready"),
+        recheckInterval,
+      );
+      this.#endings.push(() => clearInterval(recheck));
+    }
+    const listener: PodListener = {
+      podSet: (pod) => this.#set(pod),
+      podGone: (pod) => this.#remove(pod),
+      credentialsChanged: (change) => this.credentialsChanged(change),
+      problems: (list) => this.#setProblems(list),
+    };
+    await pods.start(listener);
   }
 
   /** Lets those try again for whom `images` says that the change could be the cure. */
   credentialsChanged(change: CredentialsChange): void {
+    const failed = this.#options.images.credentialsChanged?.(change) ?? [];
+    if (failed.length === 0) return;
     const workers = new Map([...this.#workers.values()].map((worker) => [worker.pod.uid, worker]));
-    for (const { podUid, image } of this.#options.images.credentialsChanged?.(change) ?? []) {
-      workers.get(podUid)?.retry(image);
-    }
+    for (const { podUid, image } of failed) workers.get(podUid)?.retry(image);
+  }
+
+  /** Something happened to the node itself, such as a collection of images that failed. */
+  record(text: EventText): void {
+    const { name = "" } = this.#options;
+    // Nodes say their name where others have a uid.
+    const event = this.#correlate({ kind: "Node", namespace: "", name, uid: name }, text);
+    this.#tell({ kind: "node-event", event: this.#nodeEvents.add(event) });
   }
 
   async close(): Promise<void> {
-    this.#unsubscribe?.();
-    clearInterval(this.#recheck);
-    await this.#watcher.close();
-    for (const worker of this.#workers.values()) this.#stop(worker);
-    await Promise.all(this.#stopping);
+    for (const end of this.#endings.splice(0)) end();
+    await this.#options.pods.close();
+    const workers = [...this.#workers.values(), ...this.#retired.keys()];
+    await Promise.all(workers.map((worker) => worker.stop()));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -119,57 +160,73 @@ export class ImageNode implements AsyncDisposable {
     for (const worker of this.#workers.values()) worker.refresh(concerns);
   }
 
-  #apply(content: FolderContent): void {
-    const { pods, secrets, problems } = readFolderObjects(this.#options.folder, content);
-    const changed = changedSecrets(this.#secrets, secrets);
-    this.#secrets = secrets;
-    for (const [key, worker] of this.#workers) {
-      if (pods.get(key)?.uid === worker.pod.uid) continue;
-      this.#workers.delete(key);
-      this.#stop(worker);
-      this.#tell({ kind: "pod-removed", pod: worker.state });
-    }
-    for (const [key, pod] of pods) if (!this.#workers.has(key)) this.#add(key, pod);
-    for (const { namespace, name } of changed) this.credentialsChanged({ kind: "secret", namespace, name });
+  #findByUid(uid: string): PodWorker | undefined {
+    for (const worker of this.#workers.values()) if (worker.pod.uid === uid) return worker;
+    return undefined;
+  }
+
+  #set(pod: NodePod): void {
+    const worker = this.#workers.get(pod.key);
+    if (worker?.pod.uid === pod.uid) return worker.update(pod);
+    if (worker !== undefined) this.#remove(worker.pod);
+    this.#add(pod);
+  }
+
+  #remove({ key, uid }: Pick<NodePod, "key" | "uid">): void {
+    const worker = this.#workers.get(key);
+    if (worker?.pod.uid !== uid) return;
+    this.#workers.delete(key);
+    this.#retired.set(
+      worker,
+      worker.retire().finally(() => this.#retired.delete(worker)),
+    );
+    this.#runtime.remove(uid);
+    this.#tell({ kind: "pod-removed", pod: worker.state });
+  }
+
+  #setProblems(problems: readonly string[]): void {
     if (problems.join("\n") === this.#problems.join("\n")) return;
     this.#problems = problems;
     this.#tell({ kind: "problems", problems });
   }
 
-  #add(key: string, pod: StaticPod): void {
+  #add(pod: NodePod): void {
+    const { images, secrets, metrics, parallelContainers, hostIP, sink, onFailure } = this.#options;
     const worker = new PodWorker({
       pod,
-      images: this.#options.images,
+      images,
+      secrets,
+      runtime: this.#runtime,
+      errors: this.#errors,
+      correlate: ({ uid, pod: { metadata } }, text) =>
+        this.#correlate({ kind: "Pod", namespace: metadata.namespace, name: metadata.name, uid }, text),
       onChange: (state, container) => this.#tell({ kind: "container", pod: state, container }),
       onEvent: (state, event) => this.#tell({ kind: "event", pod: state, event }),
-      findSecret: (namespace, name) => this.#secrets.get(`${namespace}/${name}`),
-      metrics: this.#options.metrics,
-      parallel: this.#options.parallelContainers,
-      now: this.#options.now ?? Date.now,
-      wait: this.#options.wait ?? waitFor,
-      random: this.#options.random ?? Math.random,
+      onStatus: (about, status) => {
+        sink?.status?.(about, status);
+        this.#tell({ kind: "status", pod: worker.state });
+      },
+      onFailure: (error) => onFailure?.(error),
+      metrics,
+      parallel: parallelContainers,
+      hostIP,
+      now: this.#now,
+      pace: this.#pace,
     });
-    this.#workers.set(key, worker);
+    this.#workers.set(pod.key, worker);
     this.#tell({ kind: "pod-added", pod: worker.state });
     worker.start();
   }
 
-  #stop(worker: PodWorker): void {
-    const stopped = worker.stop().finally(() => this.#stopping.delete(stopped));
-    this.#stopping.add(stopped);
+  #correlate(object: EventObject, text: EventText): CorrelatedEvent {
+    const event = this.#correlator.correlate(object, text);
+    this.#options.sink?.event?.(object, event);
+    return event;
   }
 
   #tell(change: NodeChange): void {
     this.#options.onChange?.(change);
   }
-}
-
-/** Those that came, and those that aren't what they were; one that went away mends nothing. */
-function changedSecrets(
-  before: ReadonlyMap<string, PullSecret>,
-  after: ReadonlyMap<string, PullSecret>,
-): readonly PullSecret[] {
-  return [...after].flatMap(([key, secret]) => (isDeepStrictEqual(before.get(key), secret) ? [] : [secret]));
 }
 
 async function waitFor(milliseconds: number, signal: AbortSignal): Promise<void> {

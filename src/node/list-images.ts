@@ -11,6 +11,8 @@ export interface PodImage {
   readonly fieldPath: string | undefined;
   /** Image volumes it mounts. */
   readonly mounts: readonly string[];
+  /** Absent for volumes. */
+  readonly container?: Container | undefined;
 }
 
 const FIELDS = {
@@ -24,14 +26,18 @@ export function listImages(pod: Pod): readonly PodImage[] {
   const { imageVolumes, initContainers, containers, ephemeralContainers } = pod.spec;
   const volumes = new Set(imageVolumes.map(({ name }) => name));
   const ofContainers = (role: keyof typeof FIELDS, list: readonly Container[]): readonly PodImage[] =>
-    list.map(({ name, image, imagePullPolicy, volumeMounts = [] }) => ({
-      role,
-      name,
-      image,
-      policy: imagePullPolicy,
-      fieldPath: `${FIELDS[role]}{${name}}`,
-      mounts: volumeMounts.filter((mount) => volumes.has(mount)),
-    }));
+    list.map((container) => {
+      const { name, image, imagePullPolicy, volumeMounts = [] } = container;
+      return {
+        role,
+        name,
+        image,
+        policy: imagePullPolicy,
+        fieldPath: `${FIELDS[role]}{${name}}`,
+        mounts: volumeMounts.filter((mount) => volumes.has(mount)),
+        container,
+      };
+    });
   return [
     ...imageVolumes.map(({ name, reference, pullPolicy }): PodImage => ({
       role: "volume",

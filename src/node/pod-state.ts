@@ -2,6 +2,7 @@ import type { Digest } from "../oci/index.ts";
 import type { FailureDetail, FailureReason, PullDecision, PullProgress } from "../images/index.ts";
 import type { PullPolicy } from "../kubernetes/index.ts";
 import type { PodEvent } from "./pod-events.ts";
+import type { PodStatus } from "./status/pod-status.ts";
 
 /** In the order in which a Pod needs them. */
 export type ImageRole = "volume" | "init" | "container" | "ephemeral";
@@ -17,6 +18,8 @@ export type ImageRole = "volume" | "init" | "container" | "ephemeral";
  */
 export type ImagePhase = "waiting" | "pulling" | "ready" | "failed";
 
+export type WaitingReason = FailureReason | "ContainerCreating" | "PodInitializing";
+
 export interface ContainerState {
   readonly role: ImageRole;
   readonly name: string;
@@ -25,7 +28,7 @@ export interface ContainerState {
   readonly policy: PullPolicy;
   readonly phase: ImagePhase;
   /** While waiting or failed, the reason that `kubectl` would show, and its message. */
-  readonly reason?: FailureReason | "ContainerCreating" | "PodInitializing" | undefined;
+  readonly reason?: WaitingReason | undefined;
   readonly message?: string | undefined;
   /** Whether the last success was a pull, or the image was here. */
   readonly outcome?: "present" | "pulled" | undefined;
@@ -47,16 +50,20 @@ export interface PodState {
   readonly namespace: string;
   readonly name: string;
   readonly uid: string;
-  /** The file it stands in. */
-  readonly file: string;
+  /** The file it stands in, if it stands in one. */
+  readonly file?: string | undefined;
   readonly containers: readonly ContainerState[];
   /** What was said of the Pod, in the kubelet's words. */
   readonly events: readonly PodEvent[];
+  /** As the API has it: it tells of a failure at the next look, as the kubelet does; `containers` tell at once. */
+  readonly status: PodStatus;
 }
 
 /** What a node knows: Pods sorted by namespace and name, and what is wrong with the files. */
 export interface NodeState {
   readonly pods: readonly PodState[];
+  /** What was said of the node itself. */
+  readonly events: readonly PodEvent[];
   /** One sentence each. */
   readonly problems: readonly string[];
 }

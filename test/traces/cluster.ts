@@ -1,5 +1,7 @@
 import { Secret } from "../../src/internal/secret.ts";
 import type { PullSecret, ServiceAccount, ServiceAccounts } from "../../src/credentials/index.ts";
+import type { Container, PullPolicy, RestartPolicy } from "../../src/kubernetes/index.ts";
+import type { NodePod, PodListener, PodSource, PullSecretLookup } from "../../src/node/index.ts";
 import type { RecordedContainer, RecordedStep, StoredObject } from "./recording.ts";
 
 export type ContainerKind = "initContainers" | "containers" | "ephemeralContainers";
@@ -17,11 +19,27 @@ export interface ClusterPod {
 }
 
 /** What the API server knows: the recorded objects, as they were after admission. */
-export class Cluster implements ServiceAccounts {
+export class Cluster implements ServiceAccounts, PodSource, PullSecretLookup {
   readonly pods: ClusterPod[] = [];
   readonly #secrets = new Map<string, PullSecret>();
   readonly #accounts = new Map<string, ServiceAccount>();
   #made = 0;
+  #listener: PodListener | undefined;
+
+  async start(listener: PodListener): Promise<void> {
+    this.#listener = listener;
+    for (const pod of this.pods) if (!pod.deleted) listener.podSet(toNodePod(pod));
+  }
+
+  async close(): Promise<void> {
+    this.#listener = undefined;
+  }
+
+  getPod(uid: string): ClusterPod {
+    const pod = this.pods.find((other) => other.uid === uid);
+    if (pod === undefined) throw new RangeError(`no Pod ${uid}`);
+    return pod;
+  }
 
   apply(step: RecordedStep): void {
     const { action, namespace = "", code = 0 } = step;
@@ -30,7 +48,10 @@ export class Cluster implements ServiceAccounts {
     else if (action === "patch") this.#patch(step, namespace);
     else if (action === "delete") {
       const pod = this.findPod(namespace, step.name ?? "");
-      if (step.kind === "Pod" && pod !== undefined) pod.deleted = true;
+      if (step.kind === "Pod" && pod !== undefined) {
+        pod.deleted = true;
+        this.#listener?.podGone(toNodePod(pod));
+      }
       if (step.kind === "Secret") this.#secrets.delete(`${namespace}/${step.name}`);
     }
   }
@@ -67,7 +88,9 @@ export class Cluster implements ServiceAccounts {
           (container.volumeMounts ?? []).map((mount) => mount.name),
         ]),
       );
-      this.pods.push({ namespace, name, uid, mounts, spec: stored, deleted: false });
+      const pod = { namespace, name, uid, mounts, spec: stored, deleted: false };
+      this.pods.push(pod);
+      this.#listener?.podSet(toNodePod(pod));
     } else if (kind === "Secret") {
       const type = stored.type ?? object.type ?? "Opaque";
       const data = bytesOf(stored.data ?? object.data ?? {});
@@ -80,7 +103,9 @@ export class Cluster implements ServiceAccounts {
   #patch({ kind, name = "", body, stored }: RecordedStep, namespace: string): void {
     if (kind === "Pod" && stored !== undefined) {
       const pod = this.findPod(namespace, name.split("/")[0] ?? "");
-      if (pod !== undefined) pod.spec = stored;
+      if (pod === undefined) return;
+      pod.spec = stored;
+      this.#listener?.podSet(toNodePod(pod));
     } else if (kind === "Secret") {
       const secret = this.#secrets.get(`${namespace}/${name}`);
       if (secret === undefined) return;
@@ -96,6 +121,41 @@ export function containersOf(
 ): readonly { readonly kind: ContainerKind; readonly container: RecordedContainer }[] {
   const kinds = ["ephemeralContainers", "initContainers", "containers"] as const;
   return kinds.flatMap((kind) => (spec[kind] ?? []).map((container) => ({ kind, container })));
+}
+
+function toNodePod({ namespace, name, uid, spec, mounts }: ClusterPod): NodePod {
+  const containers = (list: readonly RecordedContainer[] = []): readonly Container[] =>
+    list.map((container) => ({
+      name: container.name,
+      image: container.image,
+      imagePullPolicy: container.imagePullPolicy as PullPolicy,
+      volumeMounts: mounts.get(container.name) ?? [],
+      ...(container.restartPolicy !== undefined && {
+        restartPolicy: container.restartPolicy as RestartPolicy,
+      }),
+    }));
+  const volumes = (spec.imageVolumes ?? []).map((volume) => ({
+    name: volume.name,
+    reference: volume.image.reference,
+    pullPolicy: volume.image.pullPolicy as PullPolicy,
+  }));
+  return {
+    key: `${namespace}/${name}`,
+    uid,
+    pod: {
+      kind: "Pod",
+      metadata: { namespace, name, annotations: {} },
+      spec: {
+        initContainers: containers(spec.initContainers),
+        containers: containers(spec.containers),
+        ephemeralContainers: containers(spec.ephemeralContainers),
+        imageVolumes: volumes,
+        imagePullSecrets: (spec.imagePullSecrets ?? []).map((secret) => secret.name),
+        serviceAccountName: spec.serviceAccountName ?? "default",
+        restartPolicy: spec.restartPolicy ?? "Always",
+      },
+    },
+  };
 }
 
 function bytesOf(data: Readonly<Record<string, string>>): Record<string, Uint8Array> {

@@ -1,6 +1,7 @@
 /** Where a replay differs from its recording. */
 import { isDeepStrictEqual } from "node:util";
 
+import type { ContainerStatus, PodStatus } from "../../src/node/index.ts";
 import type { ClusterPod } from "./cluster.ts";
 import { isCrashLoop, isOurs, type Look } from "./looks.ts";
 import type {
@@ -8,6 +9,7 @@ import type {
   RecordedEvent,
   RecordedNodeImage,
   RecordedRequest,
+  RecordedSample,
   RecordedState,
   RecordedStatus,
   Recording,
@@ -82,20 +84,16 @@ function compareLook(
       : `an attempt, ${quote(attempt.message)}, which was not recorded`;
   }
   const expected = look.events.filter(isOurs);
-  if (!look.complete) {
-    const missing = expected.find(
-      (event) => !ours.some((other) => sameEvent(event, other, runtimeTexts, true)),
-    );
-    return missing === undefined ? undefined : `not said: ${describe(missing)}`;
-  }
+  const told = ours.filter(({ held }) => !held);
   for (const [index, event] of expected.entries()) {
-    const other = ours[index];
+    const other = told[index];
     if (other === undefined) return `not said: ${describe(event)}`;
-    if (!sameEvent(event, other, runtimeTexts, false)) {
+    // Where looks are filled in, how often something was said isn't known for sure.
+    if (!sameEvent(event, other, runtimeTexts, !look.complete)) {
       return `${describe({ ...other, message: ofOurs(other.message, runtimeTexts) })} and not ${describe({ ...event, message: ofEvent(event) })}`;
     }
   }
-  const more = ours[expected.length];
+  const more = told[expected.length];
   return more === undefined ? undefined : `not recorded: ${describe(more)}`;
 }
 
@@ -106,7 +104,7 @@ function sameEvent(
   thinned: boolean,
 ): boolean {
   if (event.type !== other.type || event.reason !== other.reason) return false;
-  if ((event.fieldPath ?? "") !== other.fieldPath) return false;
+  if ((event.fieldPath ?? "") !== (other.fieldPath ?? "")) return false;
   if (isCrashLoop(event)) return isCrashLoop({ ...event, message: other.message });
   if (timeless(ofEvent(event)) !== timeless(ofOurs(other.message, runtimeTexts))) return false;
   const [recorded, measured] = [durations(event.message), durations(other.message)];
@@ -122,21 +120,14 @@ function compareSamples(recording: Recording, { samples, runtimeTexts }: Replaye
     const expected = unrepeated(
       recording.samples
         .filter((sample) => sample.pod === pod && sample.deleting !== true && sample.deleted !== true)
-        .map((sample) =>
-          [
-            ...(sample.initContainerStatuses ?? []),
-            ...(sample.containerStatuses ?? []),
-            ...(sample.ephemeralContainerStatuses ?? []),
-          ].map((status) => showStatus(status, ofState)),
-        )
-        .filter((statuses) => statuses.length > 0),
+        // Before its node has seen it, a Pod has no statuses.
+        .filter(({ containerStatuses = [] }) => containerStatuses.length > 0)
+        .map((sample) => showSample(sample, ofState)),
     );
     const ours = unrepeated(
       samples
         .filter((sample) => nameIn(recording, sample.pod) === pod)
-        .map(({ statuses }) =>
-          statuses.map((status) => showStatus(status, (_, text) => ofOurs(text, runtimeTexts))),
-        ),
+        .map(({ status }) => showSample(toSample(status), (_, text) => ofOurs(text, runtimeTexts))),
     );
     let at = 0;
     for (const statuses of expected) {
@@ -164,21 +155,52 @@ function compareSamples(recording: Recording, { samples, runtimeTexts }: Replaye
   return differences;
 }
 
-function showStatus(
-  { name, imageID, restartCount, state, lastState }: RecordedStatus,
-  words: (reason: string, message: string) => string,
-): string {
+type Shown = Pick<
+  RecordedSample,
+  "phase" | "conditions" | "initContainerStatuses" | "containerStatuses" | "ephemeralContainerStatuses"
+>;
+
+type Words = (reason: string, message: string) => string;
+
+/** A status of ours in the recordings' shape. */
+function toSample(status: PodStatus): Shown {
+  const { phase, conditions, initContainerStatuses, containerStatuses, ephemeralContainerStatuses } = status;
+  const recorded = (list: readonly ContainerStatus[] = []): readonly RecordedStatus[] =>
+    list.map((one) => ({ ...one, started: one.started ?? null }) as RecordedStatus);
+  return {
+    phase,
+    conditions: Object.fromEntries(
+      conditions.map(({ type, status: verdict, reason }) => [
+        type,
+        reason === undefined ? verdict : `${verdict}/${reason}`,
+      ]),
+    ),
+    initContainerStatuses: recorded(initContainerStatuses),
+    containerStatuses: recorded(containerStatuses),
+    ephemeralContainerStatuses: recorded(ephemeralContainerStatuses),
+  };
+}
+
+function showSample(sample: Shown, words: Words): readonly string[] {
+  const lists = [sample.initContainerStatuses, sample.containerStatuses, sample.ephemeralContainerStatuses];
+  const conditions = Object.entries(sample.conditions ?? {}).map(([type, verdict]) => `${type}=${verdict}`);
+  return [
+    `${sample.phase} ${conditions.join(" ")}`,
+    ...lists.flatMap((list = []) => list.map((status) => showStatus(status, words))),
+  ];
+}
+
+function showStatus(status: RecordedStatus, words: Words): string {
+  const { name, image, imageID, ready, started, restartCount, state, lastState } = status;
   const last =
     lastState === undefined || Object.keys(lastState).length === 0
       ? ""
       : ` after ${showState(lastState, words)}`;
-  return `${name} #${restartCount}: ${showState(state, words)} ${imageID}${last}`.trimEnd();
+  const flags = `${ready ? "ready" : "unready"} ${started === null ? "" : started ? "started" : "unstarted"}`;
+  return `${name} #${restartCount} ${flags}: ${showState(state, words)} ${image} ${imageID}${last}`.trimEnd();
 }
 
-function showState(
-  { waiting, terminated }: RecordedState,
-  words: (reason: string, message: string) => string,
-): string {
+function showState({ waiting, terminated }: RecordedState, words: Words): string {
   if (terminated !== undefined) return `terminated ${terminated.reason} ${terminated.exitCode}`;
   if (waiting === undefined) return "running";
   const { reason = "", message = "" } = waiting;
@@ -314,7 +336,9 @@ function describe({
   message,
   fieldPath,
   count,
-}: Pick<RecordedEvent, "reason" | "message" | "fieldPath" | "count">): string {
+}: Pick<RecordedEvent, "reason" | "message" | "count"> & {
+  readonly fieldPath?: string | null | undefined;
+}): string {
   return `${reason} ${quote(message)} (${count}) ${fieldPath ?? ""}`.trimEnd();
 }
 

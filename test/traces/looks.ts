@@ -3,7 +3,7 @@
  * so their moments are taken from the recording; what is decided at each of them isn't.
  *
  * Every container is dealt with once in a look, in a fixed order. So a new look begins with the first event that goes
- * back in that order. After 25 events of a Pod its events are thinned: then requests to registries show attempts, and
+ * back in that order. From the 25th event of a Pod and type on its events are thinned: then requests to registries show attempts, and
  * looks that left no trace are filled in at the longest distance there can be.
  */
 import { containersOf } from "./cluster.ts";
@@ -24,7 +24,7 @@ export interface Look {
   readonly crashing: ReadonlySet<string>;
 }
 
-/** Events of one Pod before the recorder holds some back. */
+/** Events of one Pod before the recorder holds any back: so many of either type. */
 const BURST = 25;
 /** Seconds between two looks at most. */
 const LONGEST = 15;

@@ -80,6 +80,8 @@ export interface RecordedStatus {
   readonly name: string;
   readonly image: string;
   readonly imageID: string;
+  readonly ready: boolean;
+  readonly started: boolean | null;
   readonly restartCount: number;
   readonly state: RecordedState;
   readonly lastState?: RecordedState;
@@ -88,6 +90,9 @@ export interface RecordedStatus {
 export interface RecordedSample {
   readonly t: number;
   readonly pod: string;
+  readonly phase?: string;
+  /** `Status/Reason` by type. */
+  readonly conditions?: Readonly<Record<string, string>>;
   readonly initContainerStatuses?: readonly RecordedStatus[];
   readonly containerStatuses?: readonly RecordedStatus[];
   readonly ephemeralContainerStatuses?: readonly RecordedStatus[];

@@ -1,4 +1,4 @@
-/** Plays a recording again: its registries, its objects and its clock around our image manager. */
+/** Plays a recording again: its registries, its objects and its clock around our node. */
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -104,14 +104,13 @@ async function play(recording: Recording, root: string): Promise<readonly string
       if (step.file !== undefined && step.content === undefined) node.files.delete(step.file);
       else if (step.file !== undefined) node.files.set(step.file, asText(step.content));
       inBackground(restart(node, step.action, root, recordsDuring));
-      for (const pod of cluster.pods) if (step.action === "create") node.show(pod);
     });
   }
   scheduleExits(recording, { at, find, node });
   for (const look of looks) {
     at(look.t, () => {
       const pod = find(look.pod);
-      if (pod !== undefined) inBackground(node.look(pod, look.crashing));
+      if (pod !== undefined) node.look(pod, look.crashing);
     });
   }
   await clock.runUntil(START + recording.durationSeconds * 1000);
@@ -197,9 +196,7 @@ function scheduleExits(
       // The look that showed it came just before.
       world.at(t - 0.1, () => {
         const pod = world.find(name);
-        if (pod === undefined) return;
-        world.node.exit(pod, container, { instance: restartCount, exitCode, reason });
-        world.node.show(pod);
+        if (pod !== undefined) world.node.exit(pod, container, { instance: restartCount, exitCode, reason });
       });
     }
   }
