@@ -57,3 +57,54 @@ export {
 } from "./objects/status.ts";
 export { applyDefaults } from "./defaults/apply-defaults.ts";
 export { applyPodPlugins } from "./defaults/pod.ts";
+export {
+  type ApiCredential,
+  type ApiCredentialSource,
+  fixedCredential,
+  type Impersonation,
+} from "./client/authenticate.ts";
+export { KubernetesClient, type KubernetesClientOptions, type ResourceName } from "./client/client.ts";
+export { type Clock, systemClock } from "./client/clock.ts";
+export {
+  type ClusterConfig,
+  type ClusterInfo,
+  type ConnectedClient,
+  connectToCluster,
+} from "./client/cluster-config.ts";
+export { KubernetesClientError, type KubernetesClientErrorCode } from "./client/errors.ts";
+export {
+  type CorrelatedEvent,
+  EventCorrelator,
+  type EventObject,
+  type EventSource,
+  type EventText,
+  type Occurrence,
+} from "./client/event-correlator.ts";
+export {
+  EventRecorder,
+  type EventRecorderOptions,
+  formatTime,
+  referenceTo,
+} from "./client/event-recorder.ts";
+export { type InClusterOptions, isInCluster, loadInCluster } from "./client/in-cluster.ts";
+export { Informer, type InformerOptions } from "./client/informer.ts";
+export { type KubeconfigOptions, loadKubeconfig } from "./client/kubeconfig.ts";
+export { type ListOptions, type ObjectList } from "./client/lists.ts";
+export { type Change, ObjectCache, type ObjectIndex } from "./client/object-cache.ts";
+export { isExpired, isRefusal } from "./client/refusal.ts";
+export {
+  type DeleteManyOptions,
+  type DeleteOptions,
+  type Patch,
+  type PatchOptions,
+  type PlaceOptions,
+  ResourceClient,
+  type WriteOptions,
+} from "./client/resource-client.ts";
+export {
+  type ClientCertificate,
+  HttpsTransport,
+  type ServerTls,
+  type Transport,
+} from "./client/transport.ts";
+export { type WatchEvent, type WatchOptions } from "./client/watch.ts";
