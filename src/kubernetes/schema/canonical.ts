@@ -1,0 +1,61 @@
+/** How values are written back: what Go's types keep, leave out, and add. */
+import type { Json } from "../objects/object.ts";
+import type { Field, Schema } from "./schema.ts";
+
+export type Members = Record<string, Json>;
+
+/** Sets a member; a map may have one called `__proto__`, which an assignment would take for something else. */
+export function setMember(members: Members, name: string, value: Json): void {
+  if (name === "__proto__") {
+    Object.defineProperty(members, name, { value, enumerable: true, configurable: true, writable: true });
+  } else {
+    members[name] = value;
+  }
+}
+
+/** Keeps or leaves out what was read for a field; undefined is Go's nil. */
+export function putField(members: Members, field: Field, value: Json | undefined): void {
+  const { name } = field;
+  if (value === undefined || (field.presence === "nonzero" && isZero(value))) delete members[name];
+  else members[name] = value;
+}
+
+/** Adds what is always written; call it once all that was given has been put. */
+export function complete(members: Members, schema: Schema): Members {
+  for (const field of schema.always) members[field.name] ??= zeroOf(field.schema);
+  return members;
+}
+
+/** What a Go value is written as that nobody has set. */
+export function zeroOf(schema: Schema): Json {
+  switch (schema.kind) {
+    case "struct":
+      return complete({}, schema);
+    case "string":
+    case "bytes":
+      return "";
+    case "integer":
+    case "intOrString":
+      return 0;
+    case "boolean":
+      return false;
+    case "quantity":
+      return "0";
+    case "list":
+      return [];
+    case "map":
+      return {};
+    case "time":
+    case "raw":
+      break;
+  }
+  return null;
+}
+
+function isZero(value: Json): boolean {
+  if (typeof value !== "object") return value === "" || value === 0 || value === false;
+  if (value === null) return true;
+  if (Array.isArray(value)) return value.length === 0;
+  for (const name in value) if (Object.hasOwn(value, name)) return false;
+  return true;
+}
