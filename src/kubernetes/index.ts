@@ -108,3 +108,9 @@ export {
   type Transport,
 } from "./client/transport.ts";
 export { type WatchEvent, type WatchOptions } from "./client/watch.ts";
+export { type BoundObject, DEFAULT_ISSUER, issueServiceAccountToken } from "./service-account-token.ts";
+export { type ServiceAccountSubject, type ServiceAccountToken } from "./service-account-token.ts";
+export { type TokenOptions, type TokenRequest, usernameOf } from "./service-account-token.ts";
+export { type VerifiedToken, verifyServiceAccountToken } from "./service-account-token.ts";
+export { generateServiceAccountKey, openServiceAccountKey } from "./service-account-token-key.ts";
+export { publicJwk, type ServiceAccountKey, ServiceAccountKeyError } from "./service-account-token-key.ts";
