@@ -1,6 +1,6 @@
 import type { Digest } from "../oci/index.ts";
 import type { BlobStore } from "../store/index.ts";
-import type { Authorize } from "./access.ts";
+import type { AccessControl } from "./access.ts";
 import type { ManifestCache } from "./manifest-cache.ts";
 import type { RegistryMetadata } from "./metadata.ts";
 import type { UploadSessions } from "./upload-sessions.ts";
@@ -18,7 +18,7 @@ export interface RegistryContext {
   readonly metadata: RegistryMetadata;
   readonly sessions: UploadSessions;
   readonly cache: ManifestCache;
-  readonly authorize: Authorize;
+  readonly access: AccessControl;
   readonly clock: () => number;
   readonly newUploadId: () => string;
   /** Whether manifests may name content that the repository lacks. */

@@ -1,12 +1,21 @@
 import { DrayError } from "../errors.ts";
 
 /**
- * What keeps a registry from being served. What goes wrong with one request is an answer, not an error.
+ * What keeps a registry from being served or managed. What goes wrong with one request is an answer, not an error.
  *
  * - `ADDRESS_IN_USE`: something else listens on that port
  * - `ADDRESS_UNAVAILABLE`: this machine has no such address, or may not use that port
  * - `TLS_INVALID`: the certificate or its key can't be used
+ * - `CONFIG_INVALID`, `CONFIG_UNREADABLE`: a file that says who may do what is wrong, or can't be read
+ * - `ACCOUNT_EXISTS`, `ACCOUNT_UNKNOWN`: a robot of that name is there already, or isn't
  */
-export type RegistryErrorCode = "ADDRESS_IN_USE" | "ADDRESS_UNAVAILABLE" | "TLS_INVALID";
+export type RegistryErrorCode =
+  | "ADDRESS_IN_USE"
+  | "ADDRESS_UNAVAILABLE"
+  | "TLS_INVALID"
+  | "CONFIG_INVALID"
+  | "CONFIG_UNREADABLE"
+  | "ACCOUNT_EXISTS"
+  | "ACCOUNT_UNKNOWN";
 
 export class RegistryError extends DrayError<RegistryErrorCode> {}

@@ -11,7 +11,9 @@ export async function answerWithFetch(
     method: request.method,
     target: url.pathname + url.search,
     body: new FetchBody(request),
-    header: (name) => request.headers.get(name) ?? undefined,
+    secure: url.protocol === "https:",
+    // The platform's requests have no Host; their URL says it.
+    header: (name) => request.headers.get(name) ?? (name === "host" ? url.host : undefined),
   });
   return toResponse(response);
 }

@@ -1,8 +1,10 @@
 import { routes } from "../oci/index.ts";
+import { SEES_ALL } from "./access.ts";
 import type { RegistryContext } from "./context.ts";
 import type { Page } from "./metadata.ts";
-import type { RegistryResponse } from "./request.ts";
+import type { RegistryRequest, RegistryResponse } from "./request.ts";
 import { linkToNext, refuse, respondJson, type ResponseHeaders } from "./respond.ts";
+import { visibleRepositories } from "./visible.ts";
 
 const MAX_PAGE = 10_000;
 const CATALOG_PAGE = 100;
@@ -22,16 +24,34 @@ export async function listTags(
   return respondJson({ name, tags: shown }, linkTo(routes.tags(name), page, { shown, all: tags }));
 }
 
-/** The repositories of the registry, in byte order. */
+/** The repositories that the caller may pull from, in byte order; the others take no place in any page. */
 export async function listCatalog(
   context: RegistryContext,
+  request: RegistryRequest,
   query: URLSearchParams,
 ): Promise<RegistryResponse> {
   const page = parsePage(query, CATALOG_PAGE);
   if (page === undefined) return badNumber();
-  const repositories = await context.metadata.listRepositories(oneMore(page));
+  const repositories = await listVisible(context, request, oneMore(page));
   const shown = repositories.slice(0, page.limit);
   return respondJson({ repositories: shown }, linkTo(routes.catalog(), page, { shown, all: repositories }));
+}
+
+async function listVisible(
+  context: RegistryContext,
+  request: RegistryRequest,
+  page: Page,
+): Promise<readonly string[]> {
+  const view = await context.access.viewFor(request);
+  if (view === SEES_ALL) return await context.metadata.listRepositories(page);
+  const found: string[] = [];
+  if (page.limit === 0) return found;
+  const list = (wanted: Page): Promise<readonly string[]> => context.metadata.listRepositories(wanted);
+  for await (const name of visibleRepositories(view, list, { after: page.after, fetch: page.limit + 1 })) {
+    found.push(name);
+    if (found.length === page.limit) break;
+  }
+  return found;
 }
 
 /** `undefined` for an `n` that is no count. */

@@ -23,12 +23,14 @@ export function testRegistryMetadata(name: string, open: () => Promise<RegistryM
     assert.deepEqual({ ...(await metadata.findBlob("team/a", blob.digest)) }, blob);
     assert.equal(await metadata.findBlob("team/b", blob.digest), undefined);
     await metadata.linkBlob("other", blob);
-    assert.deepEqual(await metadata.findBlobRepositories(blob.digest, 10), ["other", "team/a"]);
-    assert.deepEqual(await metadata.findBlobRepositories(blob.digest, 1), ["other"]);
+    assert.deepEqual(await metadata.findBlobRepositories(blob.digest, { limit: 10 }), ["other", "team/a"]);
+    assert.deepEqual(await metadata.findBlobRepositories(blob.digest, { limit: 1 }), ["other"]);
+    const rest = { after: "other", limit: 10 };
+    assert.deepEqual(await metadata.findBlobRepositories(blob.digest, rest), ["team/a"]);
     assert.equal(await metadata.unlinkBlob("team/a", blob.digest), true);
     assert.equal(await metadata.unlinkBlob("team/a", blob.digest), false);
     assert.equal(await metadata.findBlob("team/a", blob.digest), undefined);
-    assert.deepEqual(await metadata.findBlobRepositories(blob.digest, 10), ["other"]);
+    assert.deepEqual(await metadata.findBlobRepositories(blob.digest, { limit: 10 }), ["other"]);
   });
 
   check("a manifest is found by digest and by every tag, in its repository only", async (metadata) => {

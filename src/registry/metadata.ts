@@ -26,8 +26,8 @@ export interface BlobLinks {
   linkBlob(repository: string, blob: BlobLink): Promise<void>;
   /** Whether there was a link to remove. */
   unlinkBlob(repository: string, digest: Digest): Promise<boolean>;
-  /** Some repositories that show a blob, sorted. */
-  findBlobRepositories(digest: Digest, limit: number): Promise<readonly string[]>;
+  /** The repositories that show a blob, sorted. */
+  findBlobRepositories(digest: Digest, page: Page): Promise<readonly string[]>;
 }
 
 export interface ManifestRecord {

@@ -74,6 +74,14 @@ class NodeRequest implements RegistryRequest, RequestBody {
     return this;
   }
 
+  get address(): string | undefined {
+    return this.#incoming.socket.remoteAddress;
+  }
+
+  get secure(): boolean {
+    return "encrypted" in this.#incoming.socket;
+  }
+
   get length(): number | undefined {
     if (this.header("transfer-encoding") !== undefined) return undefined;
     return Number(this.header("content-length") ?? 0);

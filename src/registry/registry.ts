@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import { findDigestFault, isDigest, isRepositoryName, isTag, matchRoute, OciError } from "../oci/index.ts";
 import { ERROR_STATUS, isDistributionErrorCode, MAX_DOCUMENT_SIZE, type RouteMatch } from "../oci/index.ts";
 import type { BlobStore } from "../store/index.ts";
-import { allowAll, type Authorize, type Decision } from "./access.ts";
+import { accessBy, allowAll, pullFrom, type AccessControl, type Authorize } from "./access.ts";
 import { deleteBlob, serveBlob } from "./blobs.ts";
 import type { RegistryContext, TagPush } from "./context.ts";
 import { answerWithFetch } from "./fetch.ts";
@@ -13,8 +13,8 @@ import { answerCached, deleteManifest, putManifest, serveManifest, tagInvalid } 
 import type { RegistryMetadata } from "./metadata.ts";
 import { listReferrers } from "./referrers.ts";
 import { RequestAborted, type RegistryRequest, type RegistryResponse } from "./request.ts";
-import { accessFor, decodePath, methodsOf, pullFrom } from "./route-rules.ts";
-import { refuse, respondJson, withoutBody } from "./respond.ts";
+import { accessFor, decodePath, methodsOf } from "./route-rules.ts";
+import { deny, refuse, respondJson, withoutBody } from "./respond.ts";
 import { UploadSessions } from "./upload-sessions.ts";
 import { appendToUpload, cancelUpload, describeUpload, finishUpload, startUpload } from "./uploads.ts";
 
@@ -23,7 +23,12 @@ export interface RegistryOptions {
   readonly blobs: BlobStore;
   /** Where everything else is kept; closed by whoever opened it, too. */
   readonly metadata: RegistryMetadata;
-  /** Everybody may do everything by default. */
+  /**
+   * Who may do what; everybody everything by default. {@link openAccess} makes one from a configuration. Closed by
+   * whoever opened it.
+   */
+  readonly access?: AccessControl | undefined;
+  /** The same as one plain function, where `access` isn't given. */
   readonly authorize?: Authorize | undefined;
   /** Accept manifests whose config, layers or entries the repository lacks; no by default. */
   readonly sparse?: boolean | undefined;
@@ -98,7 +103,7 @@ class DistributionRegistry implements Registry {
         patience: options.uploadPatience ?? 10_000,
       }),
       cache: new ManifestCache(options.cacheSize ?? 64 * 1024 * 1024),
-      authorize: options.authorize ?? allowAll,
+      access: options.access ?? accessBy(options.authorize ?? allowAll),
       newUploadId: options.newUploadId ?? randomUUID,
       onTag: options.onTag,
       sparse: options.sparse ?? false,
@@ -155,13 +160,13 @@ class DistributionRegistry implements Registry {
   /** The path most requests take: a manifest that was read before, if nothing changed and nobody has to wait. */
   #answerAtOnce(request: RegistryRequest): RegistryResponse | undefined {
     if (request.method !== "GET" && request.method !== "HEAD") return undefined;
-    const { cache, metadata, authorize } = this.#context;
+    const { cache, metadata, access } = this.#context;
     if (!cache.has(request.target)) return undefined;
     try {
       const manifest = cache.find(request.target, metadata.generation());
       if (manifest === undefined) return undefined;
-      if (authorize !== allowAll) {
-        const decision = authorize(request, [pullFrom(manifest.repository)]);
+      if (access.authorize !== allowAll) {
+        const decision = access.authorize(request, [pullFrom(manifest.repository)]);
         if (decision instanceof Promise || !decision.allowed) return undefined;
       }
       return answerCached(request, manifest);
@@ -184,7 +189,10 @@ class DistributionRegistry implements Registry {
     const mark = request.target.indexOf("?");
     const path = decodePath(mark < 0 ? request.target : request.target.slice(0, mark));
     const match = matchRoute(path);
-    if (match === undefined) return refuse("UNSUPPORTED", "There is nothing at this path", { status: 404 });
+    if (match === undefined) {
+      const served = await this.#context.access.serve?.(request);
+      return served ?? refuse("UNSUPPORTED", "There is nothing at this path", { status: 404 });
+    }
     if ("name" in match && !isRepositoryName(match.name)) {
       return refuse("NAME_INVALID", "That is not a repository name: it takes lower-case words and slashes", {
         detail: { name: match.name.slice(0, 300) },
@@ -196,8 +204,9 @@ class DistributionRegistry implements Registry {
         headers: { Allow: methods.join(", ") },
       });
     }
-    const decision = await this.#context.authorize(request, accessFor(match, request.method));
-    if (!decision.allowed) return deny(decision);
+    const wanted = accessFor(match, request.method);
+    const decision = await this.#context.access.authorize(request, wanted);
+    if (!decision.allowed) return deny(decision, wanted);
     const query = new URLSearchParams(mark < 0 ? "" : request.target.slice(mark + 1));
     return await this.#dispatch(request, match, query);
   }
@@ -213,7 +222,7 @@ class DistributionRegistry implements Registry {
       case "base":
         return respondJson({});
       case "catalog":
-        return listCatalog(context, query);
+        return listCatalog(context, request, query);
       case "tags":
         return listTags(context, match.name, query);
       case "referrers":
@@ -260,13 +269,6 @@ class DistributionRegistry implements Registry {
     this.#onFailure(error);
     return refuse("UNKNOWN", "Something went wrong here; the registry's own log says what");
   }
-}
-
-function deny(decision: Extract<Decision, { readonly allowed: false }>): RegistryResponse {
-  const { status, reason, challenge } = decision;
-  return refuse(status === 401 ? "UNAUTHORIZED" : "DENIED", reason, {
-    headers: challenge === undefined ? {} : { "WWW-Authenticate": challenge },
-  });
 }
 
 function digestInvalid(text: string): RegistryResponse {

@@ -18,6 +18,10 @@ export interface RegistryRequest {
   /** Path and query as they were sent: `/v2/app/manifests/1.0?tag=a`. */
   readonly target: string;
   readonly body: RequestBody;
+  /** The address it came from, where there is a network. */
+  readonly address?: string | undefined;
+  /** Whether it came over TLS. */
+  readonly secure?: boolean | undefined;
   /** A header by its lower-case name; several of one name are joined by a comma. */
   header(name: string): string | undefined;
 }

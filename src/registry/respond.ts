@@ -1,5 +1,6 @@
 import { ERROR_STATUS, formatErrorBody } from "../oci/index.ts";
 import type { DistributionError, DistributionErrorCode } from "../oci/index.ts";
+import type { Access, Decision } from "./access.ts";
 import type { RegistryResponse, ResponseStream } from "./request.ts";
 
 /** Header values by name; a list becomes one header for each of its values. */
@@ -71,6 +72,26 @@ export function refuseAll(
   const body = Buffer.from(formatErrorBody(errors));
   const all = { "Content-Type": "application/json", "Content-Length": body.length, ...headers };
   return respond(status, all, body);
+}
+
+const DENIALS = { 401: "UNAUTHORIZED", 403: "DENIED", 429: "TOOMANYREQUESTS" } as const;
+
+/** The answer for a request that may not have the access it wants. */
+export function deny(
+  decision: Extract<Decision, { readonly allowed: false }>,
+  wanted: readonly Access[],
+): RegistryResponse {
+  const { status, reason, challenge, retryAfter } = decision;
+  const detail = wanted.flatMap(({ type, name, actions }) =>
+    actions.map((action) => ({ Type: type, Class: "", Name: name, Action: action })),
+  );
+  return refuse(DENIALS[status], reason, {
+    ...(detail.length > 0 && status !== 429 && { detail }),
+    headers: {
+      ...(challenge !== undefined && { "WWW-Authenticate": challenge }),
+      ...(retryAfter !== undefined && { "Retry-After": retryAfter }),
+    },
+  });
 }
 
 /** What a HEAD gets for what a GET would have got. */

@@ -1,5 +1,5 @@
 import type { RouteMatch } from "../oci/index.ts";
-import type { Access } from "./access.ts";
+import { pullFrom, type Access } from "./access.ts";
 
 /** No part of a route needs an escape, but some clients write the digest's colon as one. */
 export function decodePath(path: string): string {
@@ -37,11 +37,10 @@ export function accessFor(match: RouteMatch, method: string): readonly Access[] 
   if (match.route === "catalog") return [{ type: "registry", name: "catalog", actions: ["*"] }];
   if (method === "GET" || method === "HEAD") return [pullFrom(match.name)];
   // Giving up an upload undoes what a push began; only visible content takes the right to delete.
-  const actions =
-    method === "DELETE" && match.route !== "upload" ? (["delete"] as const) : (["pull", "push"] as const);
-  return [{ type: "repository", name: match.name, actions }];
+  if (method !== "DELETE" || match.route === "upload") return [pushTo(match.name)];
+  return [{ type: "repository", name: match.name, actions: ["delete"] }];
 }
 
-export function pullFrom(name: string): Access {
-  return { type: "repository", name, actions: ["pull"] };
+export function pushTo(name: string): Access {
+  return { type: "repository", name, actions: ["pull", "push"] };
 }

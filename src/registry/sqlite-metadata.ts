@@ -102,11 +102,13 @@ class FileMetadata implements SqliteMetadata {
     return this.#database.run(sql, repository, digest).changes > 0;
   }
 
-  async findBlobRepositories(digest: Digest, limit: number): Promise<readonly string[]> {
+  async findBlobRepositories(digest: Digest, page: Page): Promise<readonly string[]> {
     const sql =
       "SELECT name FROM repositories WHERE id IN (SELECT repository FROM blobs WHERE digest = ?) " +
-      "ORDER BY name LIMIT ?";
-    return this.#database.all<{ name: string }>(sql, digest, limit).map((row) => row.name);
+      "AND name > ? ORDER BY name LIMIT ?";
+    return this.#database
+      .all<{ name: string }>(sql, digest, page.after ?? "", page.limit)
+      .map((row) => row.name);
   }
 
   async findManifest(repository: string, digest: Digest): Promise<ManifestRecord | undefined> {

@@ -1,11 +1,14 @@
 import { digestAlgorithm, digestOf, findDigestFault, isDigest, routes } from "../oci/index.ts";
 import { DIGEST_ALGORITHMS, isRepositoryName, type Digest, type DigestAlgorithm } from "../oci/index.ts";
+import { pullFrom } from "./access.ts";
 import { blobCreated } from "./blobs.ts";
 import type { RegistryContext } from "./context.ts";
 import { formatReceived, parseContentRange } from "./range.ts";
 import type { RegistryRequest, RegistryResponse } from "./request.ts";
-import { refuse, respond, type ResponseHeaders } from "./respond.ts";
+import { deny, refuse, respond, type ResponseHeaders } from "./respond.ts";
+import { pushTo } from "./route-rules.ts";
 import type { Receiving } from "./upload-sessions.ts";
+import { visibleRepositories } from "./visible.ts";
 
 /** Stops a body that goes on beyond what it may have. */
 class TooMuch extends Error {}
@@ -23,10 +26,8 @@ export async function startUpload(
   }
   const mount = query.get("mount");
   if (mount !== null && isDigest(mount)) {
-    if (await mountBlob(context, request, { name, digest: mount, from: query.get("from") })) {
-      return blobCreated(name, mount);
-    }
-    return await createSession(context, name, hint);
+    const mounted = await mountBlob(context, request, { name, digest: mount, from: query.get("from") });
+    return mounted ?? (await createSession(context, name, hint));
   }
   const digest = query.get("digest");
   if (digest === null) return await createSession(context, name, hint);
@@ -107,24 +108,37 @@ async function createSession(
   return respond(202, { ...progressOf(name, id, 0), "Content-Length": 0 });
 }
 
+/** Links a blob that the caller may read elsewhere; `undefined` when there is none, or none they may know of. */
 async function mountBlob(
   context: RegistryContext,
   request: RegistryRequest,
   wanted: { readonly name: string; readonly digest: Digest; readonly from: string | null },
-): Promise<boolean> {
+): Promise<RegistryResponse | undefined> {
   const { name, digest, from } = wanted;
-  const { metadata, blobs } = context;
-  if (from !== null && !isRepositoryName(from)) return false;
-  // Without `from`, any repository this caller may read will do; a few are enough to ask about.
-  for (const source of from === null ? await metadata.findBlobRepositories(digest, 16) : [from]) {
-    const access = { type: "repository", name: source, actions: ["pull"] } as const;
-    if (!(await context.authorize(request, [access])).allowed) continue;
+  const { access, metadata, blobs } = context;
+  if (from !== null && !isRepositoryName(from)) return undefined;
+  for await (const source of from === null ? mountSources(context, request, digest) : [from]) {
+    const both = [pushTo(name), pullFrom(source)];
+    const decision = await access.authorize(request, both);
+    // The caller may read it, and only their token doesn't say so: with the next one the upload is saved.
+    if (!decision.allowed && decision.renewable === true) return deny(decision, both);
+    if (!decision.allowed) continue;
     const blob = await metadata.findBlob(source, digest);
     if (blob === undefined || (await blobs.find(digest, { touch: true })) === undefined) continue;
     await metadata.linkBlob(name, blob);
-    return true;
+    return blobCreated(name, digest);
   }
-  return false;
+  return undefined;
+}
+
+/** Without `from`, any repository will do that this caller may read. */
+async function* mountSources(
+  context: RegistryContext,
+  request: RegistryRequest,
+  digest: Digest,
+): AsyncGenerator<string, void> {
+  const view = await context.access.viewFor(request);
+  yield* visibleRepositories(view, (page) => context.metadata.findBlobRepositories(digest, page));
 }
 
 async function receiveWhole(
