@@ -114,3 +114,4 @@ export { type TokenOptions, type TokenRequest, usernameOf } from "./service-acco
 export { type VerifiedToken, verifyServiceAccountToken } from "./service-account-token.ts";
 export { generateServiceAccountKey, openServiceAccountKey } from "./service-account-token-key.ts";
 export { publicJwk, type ServiceAccountKey, ServiceAccountKeyError } from "./service-account-token-key.ts";
+export { createJsonPatch } from "./patch/create-json-patch.ts";
