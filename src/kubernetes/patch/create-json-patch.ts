@@ -100,11 +100,7 @@ function longestCommon(before: readonly Json[], after: readonly Json[]): (readon
 }
 
 /** Operations at most, where each item of a gap that has a partner takes one. */
-function costOf(
-  pairs: readonly (readonly [number, number])[],
-  oldLength: number,
-  newLength: number,
-): number {
+function costOf(pairs: readonly (readonly [number, number])[], oldLength: number, newLength: number): number {
   let cost = 0;
   let [oldAt, newAt] = [0, 0];
   for (const [oldEnd, newEnd] of [...pairs, [oldLength, newLength] as const]) {
