@@ -26,8 +26,8 @@ const LEAF: FieldSet = { owned: true, children: new Map() };
 
 /** One that is being put together. */
 export class FieldSetBuilder implements FieldSet {
-  owned = false;
-  readonly children = new Map<string, FieldSetBuilder>();
+  owned: boolean = false;
+  readonly children: Map<string, FieldSetBuilder> = new Map();
 
   insert(path: readonly string[]): void {
     let at: FieldSetBuilder = this;

@@ -106,6 +106,8 @@ function wrongType(value: Json, place: Place): string | undefined {
         : `expected numeric (int or float), got ${goTypeOf(value)}`;
     case "boolean":
       return typeof value === "boolean" ? undefined : `expected boolean, got ${goTypeOf(value)}`;
+    case "raw":
+      return undefined;
     default:
       return isObject(value) || isList(value) ? `expected scalar, got ${goTypeOf(value)}` : undefined;
   }
