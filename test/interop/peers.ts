@@ -5,6 +5,7 @@
  *
  * ```text
  * programs/   from Debian's coming release, which run here as they are: crane, oras, docker-registry, containerd
+ * kubectl/    from there, too
  * tools/      from the machine's own release: wrk, htpasswd, curl, time
  * system/     a root folder for what wants newer libraries: skopeo, podman, buildah
  * bin/        one starter for each
@@ -43,6 +44,13 @@ const PARTS: readonly Part[] = [
       containerd: "usr/bin/containerd",
       ctr: "usr/bin/ctr",
     },
+  },
+  {
+    name: "kubectl",
+    suite: "forky",
+    packages: ["kubectl"],
+    needs: "nothing",
+    programs: { kubectl: "usr/bin/kubectl" },
   },
   {
     name: "tools",
