@@ -78,7 +78,7 @@ export class Informer<T extends KubernetesObject = KubernetesObject> {
 
   /** What is there already is told at once, as added. @returns how to stop listening */
   subscribe(listener: (change: Change<T>) => void): () => void {
-    for (const object of this.cache.list()) listener({ type: "added", object });
+    for (const object of this.cache.list()) this.#tellOne(listener, { type: "added", object });
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
   }
@@ -123,13 +123,15 @@ export class Informer<T extends KubernetesObject = KubernetesObject> {
   }
 
   #tell(change: Change<T>): void {
-    for (const listener of this.#listeners) {
-      try {
-        listener(change);
-      } catch (error) {
-        // One listener's fault must not keep the change from the others, nor stop the watch.
-        this.#options.onError?.(error);
-      }
+    for (const listener of this.#listeners) this.#tellOne(listener, change);
+  }
+
+  /** One listener's fault must not keep a change from the others, nor stop the watch. */
+  #tellOne(listener: (change: Change<T>) => void, change: Change<T>): void {
+    try {
+      listener(change);
+    } catch (error) {
+      this.#options.onError?.(error);
     }
   }
 }
