@@ -4,6 +4,7 @@ import type { PullSecret } from "../credentials/index.ts";
 import type { ServiceAccountObject } from "../kubernetes/index.ts";
 import { type FolderObjects, readFolderObjects } from "./folder-objects.ts";
 import { type FolderContent, FolderWatcher } from "./folder-watcher.ts";
+import { uidOf } from "./pull-secrets.ts";
 import type { PodListener, PodSource, PullSecretLookup } from "./pod-source.ts";
 
 export interface FolderSourceOptions {
@@ -52,10 +53,14 @@ export class FolderSource implements PodSource, PullSecretLookup {
   }
 
   /** Every namespace has a ServiceAccount `default`, written down or not. */
-  findAccount(namespace: string, name: string): ServiceAccountObject | undefined {
-    const account = this.#objects.accounts.get(`${namespace}/${name}`);
-    if (account !== undefined || name !== "default") return account;
-    return { kind: "ServiceAccount", metadata: { namespace, name, annotations: {} }, imagePullSecrets: [] };
+  findAccount(
+    namespace: string,
+    name: string,
+  ): (ServiceAccountObject & { readonly uid: string }) | undefined {
+    const found = this.#objects.accounts.get(`${namespace}/${name}`);
+    const account = found ?? (name === "default" ? defaultAccount(namespace) : undefined);
+    if (account === undefined) return undefined;
+    return { ...account, uid: account.metadata.uid ?? uidOf("ServiceAccount", namespace, name) };
   }
 
   #apply(content: FolderContent): void {
@@ -70,6 +75,11 @@ export class FolderSource implements PodSource, PullSecretLookup {
       listener.credentialsChanged({ kind: "secret", namespace, name });
     listener.problems(after.problems);
   }
+}
+
+function defaultAccount(namespace: string): ServiceAccountObject {
+  const metadata = { namespace, name: "default", annotations: {} };
+  return { kind: "ServiceAccount", metadata, imagePullSecrets: [] };
 }
 
 /** Those that came, and those that aren't what they were; one that went away mends nothing. */

@@ -6,6 +6,7 @@ import { type TestContext, test } from "node:test";
 
 import { ImageManager, type ImageRuntime, type RuntimeImage } from "../images/index.ts";
 import { digestOf } from "../oci/index.ts";
+import { FolderSource } from "./folder-source.ts";
 import { ImageNode, type NodeChange, type TagChange } from "./image-node.ts";
 import type { ContainerState, NodeState } from "./pod-state.ts";
 
@@ -32,6 +33,7 @@ class MapRuntime implements ImageRuntime {
 interface World {
   readonly folder: string;
   readonly runtime: MapRuntime;
+  readonly pods: FolderSource;
   readonly node: ImageNode;
   readonly changes: NodeChange[];
   readonly clock: { now: number };
@@ -51,8 +53,10 @@ async function setUp(t: TestContext): Promise<World> {
   const waits = new Set<() => void>();
   const watchers = new Set<() => void>();
   let tagChanged: (change: TagChange) => void = () => {};
+  const pods = new FolderSource({ folder });
   const node = new ImageNode({
-    folder,
+    pods,
+    secrets: pods,
     images: new ImageManager({ runtime, now: () => clock.now, rate: { qps: 0, burst: 0 } }),
     onChange: (change) => {
       changes.push(change);
@@ -78,6 +82,7 @@ async function setUp(t: TestContext): Promise<World> {
   return {
     folder,
     runtime,
+    pods,
     node,
     changes,
     clock,
@@ -216,7 +221,7 @@ test("a folder that is missing is a problem until it is there", { timeout: 10_00
   assert.match(world.node.state.problems[0] ?? "", /^Cannot read folder ".*": there is no such folder$/);
   const { mkdir } = await import("node:fs/promises");
   await mkdir(world.folder);
-  await world.node.rescan();
+  await world.pods.rescan();
   assert.deepEqual(world.node.state.problems, []);
 });
 

@@ -1,10 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import type { EnsureOutcome, EnsureRequest, FailureReason } from "../images/index.ts";
-import { readFolderObjects, type FolderObjects, type StaticPod } from "./folder-objects.ts";
+import { type EnsureOutcome, type EnsureRequest, type FailureReason, StartErrors } from "../images/index.ts";
+import { EventCorrelator } from "./event-correlator.ts";
+import { readFolderObjects, type FolderObjects } from "./folder-objects.ts";
+import { NoContainers } from "./no-containers.ts";
+import { kubeletPace } from "./pace.ts";
+import type { NodePod } from "./pod-source.ts";
 import type { ContainerState, PodState } from "./pod-state.ts";
-import { PodWorker } from "./pod-worker.ts";
+import { PodWorker, type PodWorkerOptions } from "./pod-worker.ts";
 
 interface World {
   readonly requests: EnsureRequest[];
@@ -33,6 +37,31 @@ function folder(text: string): FolderObjects {
   return readFolderObjects("pods", { files: [{ name: "a.yaml", text }] });
 }
 
+/** What a node gives each of its workers. */
+function common(objects: FolderObjects): Omit<PodWorkerOptions, "pod" | "images" | "pace"> {
+  const correlator = new EventCorrelator({ now: () => 5000 });
+  return {
+    secrets: {
+      getSecret: async (namespace, name) => {
+        const secret = objects.secrets.get(`${namespace}/${name}`);
+        if (secret === undefined) throw new Error("not found");
+        return secret;
+      },
+    },
+    runtime: new NoContainers({ now: () => 5000 }),
+    errors: new StartErrors(),
+    correlate: ({ uid, key }, text) =>
+      correlator.correlate({ kind: "Pod", namespace: "", name: key, uid }, text),
+    onChange: () => {},
+    onEvent: () => {},
+    onStatus: () => {},
+    onFailure: (error) => {
+      throw error;
+    },
+    now: () => 5000,
+  };
+}
+
 function work(objects: FolderObjects, key: string): World {
   const pod = objects.pods.get(key);
   assert.ok(pod, `${key} of ${[...objects.pods.keys()].join()}`);
@@ -52,16 +81,16 @@ function work(objects: FolderObjects, key: string): World {
       },
       forgetBackOff: () => {},
     },
-    findSecret: (namespace, name) => objects.secrets.get(`${namespace}/${name}`),
-    onChange: () => {},
-    now: () => 5000,
-    random: () => 0,
-    wait: (milliseconds) =>
-      new Promise((resolve) => {
-        slept.push(milliseconds);
-        wake = resolve;
-        resting.resolve();
-      }),
+    ...common(objects),
+    pace: kubeletPace({
+      random: () => 0,
+      wait: (milliseconds) =>
+        new Promise((resolve) => {
+          slept.push(milliseconds);
+          wake = resolve;
+          resting.resolve();
+        }),
+    }),
   });
   const rest = async (): Promise<PodState> => {
     await resting.promise;
@@ -195,7 +224,7 @@ test("side by side, containers don't wait for each other, and still for init con
     const waiting = Promise.withResolvers<EnsureOutcome>();
     const all = Promise.withResolvers<void>();
     const worker = new PodWorker({
-      pod: objects.pods.get("default/p") as StaticPod,
+      pod: objects.pods.get("default/p") as NodePod,
       images: {
         ensure: async ({ image, priority }) => {
           assert.equal(priority, 7);
@@ -205,11 +234,8 @@ test("side by side, containers don't wait for each other, and still for init con
         },
         forgetBackOff: () => {},
       },
-      findSecret: () => undefined,
-      onChange: () => {},
-      now: () => 0,
-      random: () => 0,
-      wait: () => new Promise(() => {}),
+      ...common(objects),
+      pace: kubeletPace({ random: () => 0, wait: () => new Promise(() => {}) }),
       parallel,
     });
     worker.start();
@@ -217,7 +243,7 @@ test("side by side, containers don't wait for each other, and still for init con
     await new Promise(setImmediate);
     assert.deepEqual(started, first);
     waiting.resolve(SUCCESS);
-    await worker.stop().catch(() => {});
+    await worker.stop();
   }
 });
 

@@ -9,7 +9,8 @@ import { GoError } from "../../internal/go/errors.ts";
 import { type Command, defineCommand } from "../command.ts";
 import type { CommandContext } from "../context.ts";
 import { UsageError } from "../errors.ts";
-import { openExtension } from "../up/node-credentials.ts";
+import { NODE_CREDENTIAL_OPTIONS } from "../up/node-credential-options.ts";
+import { openExtensions } from "../up/open-extensions.ts";
 
 export const credentialProvider: Command = defineCommand({
   name: "credential-provider",
@@ -36,6 +37,7 @@ export const credentialProvider: Command = defineCommand({
       multiple: true,
       summary: "A module that exports createCredentialSource(), asked first",
     },
+    "extension-settings": NODE_CREDENTIAL_OPTIONS["extension-settings"],
     authfile: { type: "string", value: "FILE", summary: "Read credentials from this file" },
   },
   arguments: [],
@@ -48,9 +50,11 @@ export const credentialProvider: Command = defineCommand({
   async run({ values }, context) {
     const { env, home, signal, stdout, cwd } = context;
     const path = values.authfile;
-    const sources: CredentialSource[] = [];
-    for (const name of values["credential-extension"] ?? []) sources.push(await openExtension(name, cwd));
-    sources.push(new DockerConfigSource({ env, home, ...(path !== undefined && { path }) }));
+    const modules = values["credential-extension"] ?? [];
+    const sources: readonly CredentialSource[] = [
+      ...(await openExtensions(modules, { cwd, settings: values["extension-settings"] })),
+      new DockerConfigSource({ env, home, ...(path !== undefined && { path }) }),
+    ];
     const type = values["cache-key-type"];
     const answer = await answerProviderRequest(await readInput(context), new ChainSource(sources), {
       // The choices of the option are exactly these.

@@ -45,6 +45,11 @@ export const up: Command = defineCommand({
       summary:
         "Serve /metrics for Prometheus, and /progress of every pull as JSON lines, on 127.0.0.1; 0 for any free port",
     },
+    "node-name": {
+      type: "string",
+      value: "NAME",
+      summary: "What events and ServiceAccount tokens call this node; the machine's name by default",
+    },
     ...NODE_CREDENTIAL_OPTIONS,
     ...IMAGE_OPTIONS,
     recheck: {
@@ -91,12 +96,14 @@ export const up: Command = defineCommand({
         address: values["registry-address"] ?? "127.0.0.1",
         port,
         metricsPort: readPort(values["metrics-port"], "--metrics-port"),
+        nodeName: values["node-name"],
         images: await readImageSettings(values, context),
         credentials: {
           nodeConfig: values["node-config"],
           providerConfig: values["image-credential-provider-config"],
           providerBinDir: values["image-credential-provider-bin-dir"],
           extensions: values["credential-extension"],
+          extensionSettings: values["extension-settings"],
           docker: values["docker-credentials"],
         },
         recheckInterval: readDuration(values.recheck, "--recheck"),

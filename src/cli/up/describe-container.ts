@@ -80,7 +80,7 @@ export function toJson(pod: PodState, container: ContainerState): Readonly<Recor
     event: "container",
     namespace: pod.namespace,
     pod: pod.name,
-    file: pod.file,
+    file: pod.file ?? null,
     container: name,
     role,
     image,
@@ -99,15 +99,15 @@ export function toJson(pod: PodState, container: ContainerState): Readonly<Recor
   };
 }
 
-/** An event of a Pod as an object, for `--json`. */
+/** An event as an object, for `--json`: of a Pod, or of the node itself. */
 export function eventToJson(
-  pod: { readonly namespace: string; readonly name: string },
+  pod: { readonly namespace: string; readonly name: string } | undefined,
   { type, reason, message, fieldPath, count, first, last }: PodEvent,
 ): Readonly<Record<string, unknown>> {
   return {
-    event: "pod-event",
-    namespace: pod.namespace,
-    pod: pod.name,
+    ...(pod === undefined
+      ? { event: "node-event" }
+      : { event: "pod-event", namespace: pod.namespace, pod: pod.name }),
     type,
     reason,
     message,

@@ -65,6 +65,12 @@ export const IMAGE_OPTIONS = {
     value: "DURATION",
     summary: "Collect images unused for so long: imageMaximumGCAge; 0, the default, for never",
   },
+  "node-status-max-images": {
+    type: "string",
+    value: "NUMBER",
+    summary:
+      "Images that dray status lists, the largest first; 50 by default, -1 for all: nodeStatusMaxImages",
+  },
   "verification-policy": {
     type: "string",
     value: "POLICY",
@@ -185,6 +191,7 @@ function readFlags(values: OptionValues<typeof IMAGE_OPTIONS>): GivenImageConfig
     imageGCLowThresholdPercent: readInteger(values["image-gc-low-threshold"], "--image-gc-low-threshold"),
     imageMinimumGCAge: readGoDuration(values["minimum-image-ttl-duration"], "--minimum-image-ttl-duration"),
     imageMaximumGCAge: readGoDuration(values["maximum-image-ttl-duration"], "--maximum-image-ttl-duration"),
+    nodeStatusMaxImages: readInteger(values["node-status-max-images"], "--node-status-max-images"),
     imagePullCredentialsVerificationPolicy: values["verification-policy"],
     preloadedImagesVerificationAllowlist: values["verification-allowlist"],
   };

@@ -22,6 +22,11 @@ export const NODE_CREDENTIAL_OPTIONS = {
     multiple: true,
     summary: "A module that exports createCredentialSource(), asked after all else",
   },
+  "extension-settings": {
+    type: "string",
+    value: "FILE",
+    summary: "Settings for these modules, YAML or JSON: a map by MODULE, each as it was given",
+  },
   "docker-credentials": {
     type: "boolean",
     summary: "Also ask what the other commands ask: Docker's credential helpers, Podman's auth.json",

@@ -8,7 +8,6 @@
  */
 import { readFile } from "node:fs/promises";
 import { basename, resolve } from "node:path";
-import { pathToFileURL } from "node:url";
 
 import {
   CachingProvider,
@@ -21,13 +20,13 @@ import {
   formatLogEntry,
   hashAuthConfig,
   type ImageKeyring,
-  loadExtension,
   NodeFilesProvider,
   type PluginRun,
   ProvidersKeyring,
   readProviderConfig,
   registerCredentialProviders,
   type RegisteredProviders,
+  type ServiceAccounts,
   toCandidate,
   type TrackedCredential,
   UnionKeyring,
@@ -36,6 +35,7 @@ import type { NodeKeyring } from "../../images/index.ts";
 import type { CommandContext } from "../context.ts";
 import { CliError } from "../errors.ts";
 import { describeError } from "../report-error.ts";
+import { openExtensions } from "./open-extensions.ts";
 import { SourceKeyring } from "./source-keyring.ts";
 
 export interface NodeCredentialOptions {
@@ -46,6 +46,8 @@ export interface NodeCredentialOptions {
   readonly providerBinDir?: string | undefined;
   /** Modules that find credentials. */
   readonly extensions?: readonly string[] | undefined;
+  /** What to hand to them: a file of settings by module, each as it was named. */
+  readonly extensionSettings?: string | undefined;
   /** Also ask what all other commands ask: Docker's credential helpers, Podman's `auth.json`. */
   readonly docker?: boolean | undefined;
 }
@@ -72,6 +74,8 @@ export interface NodeCredentialWiring {
   readonly track: boolean;
   /** Read the node's file at every lookup instead of every five minutes. */
   readonly fresh?: boolean | undefined;
+  /** For providers that are given a ServiceAccount's token. */
+  readonly serviceAccounts?: ServiceAccounts | undefined;
   readonly onWarning: (message: string) => void;
   readonly onRun?: ((run: PluginRun) => void) | undefined;
 }
@@ -174,7 +178,7 @@ async function readNodeFile(path: string): Promise<DockerDocument> {
 
 async function registerProviders(
   { providerConfig = "", providerBinDir = "" }: NodeCredentialOptions,
-  { context, track, onWarning, onRun }: NodeCredentialWiring,
+  { context, track, serviceAccounts, onWarning, onRun }: NodeCredentialWiring,
 ): Promise<RegisteredProviders | undefined> {
   if (providerConfig === "" && providerBinDir === "") return undefined;
   const { cwd, env, clock } = context;
@@ -188,25 +192,17 @@ async function registerProviders(
     ),
     now: () => clock.now(),
     track,
+    ...(serviceAccounts !== undefined && { serviceAccounts }),
     onRun,
     onLog: (entry) => onWarning(formatLogEntry(entry)),
   });
 }
 
 async function openSources(
-  { extensions = [], docker = false }: NodeCredentialOptions,
+  { extensions = [], extensionSettings, docker = false }: NodeCredentialOptions,
   { cwd, env, home }: CommandContext,
 ): Promise<readonly CredentialSource[]> {
-  const sources: CredentialSource[] = [];
-  for (const specifier of extensions) sources.push(await openExtension(specifier, cwd));
+  const sources = [...(await openExtensions(extensions, { cwd, settings: extensionSettings }))];
   if (docker) sources.push(new DockerConfigSource({ env, home }));
   return sources;
-}
-
-/** A path as the shell means it, or the name of an installed package. */
-export async function openExtension(specifier: string, cwd: string): Promise<CredentialSource> {
-  return await loadExtension(specifier, {
-    load: async (name): Promise<unknown> =>
-      await import(/^[./]/.test(name) ? pathToFileURL(resolve(cwd, name)).href : name),
-  });
 }

@@ -1,10 +1,16 @@
 import {
   ByteRate,
+  type GcPolicy,
   gcPolicyOf,
   ImageCollector,
+  ImageListCache,
   ImageManager,
   listStoreImages,
+  type NodeEvent,
+  type NodeStatusImage,
+  nodeStatusImages,
   openPullManager,
+  type PullManager,
   pullLimits,
   runCollection,
   StoreImages,
@@ -34,8 +40,17 @@ export interface NodeImagesOptions {
   readonly onWarning: (message: string) => void;
 }
 
+export interface NodeImages {
+  readonly manager: ImageManager;
+  /** The images as last listed. */
+  readonly listed: ImageListCache;
+  /** What a Node's status says of them. */
+  readonly status: () => readonly NodeStatusImage[];
+  readonly records: PullManager | undefined;
+}
+
 /** The images room's manager, as the settings want it, over a store and the registries. */
-export async function openNodeImages(options: NodeImagesOptions): Promise<ImageManager> {
+export async function openNodeImages(options: NodeImagesOptions): Promise<NodeImages> {
   const { store, dataDir, access, credentials, settings, metrics, now, onWarning } = options;
   const { config, gates, extras } = settings;
   const platform = localPlatform();
@@ -63,7 +78,7 @@ export async function openNodeImages(options: NodeImagesOptions): Promise<ImageM
         onWarning,
       })
     : undefined;
-  return new ImageManager({
+  const manager = new ImageManager({
     runtime,
     now,
     maxParallelPulls,
@@ -76,13 +91,23 @@ export async function openNodeImages(options: NodeImagesOptions): Promise<ImageM
     pullFallback: extras.pullFallback,
     pullOrder: extras.pullOrder,
   });
+  const listed = new ImageListCache({
+    list: ({ signal } = {}) => listStoreImages(store, { platform, signal }),
+  });
+  const status = (): readonly NodeStatusImage[] =>
+    nodeStatusImages(listed.images, config.nodeStatusMaxImages);
+  return { manager, listed, status, records };
 }
 
-/** Collects images by the settings' thresholds until the signal is aborted. */
+/** Nothing is collected, and images are looked at all the same. */
+const NO_COLLECTION: Partial<GcPolicy> = { highThresholdPercent: 100, maxAge: 0 };
+
+/** Keeps an eye on images, and collects them by the settings' thresholds, until the signal is aborted. */
 export async function collectNodeImages(
   options: NodeImagesOptions,
-  running: {
+  running: Pick<NodeImages, "listed" | "records"> & {
     readonly state: () => NodeState;
+    readonly onEvent: (event: NodeEvent) => void;
     readonly wait: (milliseconds: number, signal: AbortSignal) => Promise<void>;
     readonly signal: AbortSignal;
   },
@@ -96,15 +121,27 @@ export async function collectNodeImages(
       collect: ({ signal }) => store.collect({ signal }),
     }),
     listUsed: ({ signal }) => listUsedImages(running.state(), { store, signal }),
-    policy: gcPolicyOf(settings.config),
+    policy: { ...gcPolicyOf(settings.config), ...(settings.collects ? {} : NO_COLLECTION) },
     now,
-    onEvent: ({ message }) => onWarning(message),
+    onEvent: running.onEvent,
+    hooks: [
+      // What is known of images that are gone is forgotten with them; the kubelet forgets more than that.
+      async (_, until) => {
+        const images = await listStoreImages(store, { platform: localPlatform() });
+        await running.records?.pruneUnknownRecords(
+          images.map(({ id }) => id),
+          until,
+        );
+      },
+    ],
     metrics,
   });
   await runCollection(collector, {
     signal: running.signal,
     now,
     wait: running.wait,
+    cache: running.listed,
+    onEvent: running.onEvent,
     onFailure: (message) => onWarning(message),
   });
 }

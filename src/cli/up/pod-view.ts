@@ -1,4 +1,4 @@
-import type { ImageNode, NodeChange } from "../../node/index.ts";
+import type { ImageNode, NodeChange, PodEvent } from "../../node/index.ts";
 import type { CommandContext } from "../context.ts";
 import { LiveRegion } from "../terminal/live.ts";
 import { createStyle } from "../terminal/style.ts";
@@ -84,6 +84,8 @@ class LineView implements PodView {
   show(change: NodeChange): void {
     switch (change.kind) {
       case "pod-added":
+      case "status":
+        // Nothing that the lines of its containers don't tell.
         return;
       case "pod-removed":
         this.#removed(change.pod);
@@ -92,7 +94,10 @@ class LineView implements PodView {
         this.#container(change);
         return;
       case "event":
-        this.#event(change);
+        this.#event(change.event, change.pod);
+        return;
+      case "node-event":
+        this.#event(change.event);
         return;
       case "problems":
         this.#tellProblems(change.problems);
@@ -118,10 +123,9 @@ class LineView implements PodView {
   }
 
   /** Programs hear of every event; people read the same in the lines of the containers. */
-  #event({ pod, event }: Extract<NodeChange, { kind: "event" }>): void {
+  #event(event: PodEvent, pod?: { readonly namespace: string; readonly name: string }): void {
     if (!this.#json) return;
-    const { namespace, name } = pod;
-    void this.#context.stdout.write(`${JSON.stringify(eventToJson({ namespace, name }, event))}\n`);
+    void this.#context.stdout.write(`${JSON.stringify(eventToJson(pod, event))}\n`);
   }
 
   #removed(pod: { readonly namespace: string; readonly name: string }): void {

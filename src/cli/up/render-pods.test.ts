@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import type { ContainerState, NodeState } from "../../node/index.ts";
+import type { ContainerState, NodeState, PodStatus } from "../../node/index.ts";
 import { digestOf } from "../../oci/index.ts";
 import { createMemoryContext } from "../testing.ts";
 import { createStyle } from "../terminal/style.ts";
@@ -37,9 +37,26 @@ const FAILED = container({
   message: 'Cannot find tag "9" in \u001b[31m"localhost:5000/hello": the registry has no such manifest',
 });
 
+/** Nothing that is shown here. */
+const STATUS: PodStatus = {
+  phase: "Pending",
+  conditions: [],
+  startTime: "2026-01-01T00:00:00Z",
+  containerStatuses: [],
+  qosClass: "BestEffort",
+};
+
 const STATE: NodeState = {
   pods: [
-    { namespace: "default", name: "hello", uid: "u", file: "a.yaml", containers: [PULLED], events: [] },
+    {
+      namespace: "default",
+      name: "hello",
+      uid: "u",
+      file: "a.yaml",
+      containers: [PULLED],
+      events: [],
+      status: STATUS,
+    },
     {
       namespace: "team",
       name: "wrong",
@@ -47,8 +64,10 @@ const STATE: NodeState = {
       file: "b.yaml",
       containers: [FAILED, container({ reason: "PodInitializing" })],
       events: [],
+      status: STATUS,
     },
   ],
+  events: [],
   problems: ["c.yaml, line 3, column 1: not valid YAML: oops"],
 };
 
@@ -75,7 +94,15 @@ test("renderPods() fits narrow terminals as far as its columns can shrink", () =
 test("in a pipe a line stands for each change, and progress repeats nothing", () => {
   const context = createMemoryContext();
   const view = createPodView({ context, json: false, node: () => undefined });
-  const pod = { namespace: "default", name: "hello", uid: "u", file: "a.yaml", containers: [], events: [] };
+  const pod = {
+    namespace: "default",
+    name: "hello",
+    uid: "u",
+    file: "a.yaml",
+    containers: [],
+    events: [],
+    status: STATUS,
+  };
   for (const bytes of [0, 10, 20]) {
     view.show({
       kind: "container",
@@ -102,7 +129,15 @@ test("with --json every change is an object on its own line", () => {
   const view = createPodView({ context, json: true, node: () => undefined });
   view.show({
     kind: "container",
-    pod: { namespace: "default", name: "hello", uid: "u", file: "a.yaml", containers: [], events: [] },
+    pod: {
+      namespace: "default",
+      name: "hello",
+      uid: "u",
+      file: "a.yaml",
+      containers: [],
+      events: [],
+      status: STATUS,
+    },
     container: PULLED,
   });
   const line: unknown = JSON.parse(context.stdout.text);

@@ -19,7 +19,7 @@ const MESSAGE_LINES = 3;
 
 /** The table of all Pods, a line for each container, with a failure's reason under its line. */
 export function renderPods(
-  state: NodeState,
+  state: Pick<NodeState, "pods" | "problems">,
   options: { readonly width: number; readonly style: Style },
 ): string[] {
   const { width, style } = options;

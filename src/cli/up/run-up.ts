@@ -1,27 +1,29 @@
 /**
  * `dray up`: a registry and a node in one process. What can't start says why in one sentence, and the rest goes on.
  */
+import { hostname } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 
-import { StaticSource } from "../../credentials/index.ts";
+import { CachingServiceAccounts, StaticSource } from "../../credentials/index.ts";
 import { makeFolder } from "../../internal/make-folder.ts";
-import { ImageNode, type NodeChange, type NodeState } from "../../node/index.ts";
-import { type Authorize, type ServedRegistry, serveRegistry } from "../../registry/index.ts";
+import { FolderSource, ImageNode, type NodeChange, type NodeState } from "../../node/index.ts";
+import type { Authorize, ServedRegistry } from "../../registry/index.ts";
 import { openStore } from "../../store/index.ts";
 import { type ConnectValues, connect } from "../connect.ts";
 import type { CommandContext } from "../context.ts";
 import { exitCodeOf } from "../exit-code.ts";
-import { describeError } from "../report-error.ts";
 import { NodeMetrics } from "../metrics/node-metrics.ts";
-import { type MetricsPages, serveMetrics } from "../metrics/serve-metrics.ts";
+import { describeError } from "../report-error.ts";
+import { FolderTokens } from "./folder-tokens.ts";
 import { defaultImageSettings, type ImageSettings } from "./image-settings.ts";
-import { type NodeCredentialOptions, type NodeCredentials, openNodeCredentials } from "./node-credentials.ts";
-import { collectNodeImages, type NodeImagesOptions, openNodeImages } from "./node-images.ts";
-import { type PodView, createPodView } from "./pod-view.ts";
+import { type NodeCredentialOptions, openNodeCredentials } from "./node-credentials.ts";
+import { openNodeImages } from "./node-images.ts";
+import { createPodView, type PodView } from "./pod-view.ts";
 import { RegistryTags } from "./registry-tags.ts";
 import { isSettled } from "./settled.ts";
-import { type Listening, StatusFile } from "./status-file.ts";
+import { startMetrics, startRegistry } from "./start-servers.ts";
+import { StatusFile } from "./status-file.ts";
+import { watchCredentials, watchImages } from "./watch.ts";
 
 /** A kubelet's runtime asks once: what comes of it is told at once, and the node's own back-off decides when again. */
 const NODE_RETRY = { attempts: 1 } as const;
@@ -35,6 +37,8 @@ export interface UpOptions {
   readonly port: number | undefined;
   /** Serve metrics here; `undefined` serves none, 0 takes any free port. */
   readonly metricsPort?: number | undefined;
+  /** What events and tokens call this node; the machine's name by default. */
+  readonly nodeName?: string | undefined;
   /** How images are pulled, verified and collected; as a kubelet does without a configuration by default. */
   readonly images?: ImageSettings | undefined;
   readonly credentials?: NodeCredentialOptions | undefined;
@@ -76,56 +80,70 @@ export async function runUp(options: UpOptions, context: CommandContext): Promis
   if (registry !== undefined) stack.use(registry);
   await options.onServing?.(registry);
 
+  const { dataDir, folder } = options;
   const metrics = new NodeMetrics();
   const settings = options.images ?? defaultImageSettings();
   const now = (): number => context.clock.now();
   const onWarning = (message: string): void => view.note(`dray: ${message}`);
+  const pods = new FolderSource({ folder });
+  const nodeName = options.nodeName ?? hostname().toLowerCase();
+  const tokens = new FolderTokens(pods, { keyFile: join(dataDir, "pki", "sa.key"), nodeName, now });
   const credentials = await openNodeCredentials(options.credentials ?? {}, {
     context,
-    root: options.dataDir,
+    root: dataDir,
     track: settings.gates.ensureSecretPulled,
     fresh: settings.extras.backOffMode === "recover",
+    serviceAccounts: new CachingServiceAccounts(tokens, { now, random: Math.random }),
     onWarning: once(onWarning),
     onRun: (run) => metrics.recordRun(run),
   });
   if (credentials.providerConfigHash !== undefined) metrics.setProviderConfig(credentials.providerConfigHash);
-  const store = stack.use(await openStore(options.dataDir));
+  const store = stack.use(await openStore(dataDir));
   const access = stack.use(
     await connect(options.connection, [], context, {
       credentials: new StaticSource([]),
       retry: NODE_RETRY,
     }),
   );
-  const { dataDir } = options;
   const wiring = { store, dataDir, access, credentials, settings, metrics, now, onWarning };
   const images = await openNodeImages(wiring);
   const pages = {
     metrics: () => metrics.render(),
-    progress: (signal: AbortSignal) => images.progress({ signal }),
+    progress: (signal: AbortSignal) => images.manager.progress({ signal }),
   };
   const metricsAt = await startMetrics(options, { pages, stack });
   const node = stack.use(
     new ImageNode({
-      folder: options.folder,
-      images,
+      pods,
+      secrets: pods,
+      images: images.manager,
       onChange,
+      onFailure: (error) => onWarning(describeError(error).message),
       tagChanges: tags,
       recheckInterval: options.recheckInterval,
       now,
       metrics,
       parallelContainers: settings.extras.pullOrder === "priority",
+      name: nodeName,
     }),
   );
   if (settings.extras.backOffMode === "recover")
     watchCredentials(credentials, { node, stack, metrics, onWarning: once(onWarning) });
   running.node = node;
-  const { folder } = options;
   const where = registry === undefined ? null : { address: registry.address, port: registry.port };
-  const facts = { pid: process.pid, startedAt: now(), folder, registry: where, metrics: metricsAt };
+  const facts = {
+    pid: process.pid,
+    startedAt: now(),
+    node: nodeName,
+    folder,
+    registry: where,
+    metrics: metricsAt,
+  };
   const status = new StatusFile({
     dataDir,
     facts,
     state: () => node.state,
+    images: images.status,
     now,
     onFailure: (error) => onWarning(describeError(error).message),
   });
@@ -138,73 +156,18 @@ export async function runUp(options: UpOptions, context: CommandContext): Promis
   for (const hint of options.hints?.(registry) ?? []) view.note(hint);
   await node.start();
   // Not before all Pods are known: what they name is in use.
-  if (settings.collects) startCollection(wiring, { node, stack });
-  if (isSettled(node.state)) settled.resolve();
-  await Promise.race([aborted(context.signal), ...(options.once ? [settled.promise] : [])]);
-  const state = node.state;
-  return { code: failure === undefined ? 0 : exitCodeOf(failure), state };
-}
-
-/** A port that was asked for and can't be had ends the node: whoever watches it would see nothing. */
-async function startMetrics(
-  { metricsPort: port }: UpOptions,
-  { pages, stack }: { readonly pages: MetricsPages; readonly stack: AsyncDisposableStack },
-): Promise<Listening | null> {
-  if (port === undefined) return null;
-  const ending = new AbortController();
-  const server = await serveMetrics(pages, { host: "127.0.0.1", port, signal: ending.signal });
-  stack.defer(async () => {
-    ending.abort();
-    await server.close(1000);
-  });
-  return { address: server.address, port: server.port };
-}
-
-/** Milliseconds between looks at the files credentials come from. */
-const CREDENTIALS_LOOK = 2000;
-
-function watchCredentials(
-  credentials: NodeCredentials,
-  {
+  const watching = watchImages(wiring, {
     node,
     stack,
-    metrics,
-    onWarning,
-  }: {
-    readonly node: ImageNode;
-    readonly stack: AsyncDisposableStack;
-    readonly metrics: NodeMetrics;
-    readonly onWarning: (message: string) => void;
-  },
-): void {
-  const look = async (): Promise<void> => {
-    try {
-      if (!(await credentials.refresh())) return;
-      const { providerConfigHash } = credentials;
-      if (providerConfigHash !== undefined) metrics.setProviderConfig(providerConfigHash);
-      node.credentialsChanged({ kind: "node" });
-    } catch (error) {
-      onWarning(describeError(error).message);
-    }
-  };
-  const timer = setInterval(() => void look(), CREDENTIALS_LOOK);
-  stack.defer(() => clearInterval(timer));
-}
-
-function startCollection(
-  wiring: NodeImagesOptions,
-  { node, stack }: { readonly node: ImageNode; readonly stack: AsyncDisposableStack },
-): void {
-  const controller = new AbortController();
-  const collecting = collectNodeImages(wiring, {
-    state: () => node.state,
-    wait: (milliseconds, signal) => sleep(milliseconds, undefined, { signal }),
-    signal: controller.signal,
+    images,
+    onWarning: once(onWarning),
+    onListed: () => status.touch(),
   });
-  stack.defer(async () => {
-    controller.abort();
-    await collecting;
-  });
+  if (isSettled(node.state)) settled.resolve();
+  await Promise.race([aborted(context.signal), ...(options.once ? [settled.promise] : [])]);
+  await watching.lookAgain();
+  const state = node.state;
+  return { code: failure === undefined ? 0 : exitCodeOf(failure), state };
 }
 
 /** What a provider fails with, it fails with at every look; once is enough to say so. */
@@ -224,36 +187,6 @@ function prepareFolders({ folder, dataDir }: UpOptions, view: PodView): void {
     makeFolder(folder);
   } catch (error) {
     view.note(`dray: ${describeError(error).message}`);
-  }
-}
-
-async function startRegistry(
-  options: UpOptions,
-  {
-    tags,
-    view,
-    context,
-  }: { readonly tags: RegistryTags; readonly view: PodView; readonly context: CommandContext },
-): Promise<{ readonly registry?: ServedRegistry; readonly failure?: unknown }> {
-  if (options.port === undefined) return {};
-  try {
-    const registry = await serveRegistry({
-      dir: join(options.dataDir, "registry"),
-      host: options.address,
-      port: options.port,
-      drainTimeout: 2000,
-      authorize: options.authorize,
-      onTag: (push) => tags.announce(push),
-      onFailure: (error) => view.note(`dray: ${describeError(error).message}`),
-    });
-    tags.listenOn(registry.address, registry.port);
-    return { registry };
-  } catch (failure) {
-    if (context.signal.aborted) throw failure;
-    const { code, message } = describeError(failure);
-    const how = code === "ADDRESS_IN_USE" ? ` (for one, --registry-port ${options.port + 1})` : "";
-    view.note(`dray: ${message}${how}; the node goes on without it`);
-    return { failure };
   }
 }
 

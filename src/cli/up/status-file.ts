@@ -6,20 +6,25 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import { writeFileAtomically } from "../../internal/atomic-write.ts";
+import type { NodeStatusImage } from "../../images/index.ts";
 import type { ContainerState, NodeState, PodState } from "../../node/index.ts";
 import { CliError } from "../errors.ts";
 
 /** Times in it are milliseconds since the epoch. */
 export interface NodeStatus extends NodeState {
-  readonly version: 1;
+  readonly version: 2;
   readonly pid: number;
   /** False once the node ended in order. */
   readonly running: boolean;
   readonly startedAt: number;
   readonly updatedAt: number;
+  /** The node's name. */
+  readonly node: string;
   readonly folder: string;
   readonly registry: Listening | null;
   readonly metrics: Listening | null;
+  /** As a Node's status has them: the largest, and not more than it is set to tell. */
+  readonly images: readonly NodeStatusImage[];
 }
 
 export interface Listening {
@@ -27,12 +32,13 @@ export interface Listening {
   readonly port: number;
 }
 
-export type StatusFacts = Pick<NodeStatus, "pid" | "startedAt" | "folder" | "registry" | "metrics">;
+export type StatusFacts = Pick<NodeStatus, "pid" | "startedAt" | "node" | "folder" | "registry" | "metrics">;
 
 export interface StatusFileOptions {
   readonly dataDir: string;
   readonly facts: StatusFacts;
   readonly state: () => NodeState;
+  readonly images: () => readonly NodeStatusImage[];
   readonly now: () => number;
   readonly onFailure: (error: unknown) => void;
 }
@@ -77,15 +83,17 @@ export class StatusFile implements AsyncDisposable {
   }
 
   async #write(running: boolean): Promise<void> {
-    const { dataDir, facts, state, now, onFailure } = this.#options;
+    const { dataDir, facts, state, images, now, onFailure } = this.#options;
     const began = performance.now();
-    const { pods, problems } = state();
+    const { pods, problems, events } = state();
     const status: NodeStatus = {
-      version: 1,
+      version: 2,
       ...facts,
       running,
       updatedAt: now(),
       problems,
+      events,
+      images: images(),
       pods: pods.map(withoutCauses),
     };
     try {
@@ -116,7 +124,7 @@ export async function readStatus(dataDir: string): Promise<NodeStatus> {
   }
   try {
     const status = JSON.parse(text) as Partial<NodeStatus> | null;
-    if (status?.version === 1 && Array.isArray(status.pods)) return status as NodeStatus;
+    if (status?.version === 2 && Array.isArray(status.pods)) return status as NodeStatus;
   } catch (cause) {
     throw fail(`${FILE} is damaged`, cause);
   }
