@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import type { IncomingMessage } from "node:http";
 import { test } from "node:test";
+import type { TLSSocket } from "node:tls";
 import { issueCertificate } from "../../internal/certificates.ts";
 import { Secret } from "../../internal/secret.ts";
 import { StatusError } from "../objects/status.ts";
@@ -223,7 +225,7 @@ test("tokens, passwords, certificates, other names and impersonation reach the s
   const seen: unknown[] = [];
   await using server = await openScriptedServer(
     (request, response) => {
-      const socket = response.socket as import("node:tls").TLSSocket;
+      const socket = response.socket as TLSSocket;
       const { authorization } = request.headers;
       seen.push([
         authorization,
@@ -235,7 +237,7 @@ test("tokens, passwords, certificates, other names and impersonation reach the s
     { clientAuthority: authority.certificate },
   );
   const groups: string[][] = [];
-  server.server.prependListener("request", (request: import("node:http").IncomingMessage) => {
+  server.server.prependListener("request", (request: IncomingMessage) => {
     groups.push(request.headersDistinct["impersonate-group"] ?? []);
   });
   const ask = async (config: Partial<Parameters<typeof connectToCluster>[0]>): Promise<void> => {

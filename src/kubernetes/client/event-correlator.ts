@@ -70,7 +70,8 @@ interface Counted {
 }
 
 interface Bucket {
-  tokens: number;
+  /** Milliseconds saved up. */
+  credit: number;
   at: number;
 }
 
@@ -127,12 +128,12 @@ export class EventCorrelator {
   }
 
   #takeToken(key: string, now: number): boolean {
-    const bucket = this.#buckets.get(key) ?? { tokens: BURST, at: now };
+    const bucket = this.#buckets.get(key) ?? { credit: BURST * REFILL_MS, at: now };
     this.#buckets.set(key, bucket);
-    bucket.tokens = Math.min(BURST, bucket.tokens + Math.max(0, now - bucket.at) / REFILL_MS);
+    bucket.credit = Math.min(BURST * REFILL_MS, bucket.credit + Math.max(0, now - bucket.at));
     bucket.at = now;
-    if (bucket.tokens < 1) return false;
-    bucket.tokens -= 1;
+    if (bucket.credit < REFILL_MS) return false;
+    bucket.credit -= REFILL_MS;
     return true;
   }
 }

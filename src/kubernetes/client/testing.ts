@@ -4,7 +4,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { type CertificatePair, createAuthority, issueCertificate } from "../../internal/certificates.ts";
-import { KubernetesClient, type KubernetesClientOptions } from "./client.ts";
+import type { KubernetesClient, KubernetesClientOptions } from "./client.ts";
 import type { Clock } from "./clock.ts";
 import { connectToCluster } from "./cluster-config.ts";
 import { fixedCredential } from "./authenticate.ts";
