@@ -1,5 +1,7 @@
 import { type Document, type Node, isAlias, isMap, isPair, isScalar, isSeq, visit } from "yaml";
 
+import type { Json } from "./objects/object.ts";
+
 /** Something wrong in a file of manifests, at the place where a person would look. */
 export interface ManifestProblem {
   readonly file: string;
@@ -28,6 +30,8 @@ export interface DocumentReaderOptions {
 const MAX_MERGE_DEPTH = 8;
 /** Entries brought in by merging, over the whole document. */
 const MAX_MERGED = 20_000;
+/** Values of one object as JSON, those that aliases repeat included. */
+const MAX_VALUES = 100_000;
 
 /**
  * Reads typed fields straight from the document's nodes, so that every complaint has a line. Aliases are followed
@@ -139,6 +143,28 @@ export class DocumentReader {
     if (isScalar(node) && typeof node.value === "string") return node.value;
     this.complain(place, `${place.path} should be text; quote it`);
     return undefined;
+  }
+
+  /** The value as JSON, or `undefined` where it unfolds into too much to be meant. */
+  toJson(place: Place): Json | undefined {
+    const budget = { left: MAX_VALUES };
+    const value = this.#toJson(place.node, budget);
+    return budget.left < 0 ? undefined : value;
+  }
+
+  #toJson(node: Node | null | undefined, budget: { left: number }): Json {
+    if (--budget.left < 0) return null;
+    const target = this.#follow(node);
+    if (isMap(target)) {
+      const entries = [...this.#entriesOf(target, 0)];
+      // fromEntries defines own properties: a key "__proto__" stays a key.
+      return Object.fromEntries(entries.map(([name, value]) => [name, this.#toJson(value, budget)]));
+    }
+    if (isSeq(target)) return target.items.map((item) => this.#toJson(item as Node | null, budget));
+    const value: unknown = isScalar(target) ? target.value : null;
+    return typeof value === "string" || typeof value === "boolean" || typeof value === "number"
+      ? value
+      : null;
   }
 
   #entriesOf(map: Node, depth: number): ReadonlyMap<string, Node | null> {

@@ -1,7 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { formatProblem, readManifests } from "./read-manifests.ts";
+import { parse } from "yaml";
+
+import { formatProblem, type Located, readManifests } from "./read-manifests.ts";
+
+/** Where an object comes from and what it says, without the text it was read from. */
+function withoutManifests<T>(all: readonly Located<T>[]): readonly Located<T>[] {
+  return all.map(({ file, document, line, object }) => ({ file, document, line, object }));
+}
 
 function read(
   text: string,
@@ -36,7 +43,8 @@ spec:
 test("readManifests() reads a Pod's images, policies, volumes and secrets", () => {
   const { pods, messages } = read(POD);
   assert.deepEqual(messages, []);
-  assert.deepEqual(pods, [
+  assert.deepEqual(pods[0]?.manifest, parse(POD));
+  assert.deepEqual(withoutManifests(pods), [
     {
       file: "web.yaml",
       document: 1,
@@ -210,4 +218,19 @@ test("a Pod's restart policies and resources are read as written, and other poli
     problems[0]?.message ?? "",
     /^spec\.restartPolicy: Unsupported value: "Sometimes": supported values: "Always", "OnFailure", "Never"$/,
   );
+});
+
+test("readManifests() keeps the whole manifest of a Pod, aliases unfolded, unless it unfolds without end", () => {
+  const spec = "spec: {containers: [{name: c, image: a, env: [*e, *e]}]}";
+  const text = `{apiVersion: v1, kind: Pod, metadata: {name: w, labels: &e {name: X}}, ${spec}}`;
+  const [pod] = readManifests(text, { file: "web.yaml" }).pods;
+  const containers = [{ name: "c", image: "a", env: [{ name: "X" }, { name: "X" }] }];
+  assert.deepEqual(pod?.manifest?.["spec"], { containers });
+  const bomb = ["a: &a0 [x]"];
+  for (let level = 1; level < 12; level++)
+    bomb.push(`a${level}: &a${level} [${"*a".concat(`${level - 1},`).repeat(9)}]`);
+  const huge = `apiVersion: v1\nkind: Pod\nmetadata: {name: w}\nspec: {containers: [{name: c, image: a}]}\nx:\n  ${bomb.join("\n  ")}`;
+  const [cut] = readManifests(huge, { file: "web.yaml" }).pods;
+  assert.equal(cut?.object.metadata.name, "w");
+  assert.equal(cut?.manifest, undefined);
 });

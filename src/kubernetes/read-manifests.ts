@@ -1,6 +1,7 @@
 import { type Document, LineCounter, type Node, type YAMLError, parseAllDocuments } from "yaml";
 
 import { DocumentReader, type ManifestProblem, type Place } from "./document-reader.ts";
+import type { JsonObject } from "./objects/object.ts";
 import type { OtherObject, Pod } from "./pod.ts";
 import { readPod } from "./read-pod.ts";
 import { readNamespace, readSecret, readServiceAccount } from "./read-secret.ts";
@@ -14,6 +15,8 @@ export interface Located<T> {
   readonly document: number;
   /** Where the object begins, counted from 1. */
   readonly line: number;
+  /** The whole object as it is written; of Pods alone. */
+  readonly manifest?: JsonObject;
 }
 
 export interface Manifests {
@@ -206,6 +209,19 @@ class Reading implements Manifests {
     }
   }
 
+  #keepPod(reader: DocumentReader, place: Place, located: Where): true {
+    const object = readPod(reader, place);
+    const manifest = object === undefined ? undefined : reader.toJson(place);
+    if (object !== undefined) {
+      this.pods.push({
+        object,
+        ...located,
+        ...(manifest !== undefined && { manifest: manifest as JsonObject }),
+      });
+    }
+    return true;
+  }
+
   /** Whether it is of a kind that somebody here uses. */
   #readKnown(
     kind: string,
@@ -218,7 +234,7 @@ class Reading implements Manifests {
     };
     switch (kind) {
       case "Pod":
-        return keep(this.pods, readPod(reader, place));
+        return this.#keepPod(reader, place, located);
       case "Namespace":
         return keep(this.namespaces, readNamespace(reader, place));
       case "Secret":
@@ -231,7 +247,7 @@ class Reading implements Manifests {
   }
 }
 
-type Where = Omit<Located<unknown>, "object">;
+type Where = Omit<Located<unknown>, "object" | "manifest">;
 
 interface ObjectContext {
   readonly number: number;

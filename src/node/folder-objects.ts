@@ -4,7 +4,6 @@ import type { PullSecret } from "../credentials/index.ts";
 import {
   type Located,
   type Manifests,
-  type Pod,
   type SecretObject,
   type ServiceAccountObject,
   formatProblem,
@@ -37,15 +36,17 @@ export function readFolderObjects(folder: string, content: FolderContent): Folde
   const secrets = take("Secret", ({ secrets: list }) => list.filter((one) => isWhole(one, problems)));
   const found = take("ServiceAccount", ({ serviceAccounts }) => serviceAccounts);
   const accounts = new Map([...found].map(([key, { object }]) => [key, object]));
-  const pods = [...take("Pod", ({ pods: list }) => list)].map(([key, { file, object }]): NodePod => {
-    const { pod, missingAccount } = admitPod(object, accounts);
-    if (missingAccount !== undefined) {
-      problems.push(
-        `Pod ${JSON.stringify(key)} runs without the pull secrets of ServiceAccount ${JSON.stringify(missingAccount)}, which stands in no file`,
-      );
-    }
-    return { key, uid: uidOf(file, pod), file, pod };
-  });
+  const pods = [...take("Pod", ({ pods: list }) => list)].map(
+    ([key, { file, object, manifest }]): NodePod => {
+      const { pod, missingAccount } = admitPod(object, accounts);
+      if (missingAccount !== undefined) {
+        problems.push(
+          `Pod ${JSON.stringify(key)} runs without the pull secrets of ServiceAccount ${JSON.stringify(missingAccount)}, which stands in no file`,
+        );
+      }
+      return { key, uid: uidOf(file, [pod, manifest]), file, pod, manifest };
+    },
+  );
   pods.sort((a, b) => (a.key < b.key ? -1 : 1));
   return {
     pods: new Map(pods.map((pod) => [pod.key, pod])),
@@ -108,11 +109,11 @@ function readFile(file: WatchedFile, problems: string[]): readonly Manifests[] {
   return [manifests];
 }
 
-function uidOf(file: string, pod: Pod): string {
+function uidOf(file: string, content: unknown): string {
   return createHash("sha256")
     .update(file)
     .update("\0")
-    .update(JSON.stringify(pod))
+    .update(JSON.stringify(content))
     .digest("hex")
     .slice(0, 32);
 }

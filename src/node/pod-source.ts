@@ -8,7 +8,7 @@
  */
 import type { PullSecret } from "../credentials/index.ts";
 import type { CredentialsChange } from "../images/index.ts";
-import type { Pod } from "../kubernetes/index.ts";
+import type { JsonObject, Pod } from "../kubernetes/index.ts";
 import type { PodStatus, QosClass } from "./status/pod-status.ts";
 
 /** A Pod of this node, as the API has it: admitted, with its defaults filled in. */
@@ -20,6 +20,8 @@ export interface NodePod {
   readonly pod: Pod;
   /** The file it stands in, if it stands in one. */
   readonly file?: string | undefined;
+  /** The whole manifest, for those who show it; absent where the Pod is the API's own. */
+  readonly manifest?: JsonObject | undefined;
   /** Being deleted: nothing is started for it any more. */
   readonly deleting?: boolean | undefined;
   /** What was last said of it, maybe before this process began. */

@@ -1,6 +1,5 @@
 /** Tells the Kubernetes API how it goes: each Pod's status, and events. */
 import {
-  findResource,
   type JsonObject,
   type KubernetesClient,
   type KubernetesObject,
@@ -8,6 +7,7 @@ import {
   StatusError,
 } from "../../kubernetes/index.ts";
 import { toApiEvent } from "../api-event.ts";
+import { resource } from "./api-source.ts";
 import type { CorrelatedEvent, EventObject } from "../event-correlator.ts";
 import type { NodeSink } from "../node-sink.ts";
 import type { NodePod } from "../pod-source.ts";
@@ -18,7 +18,7 @@ export interface ApiSinkOptions {
   /** This node's name: the source of its events. */
   readonly node: string;
   /** What the API calls a Pod, where that isn't its own name and uid: a mirror of one that stands in a file. */
-  readonly shownAs?: ((pod: ShownPod) => ShownPod | undefined) | undefined;
+  readonly shownAs?: ShownAs | undefined;
   /** Told of what could not be written; it is lost. */
   readonly onError?: ((error: unknown) => void) | undefined;
 }
@@ -29,6 +29,9 @@ export interface ShownPod {
   readonly uid: string;
 }
 
+/** `undefined` while the API has nothing to say it of. */
+export type ShownAs = (pod: ShownPod, purpose: "status" | "event") => ShownPod | undefined;
+
 /** Events that wait to be written; beyond that they are dropped, since nobody may wait for them. */
 const QUEUE_LIMIT = 1000;
 
@@ -38,6 +41,8 @@ export class ApiSink implements NodeSink {
   readonly #events: ResourceClient;
   /** The newest status of each Pod that isn't written yet, by uid. */
   readonly #statuses = new Map<string, { readonly pod: ShownPod; readonly status: PodStatus }>();
+  /** The newest status of each Pod that the API doesn't show yet, by uid. */
+  readonly #unshown = new Map<string, { readonly pod: NodePod; readonly status: PodStatus }>();
   readonly #queue: { readonly object: EventObject; readonly event: CorrelatedEvent }[] = [];
   readonly #stop = new AbortController();
   #writingStatuses: Promise<void> | undefined;
@@ -49,8 +54,11 @@ export class ApiSink implements NodeSink {
     this.#events = resource(options.client, "events");
   }
 
-  status({ uid, pod: { metadata } }: NodePod, status: PodStatus): void {
-    const pod = this.#shown({ namespace: metadata.namespace, name: metadata.name, uid });
+  status(about: NodePod, status: PodStatus): void {
+    const { uid, pod: own } = about;
+    const { namespace, name } = own.metadata;
+    const pod = this.#shown({ namespace, name, uid }, "status");
+    if (pod === undefined) this.#unshown.set(uid, { pod: about, status });
     if (pod === undefined || this.#stop.signal.aborted) return;
     // What was to be written before is history: only the newest counts, at its own place in the line.
     this.#statuses.delete(uid);
@@ -60,15 +68,17 @@ export class ApiSink implements NodeSink {
 
   event(object: EventObject, event: CorrelatedEvent): void {
     if (event.held || this.#stop.signal.aborted || this.#queue.length >= QUEUE_LIMIT) return;
-    const shown = object.kind === "Pod" ? this.#shown(object) : object;
+    const shown = object.kind === "Pod" ? this.#shown(object, "event") : object;
     if (shown === undefined) return;
     this.#queue.push({ object: { ...object, ...shown }, event });
     this.#writingEvents ??= this.#writeEvents();
   }
 
-  /** Writes a status again, for a Pod that the API shows only now. */
-  repeat(pod: NodePod, status: PodStatus): void {
-    this.status(pod, status);
+  /** The API shows a Pod only now: it hears what there was to say. */
+  shown(uid: string): void {
+    const last = this.#unshown.get(uid);
+    this.#unshown.delete(uid);
+    if (last !== undefined) this.status(last.pod, last.status);
   }
 
   /** Resolves when everything told so far is written or given up. */
@@ -84,8 +94,8 @@ export class ApiSink implements NodeSink {
     await this.flush();
   }
 
-  #shown(pod: ShownPod): ShownPod | undefined {
-    return this.#options.shownAs === undefined ? pod : this.#options.shownAs(pod);
+  #shown(pod: ShownPod, purpose: "status" | "event"): ShownPod | undefined {
+    return this.#options.shownAs === undefined ? pod : this.#options.shownAs(pod, purpose);
   }
 
   async #writeStatuses(): Promise<void> {
@@ -145,9 +155,3 @@ export class ApiSink implements NodeSink {
 }
 
 const GONE: ReadonlySet<string> = new Set(["NotFound", "Conflict", "AlreadyExists"]);
-
-function resource(client: KubernetesClient, name: string): ResourceClient {
-  const found = findResource({ group: "", version: "v1", resource: name });
-  if (found === undefined) throw new TypeError(`unknown resource ${name}`);
-  return client.resource(found);
-}

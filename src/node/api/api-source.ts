@@ -20,6 +20,8 @@ export interface ApiSourceOptions {
    * out. That needs the right to list them everywhere.
    */
   readonly watchCredentials?: boolean | undefined;
+  /** Told of the mirrors among the Pods, which stand in files. */
+  readonly onMirror?: ((pod: KubernetesObject, isGone: boolean) => void) | undefined;
   /** Told of what went wrong on the way to the API; the source goes on trying. */
   readonly onError?: ((error: unknown) => void) | undefined;
 }
@@ -73,7 +75,7 @@ export class ApiSource implements PodSource, PullSecretLookup {
   #podChanged(change: Change, listener: PodListener): void {
     const { object } = change;
     // It stands in a file; the API only shows it.
-    if (isMirror(object)) return;
+    if (isMirror(object)) return this.#options.onMirror?.(object, change.type === "deleted");
     const pod = toNodePod(object);
     if (change.type === "deleted") return listener.podGone(pod);
     if (change.type === "updated" && change.old.metadata.uid !== pod.uid)
