@@ -21,7 +21,8 @@ export const DEFAULT_LIMITS: LockOutLimits = { account: 10, address: 50, recover
 const MAX_ENTRIES = 50_000;
 
 interface Spent {
-  readonly amount: number;
+  /** Milliseconds until all of it has come back. */
+  readonly time: number;
   readonly at: number;
 }
 
@@ -67,20 +68,18 @@ export class LockOut {
   }
 
   #waitFor(key: string, limit: number): number {
-    const excess = this.#amount(key) - (limit - 1);
-    return excess <= 0 ? 0 : Math.ceil(excess * this.#limits.recovery);
+    return Math.max(0, this.#time(key) - (limit - 1) * this.#limits.recovery);
   }
 
-  #amount(key: string): number {
+  #time(key: string): number {
     const spent = this.#spent.get(key);
-    if (spent === undefined) return 0;
-    return Math.max(0, spent.amount - (this.#clock() - spent.at) / this.#limits.recovery);
+    return spent === undefined ? 0 : Math.max(0, spent.time - (this.#clock() - spent.at));
   }
 
-  #add(key: string, change: number): void {
-    const amount = Math.max(0, this.#amount(key) + change);
-    if (amount === 0) this.#spent.delete(key);
-    else remember(this.#spent, key, { amount, at: this.#clock() });
+  #add(key: string, attempts: number): void {
+    const time = this.#time(key) + attempts * this.#limits.recovery;
+    if (time <= 0) this.#spent.delete(key);
+    else remember(this.#spent, key, { time, at: this.#clock() });
   }
 }
 

@@ -123,7 +123,7 @@ export class AccessWorld implements AsyncDisposable {
 }
 
 export function passwordOf(name: string): string {
-  return [...name].toReversed().join("");
+  return name.split("").toReversed().join("");
 }
 
 export function basic(login: string, password: string = passwordOf(login)): Headers {
