@@ -53,3 +53,7 @@ export { PIN_FAILURES, type PinFailure, type PinRule } from "./pinning/registry-
 export { allowedImages, forbidLatest, type ImageRule, type JudgedImage } from "./policy/image-rules.ts";
 export { requireDigest } from "./policy/image-rules.ts";
 export { imagePolicy, type ImagePolicyOptions } from "./policy/plugin.ts";
+export { type ReadReview, readReview, REVIEW_API_VERSION, REVIEW_KIND } from "./review/read-review.ts";
+export { formatReview } from "./review/format-review.ts";
+export { type ReviewReport, Webhook, type WebhookAnswer, type WebhookOptions } from "./review/webhook.ts";
+export { type WebhookRequest, type WebhookRoute } from "./review/webhook.ts";

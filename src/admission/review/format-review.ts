@@ -1,0 +1,39 @@
+/** The answer to an AdmissionReview, as JSON text. */
+import { createJsonPatch, type JsonObject, type Status } from "../../kubernetes/index.ts";
+import type { AdmissionDecision } from "../admission.ts";
+import { REVIEW_API_VERSION, REVIEW_KIND, type ReadReview } from "./read-review.ts";
+
+const HEAD = `{"apiVersion":"${REVIEW_API_VERSION}","kind":"${REVIEW_KIND}","response":`;
+
+/** A patch only where something changed, and none beside a refusal: the API server takes neither an empty one. */
+export function formatReview({ uid, request }: ReadReview, decision: AdmissionDecision): string {
+  const response: Record<string, JsonObject[string]> = { uid, allowed: decision.allowed };
+  if (!decision.allowed) response["status"] = trimStatus(decision.status);
+  else if (decision.object !== undefined && request.object !== undefined) {
+    const { object } = decision;
+    const operations = object === request.object ? [] : createJsonPatch(request.object, object);
+    if (operations.length > 0) {
+      response["patchType"] = "JSONPatch";
+      response["patch"] = Buffer.from(JSON.stringify(operations)).toString("base64");
+    }
+  }
+  if (decision.warnings.length > 0) response["warnings"] = [...decision.warnings];
+  return `${HEAD}${JSON.stringify(response)}}`;
+}
+
+/** The API server puts words of its own before a refusal's, which say that it is one, and whose. */
+function trimStatus(refusal: Status): JsonObject {
+  const { metadata, status, message = "", reason, details, code } = refusal;
+  const at = message.indexOf(FORBIDDEN);
+  const own = reason === "Forbidden" && at > 0 && !message.startsWith("[");
+  return {
+    metadata,
+    status,
+    message: own ? message.slice(at + FORBIDDEN.length) : message,
+    ...(reason !== undefined && { reason }),
+    ...(details !== undefined && { details }),
+    ...(code !== undefined && { code }),
+  };
+}
+
+const FORBIDDEN = " is forbidden: ";

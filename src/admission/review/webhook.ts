@@ -1,0 +1,243 @@
+/**
+ * A webhook: answers AdmissionReviews by running chains of plugins, without a socket of its own.
+ *
+ * ```ts
+ * import { alwaysPullImages, Webhook } from "dray/admission";
+ *
+ * const webhook = new Webhook({ routes: { "/mutate": { chain: [alwaysPullImages], phase: "admit" } } });
+ * const review = JSON.stringify({ apiVersion: "admission.k8s.io/v1", kind: "AdmissionReview", request });
+ * const headers = { "content-type": "application/json" };
+ * await webhook.fetch(new Request("https://dray/mutate?timeout=3s", { method: "POST", headers, body: review }));
+ * ```
+ */
+import { parseDuration } from "../../internal/go/duration.ts";
+import { failure, StatusError } from "../../kubernetes/index.ts";
+import type { AdmissionDecision, AdmissionOptions, AdmissionPlugin } from "../admission.ts";
+import { runAdmission } from "../run-admission.ts";
+import { formatReview } from "./format-review.ts";
+import { type ReadReview, readReview } from "./read-review.ts";
+
+export interface WebhookRoute {
+  readonly chain: readonly AdmissionPlugin[];
+  /** What the API server asks for there: changes, or a verdict. */
+  readonly phase: "admit" | "validate";
+}
+
+/** What became of one review. */
+export interface ReviewReport {
+  readonly path: string;
+  readonly review: ReadReview;
+  readonly decision: AdmissionDecision;
+  readonly milliseconds: number;
+}
+
+export interface WebhookOptions {
+  /** By path, as in the configuration of the API server. */
+  readonly routes: Readonly<Record<string, WebhookRoute>>;
+  /** How long an answer may take, in milliseconds; less where the API server waits less. 9 seconds by default. */
+  readonly deadline?: number | undefined;
+  /** Bytes of a review; 8 MiB by default: two of the largest objects there can be. */
+  readonly bodyLimit?: number | undefined;
+  /** Calls back once after so many milliseconds, unless it is called off. */
+  readonly startTimer?: ((milliseconds: number, callback: () => void) => () => void) | undefined;
+  /** Milliseconds that only ever grow. */
+  readonly clock?: (() => number) | undefined;
+  readonly onReview?: ((report: ReviewReport) => void) | undefined;
+  /** Told of defects; the API server hears that there was one. */
+  readonly onError?: ((error: unknown) => void) | undefined;
+}
+
+export interface WebhookRequest {
+  readonly method: string;
+  /** Path and query. */
+  readonly target: string;
+  readonly contentType: string | undefined;
+  readonly body: Uint8Array;
+}
+
+export interface WebhookAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  /** JSON. */
+  readonly body: string;
+}
+
+const DEFAULT_DEADLINE = 9000;
+const DEFAULT_BODY_LIMIT = 8 * 1024 * 1024;
+/** Of the time the API server waits, for the way there and back. */
+const TRAVEL_SHARE = 0.1;
+const JSON_HEADERS = { "content-type": "application/json" };
+
+export class Webhook {
+  readonly #options: WebhookOptions;
+  readonly #routes: ReadonlyMap<string, WebhookRoute>;
+  /** By the query's text: there are only ever a few. */
+  readonly #deadlines = new Map<string, number>();
+  readonly bodyLimit: number;
+
+  constructor(options: WebhookOptions) {
+    this.#options = options;
+    this.#routes = new Map(Object.entries(options.routes));
+    this.bodyLimit = options.bodyLimit ?? DEFAULT_BODY_LIMIT;
+  }
+
+  readonly fetch = async (request: Request): Promise<Response> => {
+    const { pathname, search } = new URL(request.url);
+    const { method, signal } = request;
+    const contentType = request.headers.get("content-type") ?? undefined;
+    const body = await readAll(request, this.bodyLimit);
+    const answer =
+      body === undefined
+        ? this.tooLarge()
+        : await this.handle({ method, target: pathname + search, contentType, body }, signal);
+    return new Response(answer.body, { status: answer.status, headers: answer.headers });
+  };
+
+  /** Never rejects. */
+  async handle(request: WebhookRequest, signal?: AbortSignal): Promise<WebhookAnswer> {
+    try {
+      return await this.#answer(request, signal);
+    } catch (error) {
+      if (error instanceof StatusError) return statusAnswer(error);
+      this.#options.onError?.(error);
+      return statusAnswer(failure("InternalError", "Cannot review this request: the webhook has a defect"));
+    }
+  }
+
+  /** The answer to more bytes than `bodyLimit`. */
+  tooLarge(): WebhookAnswer {
+    const message = `Cannot review this request: it has more than ${this.bodyLimit} bytes`;
+    return statusAnswer(failure("RequestEntityTooLarge", message));
+  }
+
+  async #answer(request: WebhookRequest, signal: AbortSignal | undefined): Promise<WebhookAnswer> {
+    const { onReview, clock = performanceNow } = this.#options;
+    const query = request.target.indexOf("?");
+    const path = query === -1 ? request.target : request.target.slice(0, query);
+    const route = this.#routes.get(path);
+    if (route === undefined) {
+      const paths = [...this.#routes.keys()].join(", ");
+      throw failure("NotFound", `Cannot find ${JSON.stringify(path)}: reviews are answered at ${paths}`);
+    }
+    if (request.method !== "POST") {
+      const answer = statusAnswer(
+        failure("MethodNotAllowed", "Cannot review this request: reviews are posted"),
+      );
+      return { ...answer, headers: { ...answer.headers, allow: "POST" } };
+    }
+    const started = onReview === undefined ? 0 : clock();
+    const review = readReview(parseBody(request));
+    const timeout = query === -1 ? "" : request.target.slice(query);
+    const limits = new Limits(this.#options.startTimer ?? startRealTimer, this.#deadlineOf(timeout), signal);
+    try {
+      const decision = await runAdmission(route.chain, review.request, limits.options(route.phase));
+      const body = formatReview(review, decision);
+      onReview?.({ path, review, decision, milliseconds: clock() - started });
+      return { status: 200, headers: JSON_HEADERS, body };
+    } finally {
+      limits.end();
+    }
+  }
+
+  #deadlineOf(query: string): number {
+    const known = this.#deadlines.get(query);
+    if (known !== undefined) return known;
+    const own = this.#options.deadline ?? DEFAULT_DEADLINE;
+    const asked = readTimeout(query);
+    const deadline = asked === undefined ? own : Math.min(own, asked * (1 - TRAVEL_SHARE));
+    if (this.#deadlines.size < 100) this.#deadlines.set(query, deadline);
+    return deadline;
+  }
+}
+
+/** How long a review may take; the timer runs only for those who wait. */
+class Limits {
+  readonly #startTimer: NonNullable<WebhookOptions["startTimer"]>;
+  readonly #milliseconds: number;
+  readonly #signal: AbortSignal | undefined;
+  #controller: AbortController | undefined;
+  #callOff: (() => void) | undefined;
+
+  constructor(
+    startTimer: NonNullable<WebhookOptions["startTimer"]>,
+    milliseconds: number,
+    signal: AbortSignal | undefined,
+  ) {
+    this.#startTimer = startTimer;
+    this.#milliseconds = milliseconds;
+    this.#signal = signal;
+  }
+
+  options(phase: "admit" | "validate"): AdmissionOptions & { readonly phase: typeof phase } {
+    const start = (): AbortSignal => {
+      const controller = (this.#controller ??= new AbortController());
+      this.#callOff ??= this.#startTimer(this.#milliseconds, () => controller.abort());
+      return controller.signal;
+    };
+    return {
+      phase,
+      ...(this.#signal !== undefined && { signal: this.#signal }),
+      get deadline() {
+        return start();
+      },
+    };
+  }
+
+  end(): void {
+    this.#callOff?.();
+  }
+}
+
+function parseBody({ contentType = "", body }: WebhookRequest): unknown {
+  if (contentType.split(";", 1)[0]?.trim().toLowerCase() !== "application/json") {
+    const given = contentType === "" ? "no content type" : `content type ${JSON.stringify(contentType)}`;
+    throw failure(
+      "UnsupportedMediaType",
+      `Cannot review this request: it has ${given}, not application/json`,
+    );
+  }
+  try {
+    return JSON.parse(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString("utf8"));
+  } catch {
+    throw failure("BadRequest", "Cannot review this request: its body is no JSON");
+  }
+}
+
+/** Milliseconds of `?timeout=3s`. */
+function readTimeout(query: string): number | undefined {
+  const text = new URLSearchParams(query).get("timeout");
+  if (text === null) return undefined;
+  try {
+    const milliseconds = Number(parseDuration(text) / 1_000_000n);
+    return milliseconds > 0 ? milliseconds : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function statusAnswer(error: StatusError): WebhookAnswer {
+  const { status } = error;
+  return { status: status.code ?? 500, headers: JSON_HEADERS, body: JSON.stringify(status) };
+}
+
+/** Undefined for more than the limit, of which no more is read. */
+async function readAll(request: Request, limit: number): Promise<Uint8Array | undefined> {
+  if (request.body === null) return new Uint8Array();
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of request.body as ReadableStream<Uint8Array>) {
+    length += chunk.length;
+    if (length > limit) return undefined;
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+function performanceNow(): number {
+  return performance.now();
+}
+
+function startRealTimer(milliseconds: number, callback: () => void): () => void {
+  const timer = setTimeout(callback, milliseconds);
+  return () => clearTimeout(timer);
+}
