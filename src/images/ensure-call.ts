@@ -1,7 +1,7 @@
 import type { TrackedCredential } from "../credentials/index.ts";
 import { formatDuration } from "../internal/go/duration.ts";
 import { goQuote } from "../internal/go/quote.ts";
-import { messageOf } from "./aggregate-message.ts";
+import { messageOf } from "./message-of.ts";
 import type { FailureReason } from "./classify-pull-error.ts";
 import type { PullDecision } from "./decide-pull.ts";
 import type { EnsureFailure, EnsureRequest, EnsureSuccess, ImageEvent } from "./ensure.ts";

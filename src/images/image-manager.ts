@@ -13,7 +13,7 @@
  */
 import type { TrackedCredential } from "../credentials/index.ts";
 import { goQuote } from "../internal/go/quote.ts";
-import { messageOf } from "./aggregate-message.ts";
+import { messageOf } from "./message-of.ts";
 import { classifyPullError } from "./classify-pull-error.ts";
 import { type PullDecision, decidePull, needsPresence } from "./decide-pull.ts";
 import { describePull, EnsureCall, failWithText, succeed } from "./ensure-call.ts";

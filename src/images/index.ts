@@ -13,7 +13,6 @@
  * What the kubelet decides is decided here by pure functions whose results hold their reasons: {@link decidePull},
  * {@link decideWithoutCredentials}, {@link decideByCredentials}, {@link planCollection}.
  */
-export { aggregateMessage } from "./aggregate-message.ts";
 export { type AllowlistPattern, parseAllowlistPattern } from "./allowlist-pattern.ts";
 export { BackOff, type BackOffOptions, type BackOffState } from "./back-off.ts";
 export { classifyPullError, type FailureReason, type KnownReason } from "./classify-pull-error.ts";

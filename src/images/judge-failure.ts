@@ -1,6 +1,6 @@
 import { ClientError, type ClientErrorCode } from "../client/index.ts";
 import { OciError } from "../oci/index.ts";
-import { messageOf } from "./aggregate-message.ts";
+import { messageOf } from "./message-of.ts";
 
 /**
  * What lies behind a failed pull:

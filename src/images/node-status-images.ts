@@ -1,4 +1,4 @@
-import { messageOf } from "./aggregate-message.ts";
+import { messageOf } from "./message-of.ts";
 import type { ServiceImage } from "./image-service.ts";
 
 /** One entry of a Node's `status.images`. */

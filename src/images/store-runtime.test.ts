@@ -169,3 +169,29 @@ test("credentials are tried in turn, and who pulls beside another proves access 
   assert.deepEqual(asked.map(String).toSorted(), ["null", "right", "wrong"]);
   await assert.rejects(runtime.pull("r.example/a:1"), /nobody refused/, "its own sources are another asker");
 });
+
+test("what a tag pointed to before it moved stays under its digest, once", async () => {
+  const { remote, store, runtime } = await setUp();
+  const first = await build(remote, AMD64, "r.example/a:1");
+  const name = `r.example/a@${first.descriptor.digest}`;
+  for (let pulls = 0; pulls < 2; pulls++) await runtime.pull("r.example/a:1");
+  assert.deepEqual(
+    [...store.names.list()].map((named) => named.name),
+    ["r.example/a:1"],
+  );
+  const second = await build(remote, ARM64, "r.example/other:1");
+  remote.names.put("r.example/a:1", second.descriptor);
+  await runtime.pull("r.example/a:1");
+  assert.equal(store.names.find("r.example/a:1")?.target.digest, second.descriptor.digest);
+  assert.equal((await runtime.find(name))?.id, first.config.digest);
+  assert.equal(
+    (await runtime.find(first.config.digest))?.id,
+    first.config.digest,
+    "a Pod may name it by its id",
+  );
+  await store.collect();
+  assert.equal(await store.has(first.descriptor), true);
+  // By digest nothing moves.
+  await runtime.pull(name);
+  assert.equal([...store.names.list()].length, 2);
+});

@@ -114,6 +114,7 @@ export class StoreRuntime implements ImageRuntime {
     const { store, registry, platform, concurrency, byteRate } = this.#options;
     const { credential, signal, report } = work;
     const source = registry(reference, credential);
+    const before = reference.digest === undefined ? store.names.find(formatReference(reference)) : undefined;
     const { descriptor } = await copy(byteRate?.limit(source) ?? source, objectOf(reference), {
       to: store,
       as: formatReference(reference),
@@ -122,6 +123,8 @@ export class StoreRuntime implements ImageRuntime {
       concurrency,
       onEvent: countBytes(report),
     });
+    if (before !== undefined && before.target.digest !== descriptor.digest)
+      await this.#keep(reference, before);
     const facts = await inspectImage(store, descriptor, { matcher: this.#matcher, signal });
     if (facts === undefined) {
       const what = `it is a ${JSON.stringify(descriptor.mediaType)}`;
@@ -131,6 +134,16 @@ export class StoreRuntime implements ImageRuntime {
       );
     }
     return { id: facts.manifest.config.digest, digest: descriptor.digest, size: facts.size };
+  }
+
+  /** What a tag pointed to before it moved stays until it is collected, as containers may run it. */
+  async #keep({ domain, path }: Reference, { target }: NamedImage): Promise<void> {
+    const { store } = this.#options;
+    const name = `${domain}/${path}@${target.digest}`;
+    if (store.names.find(name) !== undefined) return;
+    store.names.put(name, target);
+    // A collection of this very moment may have been faster: then there is nothing to name.
+    if (!(await store.has(target))) store.names.delete(name);
   }
 
   /** By its name; by digest also under any other name of the same repository, since that is the same content. */

@@ -1,5 +1,6 @@
 import type { TrackedCredential } from "../credentials/index.ts";
-import { aggregateMessage } from "./aggregate-message.ts";
+import { aggregate } from "../internal/kubernetes/field-error.ts";
+import { messageOf } from "./message-of.ts";
 import { ImagesError } from "./errors.ts";
 
 /**
@@ -25,5 +26,7 @@ export async function tryCredentials<T>(
   }
   // A lone error stays itself, with its code and its cause.
   if (errors.length === 1) throw errors[0];
-  throw new ImagesError("PULL_FAILED", aggregateMessage(errors), { cause: new AggregateError(errors) });
+  throw new ImagesError("PULL_FAILED", aggregate(errors.map(messageOf)), {
+    cause: new AggregateError(errors),
+  });
 }

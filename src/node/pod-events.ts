@@ -16,7 +16,9 @@ export class EventList {
     return [...this.#events.values()];
   }
 
-  add({ key, held: _, ...event }: CorrelatedEvent): PodEvent {
+  add({ key, type, reason, message, fieldPath, count, first, last }: CorrelatedEvent): PodEvent {
+    const about = fieldPath === undefined ? {} : { fieldPath };
+    const event = { type, reason, message, ...about, count, first, last };
     this.#events.set(key, event);
     const [oldest] = this.#events.keys();
     if (this.#events.size > CAPACITY && oldest !== undefined) this.#events.delete(oldest);

@@ -19,14 +19,8 @@ function referencesOf(recording: Recording): readonly string[] {
   ];
 }
 
-/**
- * Scenarios ran on one node, one after the other: what others left behind says nothing of this one. Nor does what a tag
- * pointed to before it moved: containerd keeps it until it is collected, our store lets go of it with its name.
- */
+/** Scenarios ran on one node, one after the other: what others left behind says nothing of this one. */
 export function relevantImages(recording: Recording): readonly RecordedNodeImage[] {
-  const references = referencesOf(recording);
-  const isAskedFor = (name: string): boolean =>
-    references.some((reference) => reference.includes("@") && name.endsWith(reference.replace(/^.*@/, "@")));
   const repositories = repositoriesOf(recording);
   const isOwn = (name: string): boolean => repositories.has(name.replace(/@.*$/, "").replace(/:[^/:]*$/, ""));
   return recording.nodeImagesAfter
@@ -35,7 +29,7 @@ export function relevantImages(recording: Recording): readonly RecordedNodeImage
       repoTags: image.repoTags.filter(isOwn),
       repoDigests: image.repoDigests.filter(isOwn),
     }))
-    .filter(({ repoTags, repoDigests }) => repoTags.length > 0 || repoDigests.some(isAskedFor));
+    .filter(({ repoTags, repoDigests }) => repoTags.length > 0 || repoDigests.length > 0);
 }
 
 export function relevantRecords(recording: Recording): readonly RecordFile[] {

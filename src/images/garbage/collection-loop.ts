@@ -1,4 +1,4 @@
-import { messageOf } from "../aggregate-message.ts";
+import { messageOf } from "../message-of.ts";
 import { isCollectionOff } from "./gc-policy.ts";
 import type { ImageCollector, NodeEvent } from "./image-collector.ts";
 import type { ImageListCache } from "./image-list-cache.ts";

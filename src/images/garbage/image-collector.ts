@@ -8,7 +8,8 @@
  * ```
  */
 import { formatDuration } from "../../internal/go/duration.ts";
-import { aggregateMessage } from "../aggregate-message.ts";
+import { aggregate } from "../../internal/kubernetes/field-error.ts";
+import { messageOf } from "../message-of.ts";
 import { ImagesError } from "../errors.ts";
 import type { ImageService } from "../image-service.ts";
 import { METRICS, type MetricSink, NO_METRICS } from "../metrics.ts";
@@ -185,7 +186,7 @@ export class ImageCollector {
     const age = formatDuration(BigInt(Math.round(this.policy.maxAge * 1e6)));
     throw new ImagesError(
       "GC_FAILED",
-      `wanted to free images older than ${age}, encountered errors in image deletion: ${aggregateMessage(errors)}`,
+      `wanted to free images older than ${age}, encountered errors in image deletion: ${aggregate(errors.map(messageOf))}`,
       { cause: new AggregateError(errors) },
     );
   }
@@ -217,7 +218,7 @@ export class ImageCollector {
     const wanted = bytesToFree === ALL ? "9223372036854775807" : String(bytesToFree);
     throw new ImagesError(
       "GC_FAILED",
-      `wanted to free ${wanted} bytes, but freed ${bytes} bytes space with errors in image deletion: ${aggregateMessage(errors)}`,
+      `wanted to free ${wanted} bytes, but freed ${bytes} bytes space with errors in image deletion: ${aggregate(errors.map(messageOf))}`,
       { cause: new AggregateError(errors) },
     );
   }

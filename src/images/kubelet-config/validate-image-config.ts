@@ -1,6 +1,6 @@
 import { formatDuration } from "../../internal/go/duration.ts";
 import { goQuote } from "../../internal/go/quote.ts";
-import { aggregateMessage } from "../aggregate-message.ts";
+import { aggregate } from "../../internal/kubernetes/field-error.ts";
 import { parseAllowlistPattern } from "../allowlist-pattern.ts";
 import { ImagesError } from "../errors.ts";
 import { VERIFICATION_POLICIES } from "../verification-policy.ts";
@@ -20,7 +20,7 @@ export function findConfigFaults(config: ImageConfig, gates: ImageGates = DEFAUL
 export function checkImageConfig(config: ImageConfig, gates: ImageGates = DEFAULT_GATES): ImageConfig {
   const faults = findConfigFaults(config, gates);
   if (faults.length === 0) return config;
-  throw new ImagesError("CONFIGURATION_INVALID", aggregateMessage(faults));
+  throw new ImagesError("CONFIGURATION_INVALID", aggregate(faults));
 }
 
 function* checkCollection(config: ImageConfig): Iterable<string> {

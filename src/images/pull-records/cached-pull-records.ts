@@ -1,4 +1,4 @@
-import { aggregateMessage } from "../aggregate-message.ts";
+import { messageOf } from "../message-of.ts";
 import { CachedShelf } from "./cached-shelf.ts";
 import type { ImagePulledRecord, ImagePullIntent } from "./record.ts";
 import type { PullRecords } from "./record-shelf.ts";
@@ -51,7 +51,7 @@ export class CachedPullRecords implements PullRecords {
     const records = new CachedPullRecords(below, options);
     for (const shelf of [records.intents, records.pulled]) {
       const { error } = await shelf.list();
-      if (error !== undefined) options.onWarning?.(aggregateMessage([error]));
+      if (error !== undefined) options.onWarning?.(messageOf(error));
     }
     return records;
   }

@@ -4,7 +4,8 @@ import { open, readdir, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 
 import { syncFolder } from "../../internal/atomic-write.ts";
-import { aggregateMessage } from "../aggregate-message.ts";
+import { aggregate } from "../../internal/kubernetes/field-error.ts";
+import { messageOf } from "../message-of.ts";
 import { ImagesError } from "../errors.ts";
 import { goQuote } from "../../internal/go/quote.ts";
 import { makeFolder } from "../../internal/make-folder.ts";
@@ -104,7 +105,7 @@ export class FileShelf<T> implements RecordShelf<T> {
           await this.#put(decoded.value);
         } catch (error) {
           const key = goQuote(keyOf(decoded.value));
-          const message = aggregateMessage([error]);
+          const message = messageOf(error);
           this.#warn(`failed to migrate ${kind} for ${keyName} ${key} to the current version: ${message}`);
         }
       },
@@ -128,7 +129,7 @@ export class FileShelf<T> implements RecordShelf<T> {
     if (errors.length === 0) return { records };
     return {
       records,
-      error: new ImagesError("RECORD_UNREADABLE", aggregateMessage(errors), {
+      error: new ImagesError("RECORD_UNREADABLE", aggregate(errors.map(messageOf)), {
         cause: new AggregateError(errors),
       }),
     };

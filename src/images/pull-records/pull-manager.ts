@@ -7,7 +7,7 @@
  * start: convertIntents          after a garbage collection: pruneUnknownRecords
  * ```
  */
-import { aggregateMessage } from "../aggregate-message.ts";
+import { messageOf } from "../message-of.ts";
 import { ImagesError } from "../errors.ts";
 import { goQuote } from "../../internal/go/quote.ts";
 import { METRICS, type MetricSink, NO_METRICS } from "../metrics.ts";
@@ -80,7 +80,7 @@ export class PullManager {
       try {
         await this.#records.intents.write({ image });
       } catch (error) {
-        const message = `failed to record image pull intent: ${aggregateMessage([error])}`;
+        const message = `failed to record image pull intent: ${messageOf(error)}`;
         throw new ImagesError("RECORD_UNWRITABLE", message, { cause: error });
       }
       this.#intents.set(image, this.intentsOf(image) + 1);
@@ -99,9 +99,7 @@ export class PullManager {
     try {
       await this.#writePulled(image, imageRef, credentials);
     } catch (error) {
-      this.#warn(
-        `failed to write image pulled record for ${goQuote(imageRef)}: ${aggregateMessage([error])}`,
-      );
+      this.#warn(`failed to write image pulled record for ${goQuote(imageRef)}: ${messageOf(error)}`);
       return;
     }
     await this.#endIntent(image);
@@ -132,9 +130,7 @@ export class PullManager {
       try {
         await this.#writePulled(image, imageRef, { kubernetesSecrets: [decision.learn] });
       } catch (error) {
-        this.#warn(
-          `failed to add a secret to the record of ${goQuote(imageRef)}: ${aggregateMessage([error])}`,
-        );
+        this.#warn(`failed to add a secret to the record of ${goQuote(imageRef)}: ${messageOf(error)}`);
       }
     }
     return decision;
@@ -151,7 +147,7 @@ export class PullManager {
         try {
           await this.#records.pulled.delete(imageRef);
         } catch (error) {
-          this.#warn(`failed to delete the record of ${goQuote(imageRef)}: ${aggregateMessage([error])}`);
+          this.#warn(`failed to delete the record of ${goQuote(imageRef)}: ${messageOf(error)}`);
         }
       }
     });
@@ -173,7 +169,7 @@ export class PullManager {
           await this.#writePulled(name, id, undefined);
           await this.#records.intents.delete(name);
         } catch (error) {
-          this.#warn(`failed to convert the pull intent of ${goQuote(name)}: ${aggregateMessage([error])}`);
+          this.#warn(`failed to convert the pull intent of ${goQuote(name)}: ${messageOf(error)}`);
         }
       }
     }
@@ -194,7 +190,7 @@ export class PullManager {
       );
     } catch (error) {
       // Before the policy is asked, and so even where it would never verify.
-      this.#warn(`failed to read the records of ${goQuote(image)}: ${aggregateMessage([error])}`);
+      this.#warn(`failed to read the records of ${goQuote(image)}: ${messageOf(error)}`);
       return { mustPull: true, because: "record-unreadable", result: "error", cause: error };
     }
     const decision = decideWithoutCredentials({ image, policy: this.#policy, ...facts });
@@ -229,7 +225,7 @@ export class PullManager {
       try {
         await this.#records.intents.delete(image);
       } catch (error) {
-        this.#warn(`failed to remove the pull intent of ${goQuote(image)}: ${aggregateMessage([error])}`);
+        this.#warn(`failed to remove the pull intent of ${goQuote(image)}: ${messageOf(error)}`);
         return;
       }
       this.#intents.delete(image);
@@ -272,7 +268,7 @@ export class PullManager {
     try {
       return await this.#records.pulled.find(imageRef);
     } catch (error) {
-      this.#warn(`failed to read the record of ${goQuote(imageRef)}: ${aggregateMessage([error])}`);
+      this.#warn(`failed to read the record of ${goQuote(imageRef)}: ${messageOf(error)}`);
       return undefined;
     }
   }
