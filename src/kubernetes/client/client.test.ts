@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
-import type { IncomingMessage } from "node:http";
+import { once } from "node:events";
+import { createServer as createHttpServer, type IncomingMessage } from "node:http";
+import { type AddressInfo, connect as connectTcp, type Socket } from "node:net";
 import { test } from "node:test";
 import type { TLSSocket } from "node:tls";
 import { issueCertificate } from "../../internal/certificates.ts";
@@ -260,6 +262,37 @@ test("tokens, passwords, certificates, other names and impersonation reach the s
     [undefined, undefined, undefined],
   ]);
   assert.deepEqual(groups[3], ["a, b", "c"]);
+});
+
+test("requests go through the proxy that a kubeconfig names", async () => {
+  await using server = await openScriptedServer((_, response) => sendJson(response, 200, podOf("a", 1)));
+  const tunnels: unknown[] = [];
+  const sockets = new Set<Socket>();
+  const proxy = createHttpServer().on("connect", (request: IncomingMessage, socket: Socket) => {
+    tunnels.push(request.url);
+    const { hostname, port } = new URL(server.url);
+    const onward = connectTcp(Number(port), hostname, () => {
+      socket.write("HTTP/1.1 200 Connection established\r\n\r\n");
+      socket.pipe(onward).pipe(socket);
+    });
+    for (const one of [socket, onward]) sockets.add(one.on("error", () => {}));
+  });
+  proxy.listen(0, "127.0.0.1");
+  await once(proxy, "listening");
+  const { port } = proxy.address() as AddressInfo;
+  const certificateAuthority = server.authority;
+  const base = { server: server.url, namespace: "default", certificateAuthority };
+  const connected = connectToCluster({
+    ...base,
+    proxy: `http://127.0.0.1:${port}`,
+    credentials: fixedCredential({}),
+  });
+  const pod = await connected.client.resource(PODS).get("a");
+  assert.equal(pod.metadata.name, "a");
+  assert.deepEqual(tunnels, [new URL(server.url).host]);
+  await connected.close();
+  for (const socket of sockets) socket.destroy();
+  proxy.close();
 });
 
 test("a handler in this process is a server like any other", async () => {
