@@ -115,3 +115,10 @@ export { type VerifiedToken, verifyServiceAccountToken } from "./service-account
 export { generateServiceAccountKey, openServiceAccountKey } from "./service-account-token-key.ts";
 export { publicJwk, type ServiceAccountKey, ServiceAccountKeyError } from "./service-account-token-key.ts";
 export { createJsonPatch } from "./patch/create-json-patch.ts";
+export { convertToSchema, type Converted } from "./schema/convert.ts";
+export { type DecodedObject, decodeObject, type DecodeObjectOptions } from "./schema/decode-object.ts";
+export { type FieldValidation, MAX_BODY_BYTES } from "./schema/decode-object.ts";
+export { openApiSchemas, type OpenApiSchema, referenceOf } from "./schema/openapi.ts";
+export { canonicalQuantity } from "./schema/quantity.ts";
+export { type Field, fieldAt, findSchema, type Schema, type SchemaKind } from "./schema/schema.ts";
+export { DELETE_OPTIONS, type DecodeTarget, findTarget } from "./schema/targets.ts";

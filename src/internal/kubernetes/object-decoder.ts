@@ -27,7 +27,9 @@ export interface DecodedObject<T> {
 export function decodeObject<T>(data: Uint8Array | string, scheme: Scheme<T>): DecodedObject<T> {
   const text = typeof data === "string" ? data : decodeReplacing(data);
   const json = /^[\s\u0085]*\{/.test(text);
-  const { node, strictError } = json ? { node: parse(data), strictError: undefined } : parseYaml(text);
+  const { node, strictError } = json
+    ? { node: parseDocument(data), strictError: undefined }
+    : parseYaml(text);
   const meta = typeMetaOf(node);
   if (meta.kind === "") throw new GoError("Object 'Kind' is missing in '\u2026'");
   if (meta.apiVersion === "") throw new GoError("Object 'apiVersion' is missing in '\u2026'");
@@ -50,18 +52,20 @@ export function decodeObject<T>(data: Uint8Array | string, scheme: Scheme<T>): D
  * @throws GoError
  */
 export function interpretTypeMeta(data: Uint8Array | string): TypeMeta {
-  return typeMetaOf(parse(data));
+  return typeMetaOf(parseDocument(data));
 }
 
 const ANONYMOUS = `struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }`;
 
 const Meta = goStruct("", { apiVersion: goString, kind: goString }, ANONYMOUS);
 
-function parse(data: Uint8Array | string): JsonNode {
+/** @throws GoError */
+export function parseDocument(data: Uint8Array | string): JsonNode {
   return explain(() => parseJson(data));
 }
 
-function typeMetaOf(node: JsonNode): TypeMeta {
+/** @throws GoError */
+export function typeMetaOf(node: JsonNode): TypeMeta {
   const meta = explain(() => decodeNode(node, Meta));
   if (meta.apiVersion.split("/").length > 2) {
     throw new GoError(`unexpected GroupVersion string: ${meta.apiVersion}`);

@@ -30,6 +30,8 @@ const SUFFIX_OF_EXPONENT: ReadonlyMap<number, string> = new Map(
 const LARGEST = 18;
 const BINARY: readonly string[] = ["", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"];
 
+/** No amount needs more; long numbers take long to multiply. */
+const MAX_LENGTH = 1000;
 const MAX = 2n ** 63n - 1n;
 const NANO = -9;
 
@@ -52,6 +54,7 @@ export function canonicalQuantity(text: string): string {
       "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'",
     );
   }
+  if (text.length > MAX_LENGTH) throw new GoError("unable to parse numeric part of quantity");
   const [, sign = "", , whole = "", fraction = "", suffix = ""] = match;
   const unit = interpret(suffix);
   const digits = `${whole === "" ? "0" : whole}${fraction}`;

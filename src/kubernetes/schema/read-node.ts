@@ -3,7 +3,7 @@
  * everything in its canonical form.
  */
 import { decodeBase64 } from "../../internal/go/base64.ts";
-import { GoError, GoTypeError } from "../../internal/go/errors.ts";
+import { type GoError, GoTypeError } from "../../internal/go/errors.ts";
 import type { JsonNode } from "../../internal/go/json-parse.ts";
 import type { Json } from "../objects/object.ts";
 import { complete, type Members, putField, setMember, zeroOf } from "./canonical.ts";
@@ -56,6 +56,7 @@ const LIMITS: Readonly<Record<string, readonly [min: bigint, max: bigint]>> = {
   int64: [-(2n ** 63n), 2n ** 63n - 1n],
   uint8: [0n, 255n],
 };
+const LONGEST = "-9223372036854775808".length;
 const WHOLE = /^-?\d+$/;
 
 class Reading {
@@ -71,7 +72,8 @@ class Reading {
   }
 
   struct(node: JsonNode, schema: Schema, previous: Json | undefined): Members {
-    const members: Members = { ...(previous as Members | undefined) };
+    // Ours, from an earlier member of the same name; a copy for each would let a small body cost hours.
+    const members = (previous ?? {}) as Members;
     if (node.kind !== "object") {
       if (node.kind !== "null") this.#refuse(node, schema);
       return complete(members, schema);
@@ -105,6 +107,8 @@ class Reading {
       const isPlain = field.presence === "nonzero" && schema.kind !== "list" && schema.kind !== "map";
       return isPlain ? previous : undefined;
     }
+    const isEmpty = schema.kind === "map" && node.kind === "object" && node.members.length === 0;
+    if (isEmpty && field.presence === "nonzero") return previous;
     return this.#value(node, schema, previous);
   }
 
@@ -121,7 +125,7 @@ class Reading {
       case "boolean":
         return node.kind === "bool" ? node.value : this.#kept(node, schema, previous);
       case "integer":
-        return isWithin(node, schema) ? Number(node.text) : this.#kept(node, schema, previous);
+        return isWithin(node, schema) ? integerOf(node) : this.#kept(node, schema, previous);
       case "bytes":
         return this.#bytes(node, schema, previous);
       case "raw":
@@ -147,7 +151,7 @@ class Reading {
 
   #map(node: JsonNode, schema: Schema, previous: Json | undefined): Json | undefined {
     if (node.kind !== "object") return this.#kept(node, schema, previous);
-    const members: Members = { ...(previous as Members | undefined) };
+    const members = (previous ?? {}) as Members;
     const items = schema.items as Schema;
     const seen = new Set<string>();
     for (const [name, member] of node.members) {
@@ -184,7 +188,7 @@ class Reading {
     }
     if (node.kind === "string") return node.value;
     if (!isWithin(node, INT32)) throw this.#inside(node, "int32");
-    return Number(node.text);
+    return integerOf(node);
   }
 
   #inside(node: JsonNode, goType: string): GoError {
@@ -208,10 +212,16 @@ class Reading {
 
 const INT32: Schema = { ...UINT8, goType: "int32", format: "int32" };
 
+/** `-0` is no number of Go's. */
+function integerOf(node: { readonly text: string }): number {
+  return Number(node.text) + 0;
+}
+
 function isWithin(node: JsonNode, schema: Schema): node is JsonNode & { readonly kind: "number" } {
   if (node.kind !== "number" || !WHOLE.test(node.text)) return false;
   // Nine digits fit in all but a byte.
   if (node.text.length < 10 && schema.format !== "uint8") return true;
+  if (node.text.length > LONGEST) return false;
   const [min, max] = LIMITS[schema.format] ?? [0n, 0n];
   const value = BigInt(node.text);
   return value >= min && value <= max;

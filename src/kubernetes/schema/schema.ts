@@ -191,8 +191,9 @@ function valueOf(source: OpenApiSchema, textType: string | undefined): Schema {
       return source.format === "byte" ? leaf("bytes", "[]uint8") : leaf("string", textType ?? "string");
     case "number":
     case undefined:
-      return leaf("raw", "interface {}");
+      break;
   }
+  return leaf("raw", "interface {}");
 }
 
 function leaf(kind: SchemaKind, goType: string, format: string = ""): Schema {
