@@ -2,3 +2,7 @@
  * The embedded Kubernetes API: the kinds that matter to images, kept in one SQLite file.
  */
 export { type Status } from "../kubernetes/index.ts";
+export { ApiServerError, type ApiServerErrorCode } from "./errors.ts";
+export { type ApiClock } from "./clock.ts";
+export { ADMIN, type ApiUser, MASTERS, NODES } from "./auth/user.ts";
+export { type ApiServer, type ApiServerOptions, openApiServer } from "./server.ts";

@@ -1,0 +1,115 @@
+import { goQuote } from "../../internal/go/quote.ts";
+import { badRequest, failure, type JsonObject, type KubernetesObject, StatusError } from "../../kubernetes/index.ts";
+import { StorageError } from "../storage/errors.ts";
+import type { ListedObjects, Scope, StoredObject } from "../storage/storage.ts";
+import type { ApiCall, ApiContext } from "./context.ts";
+import { type ContinuePlace, formatContinueToken, parseContinueToken } from "./continue-token.ts";
+import { storageName } from "./names.ts";
+import type { ListOptions } from "./options.ts";
+
+export interface Listed {
+  readonly items: readonly StoredObject[];
+  /** `resourceVersion`, and where the list goes on. */
+  readonly metadata: JsonObject;
+}
+
+export type Matcher = (object: KubernetesObject) => boolean;
+
+/** GET of a collection. */
+export async function listObjects(context: ApiContext, call: ApiCall, options: ListOptions): Promise<Listed> {
+  const matches = matcherFor(context, call, options);
+  const scope: Scope = { resource: storageName(call.resource), namespace: call.namespace };
+  const { limit } = options;
+  const place = options.continue === "" ? undefined : parseContinueToken(options.continue);
+  if (place !== undefined && options.resourceVersion !== "" && options.resourceVersion !== "0") {
+    throw badRequest("specifying resource version is not allowed when using continue");
+  }
+  const at = place === undefined ? revisionFor(context, options) : place.revision;
+  const after = place && { namespace: place.namespace, name: place.name };
+  // With a selector, how many of the next ones match is known only when they were looked at.
+  const take = matches === undefined && limit > 0 ? limit : undefined;
+  let found: ListedObjects;
+  try {
+    found = await context.storage.list(scope, { at, after, limit: take });
+  } catch (error) {
+    if (error instanceof StorageError && error.code === "REVISION_COMPACTED") throw expired(place);
+    throw error;
+  }
+  const matching = matches === undefined ? found.items : found.items.filter((one) => matches(one.object));
+  const items = limit > 0 ? matching.slice(0, limit) : matching;
+  const remaining = found.remaining + matching.length - items.length;
+  return { items, metadata: describe(found, items, { remaining, counted: matches === undefined }) };
+}
+
+/** `undefined` where everything matches. */
+export function matcherFor(
+  context: ApiContext,
+  call: ApiCall,
+  options: Pick<ListOptions, "labelSelector" | "fieldSelector">,
+): Matcher | undefined {
+  const byLabel =
+    options.labelSelector === "" ? undefined : context.rules.parseLabelSelector(options.labelSelector);
+  const byField =
+    options.fieldSelector === ""
+      ? undefined
+      : context.rules.parseFieldSelector(options.fieldSelector, call.resource);
+  if (byLabel === undefined && byField === undefined) return undefined;
+  return (object) =>
+    (byLabel === undefined || byLabel(object.metadata.labels ?? {})) && (byField === undefined || byField(object));
+}
+
+/** @throws StatusError for what isn't one, or lies ahead */
+export function parseRevision(context: ApiContext, text: string): number {
+  if (!/^\d{1,15}$/.test(text)) {
+    const why = /^\d+$/.test(text) ? "value out of range" : "invalid syntax";
+    const quoted = goQuote(text);
+    throw badRequest(
+      `invalid resource version: resourceVersion: Invalid value: ${quoted}: strconv.ParseUint: parsing ${quoted}: ${why}`,
+    );
+  }
+  const revision = Number(text);
+  const current = context.storage.revision;
+  if (revision <= current) return revision;
+  throw failure("Timeout", `Too large resource version: ${revision}, current: ${current}`, {
+    causes: [{ reason: "ResourceVersionTooLarge", message: "Too large resource version" }],
+    retryAfterSeconds: 1,
+  });
+}
+
+/** `undefined` where the newest state is wanted, or is good enough. */
+function revisionFor(context: ApiContext, options: ListOptions): number | undefined {
+  const { resourceVersion, resourceVersionMatch: match } = options;
+  if (resourceVersion === "" || resourceVersion === "0") return undefined;
+  const revision = parseRevision(context, resourceVersion);
+  const exact = match === "Exact" || (match === "" && options.limit > 0);
+  return exact ? revision : undefined;
+}
+
+function describe(
+  found: ListedObjects,
+  items: readonly StoredObject[],
+  { remaining, counted }: { readonly remaining: number; readonly counted: boolean },
+): JsonObject {
+  const last = items.at(-1);
+  const resourceVersion = String(found.revision);
+  if (remaining === 0 || last === undefined) return { resourceVersion };
+  const { namespace, name } = last.key;
+  const token = formatContinueToken({ revision: found.revision, namespace, name });
+  return { resourceVersion, continue: token, ...(counted && { remainingItemCount: remaining }) };
+}
+
+/** A list that goes on for longer than its state is kept can go on with the newest one. */
+function expired(place: ContinuePlace | undefined): StatusError {
+  if (place === undefined) {
+    return failure("Expired", "The resourceVersion for the provided list is too old.");
+  }
+  const { status } = failure(
+    "Expired",
+    "The provided continue parameter is too old to display a consistent list result. You can start a new list " +
+      "without the continue parameter, or use the continue token in this response to retrieve the remainder of " +
+      "the results. Continuing with the provided token results in an inconsistent list - objects that were " +
+      "created, modified, or deleted between the time the first chunk was returned and now may show up in the list.",
+  );
+  const token = formatContinueToken({ ...place, revision: undefined });
+  return new StatusError({ ...status, metadata: { continue: token } });
+}

@@ -1,0 +1,144 @@
+/** PATCH: four ways to say what shall change. */
+import { GoError } from "../../internal/go/errors.ts";
+import { parseJson } from "../../internal/go/json-parse.ts";
+import { forbiddenField, requiredField } from "../../internal/kubernetes/field-error.ts";
+import { badRequest, failure, type Json, notFound } from "../../kubernetes/index.ts";
+import { formatTime } from "../clock.ts";
+import type { PatchType } from "../rules.ts";
+import { isConflict } from "../storage/errors.ts";
+import { admitMutating } from "./admit.ts";
+import type { ApiCall, ApiContext, CallBody } from "./context.ts";
+import { placeInNamespace, requireNamespace, storeNew } from "./create.ts";
+import { keyOf, resourceSubject } from "./names.ts";
+import { invalidOptions, parseWriteOptions } from "./options.ts";
+import { forClient, fromClient, type Presented } from "./present.ts";
+import { changeObject } from "./update.ts";
+
+const TYPES: ReadonlyMap<string, PatchType> = new Map([
+  ["application/json-patch+json", "json"],
+  ["application/merge-patch+json", "merge"],
+  ["application/strategic-merge-patch+json", "strategic"],
+]);
+const APPLY = "application/apply-patch+yaml";
+
+export interface Patched extends Presented {
+  readonly created: boolean;
+}
+
+/** @throws StatusError */
+export async function patchObject(context: ApiContext, call: ApiCall, body: CallBody): Promise<Patched> {
+  const options = parseWriteOptions(call.query, "PatchOptions");
+  if (mediaTypeOf(body.contentType) === APPLY) {
+    if (options.fieldManager === "") {
+      throw invalidOptions("PatchOptions", [requiredField("fieldManager", "is required for apply patch")]);
+    }
+    return await applyObject(context, call, { body, force: options.force });
+  }
+  const type = patchTypeOf(body.contentType);
+  if (call.query.has("force")) {
+    const error = forbiddenField("force", "may not be specified for non-apply patch");
+    throw invalidOptions("PatchOptions", [error]);
+  }
+  const patch = parseJsonPatchBody(body.bytes);
+  const { resource, fieldValidation } = call;
+  const presented = await changeObject(context, call, (current) => {
+    const shown = forClient(resource, current);
+    const patched = context.rules.applyPatch(shown, patch, { type, kind: resource, fieldValidation });
+    for (const warning of patched.warnings) call.warnings.add(warning);
+    return { object: fromClient(resource, patched.object) };
+  });
+  return { ...pick(presented), created: false };
+}
+
+interface Applying {
+  readonly body: CallBody;
+  readonly force: boolean;
+}
+
+async function applyObject(context: ApiContext, call: ApiCall, it: Applying): Promise<Patched> {
+  const { rules } = context;
+  const { resource } = call;
+  const { object: sent, warnings } = rules.decode(it.body.bytes, {
+    contentType: "application/yaml",
+    kind: resource,
+    fieldValidation: call.fieldValidation,
+  });
+  for (const warning of warnings) call.warnings.add(warning);
+  const configuration = placeInNamespace(fromClient(resource, sent), call.namespace);
+  const { name = call.name } = configuration.metadata;
+  if (name !== call.name) {
+    throw badRequest(`name in URL does not match name in apply configuration: ${call.name} != ${name}`);
+  }
+  const named = { ...configuration, metadata: { ...configuration.metadata, name } };
+  const options = {
+    manager: call.manager,
+    time: formatTime(context.clock.now()),
+    subresource: call.subresource,
+    kind: resource,
+    force: it.force,
+  };
+  for (;;) {
+    const current = await context.storage.find(keyOf(call));
+    if (current !== undefined) {
+      const presented = await changeObject(context, call, (live) => ({
+        object: rules.applyConfiguration(live, named, options),
+        managed: true,
+      }));
+      return { ...pick(presented), created: false };
+    }
+    if (call.subresource !== "") throw notFound(resourceSubject(call));
+    if ((named.metadata.uid ?? "") !== "") throw conflictOfUid(call, named.metadata.uid ?? "");
+    await requireNamespace(context, call, named);
+    const fresh = rules.applyDefaults(rules.applyConfiguration(undefined, named, options));
+    const admitted = (await admitMutating(context, call, { operation: "CREATE", object: fresh })) ?? fresh;
+    const object = admitted === fresh ? fresh : rules.applyDefaults(admitted);
+    try {
+      return { ...pick(await storeNew(context, call, object)), created: true };
+    } catch (error) {
+      // Somebody else created it in the meantime: then it is a change.
+      if (!isConflict(error) && !isAlreadyExists(error)) throw error;
+      call.signal.throwIfAborted();
+    }
+  }
+}
+
+function pick({ object, text }: Presented): Presented {
+  return { object, text };
+}
+
+function isAlreadyExists(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "AlreadyExists";
+}
+
+function conflictOfUid(call: ApiCall, uid: string): Error {
+  const why = `Precondition failed: UID in precondition: ${uid}, UID in object meta: `;
+  return failure("Conflict", `Operation cannot be fulfilled on ${call.resource.resource} "${call.name}": ${why}`, {
+    name: call.name,
+    kind: call.resource.resource,
+  });
+}
+
+/** @throws StatusError for what is no way to patch */
+export function patchTypeOf(contentType: string): PatchType {
+  const type = TYPES.get(mediaTypeOf(contentType));
+  if (type !== undefined) return type;
+  const accepted = [...TYPES.keys(), APPLY].join(", ");
+  const message = `the body of the request was in an unknown format - accepted media types include: ${accepted}`;
+  throw failure("UnsupportedMediaType", message);
+}
+
+function mediaTypeOf(contentType: string): string {
+  return (contentType.split(";")[0] ?? "").trim().toLowerCase();
+}
+
+/** @throws StatusError for what isn't JSON */
+export function parseJsonPatchBody(bytes: Uint8Array): Json {
+  try {
+    parseJson(bytes);
+  } catch (error) {
+    if (!(error instanceof GoError)) throw error;
+    throw badRequest(`error decoding patch: ${error.message}`);
+  }
+  return JSON.parse(Buffer.from(bytes).toString("utf8")) as Json;
+}
+

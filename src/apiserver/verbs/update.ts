@@ -1,0 +1,234 @@
+/** Changes of an object that is there, whoever worked out what it shall become. */
+import { isDeepStrictEqual } from "node:util";
+
+import {
+  badRequest,
+  conflict,
+  invalid,
+  type Json,
+  type KubernetesObject,
+  type Metadata,
+  notFound,
+} from "../../kubernetes/index.ts";
+import type { FieldError } from "../../internal/kubernetes/field-error.ts";
+import { formatTime } from "../clock.ts";
+import { withRevision } from "../storage/encode-object.ts";
+import { isConflict } from "../storage/errors.ts";
+import type { StoredObject } from "../storage/storage.ts";
+import { admitMutating, admitValidating } from "./admit.ts";
+import type { ApiCall, ApiContext, CallBody } from "./context.ts";
+import { createDecoded } from "./create.ts";
+import { isReadyToGo } from "./graceful-deletion.ts";
+import { keyOf, kindSubject, resourceSubject } from "./names.ts";
+import { fromClient, presentObject, presentStored, type Presented } from "./present.ts";
+
+/** Another writer came first so often that something must be wrong. */
+const MAX_ATTEMPTS = 20;
+const MODIFIED =
+  "the object has been modified; please apply your changes to the latest version and try again";
+
+export interface Proposal {
+  /** In the version that is kept. */
+  readonly object: KubernetesObject;
+  /** With its managers settled, as server-side apply leaves them. */
+  readonly managed?: boolean;
+}
+
+/** PUT of one object, or of one of its subresources. */
+export async function updateObject(context: ApiContext, call: ApiCall, body: CallBody): Promise<Presented> {
+  const { object: sent, warnings } = context.rules.decode(body.bytes, {
+    contentType: body.contentType,
+    kind: call.resource,
+    fieldValidation: call.fieldValidation,
+  });
+  for (const warning of warnings) call.warnings.add(warning);
+  const object = fromClient(call.resource, sent);
+  checkNames(call, object);
+  if (mayCreate(call) && (await context.storage.find(keyOf(call))) === undefined) {
+    return await createDecoded(context, call, object);
+  }
+  requireRevision(call, object);
+  return await changeObject(context, call, () => ({ object }));
+}
+
+/**
+ * Brings an object from what is there to what `propose` makes of it, through admission and validation, and again
+ * where somebody else was faster. A proposal with a resourceVersion other than the newest is a conflict.
+ */
+export async function changeObject(
+  context: ApiContext,
+  call: ApiCall,
+  propose: (current: KubernetesObject) => Proposal | Promise<Proposal>,
+): Promise<Presented> {
+  for (let attempt = 1; ; attempt += 1) {
+    const current = await context.storage.find(keyOf(call));
+    if (current === undefined) throw notFound(resourceSubject(call));
+    const { object, managed } = await propose(current.object);
+    checkNames(call, object);
+    checkPreconditions(call, object, current);
+    const next = await settle(context, call, { current, proposed: object, managed: managed === true });
+    if (next === current.object) return presentStored(call.resource, current);
+    if (call.dryRun) return presentObject(call.resource, next);
+    try {
+      return await store(context, call, { current, next });
+    } catch (error) {
+      // What carried no version of its own goes on from what is there now.
+      if (!isConflict(error)) throw error;
+      if (attempt >= MAX_ATTEMPTS) throw conflict(resourceSubject(call), MODIFIED);
+    }
+    call.signal.throwIfAborted();
+  }
+}
+
+interface Settling {
+  readonly current: StoredObject;
+  readonly proposed: KubernetesObject;
+  readonly managed: boolean;
+}
+
+/** Admission, defaults, managers, preparation and validation. The current object itself where nothing changes. */
+async function settle(context: ApiContext, call: ApiCall, it: Settling): Promise<KubernetesObject> {
+  const { rules } = context;
+  const { current, managed } = it;
+  const old = current.object;
+  const proposed = keepSystemMetadata(rules.applyDefaults(it.proposed), old);
+  const mutated =
+    (await admitMutating(context, call, { operation: "UPDATE", object: proposed, oldObject: old })) ?? proposed;
+  const again = mutated === proposed ? mutated : rules.applyDefaults(mutated);
+  const tracked = managed ? again : track(context, call, { old, object: again });
+  const prepared = rules.prepareForUpdate(tracked, old, call.subresource);
+  const errors = rules.validateUpdate(prepared, old, call.subresource);
+  if (errors.length > 0) throw invalid(kindSubject(call.resource, prepared), errors);
+  for (const warning of rules.warningsFor(prepared, old)) call.warnings.add(warning);
+  await admitValidating(context, call, { operation: "UPDATE", object: prepared, oldObject: old });
+  return isUnchanged(prepared, old) ? old : prepared;
+}
+
+async function store(
+  context: ApiContext,
+  call: ApiCall,
+  { current, next }: { readonly current: StoredObject; readonly next: KubernetesObject },
+): Promise<Presented> {
+  const { key, revision } = current;
+  if (!isReadyToGo(next, current.object)) {
+    const stored = await context.storage.write({ key, expected: revision, object: next });
+    return presentStored(call.resource, stored);
+  }
+  const last = await context.storage.write({ key, expected: revision });
+  return presentObject(call.resource, withRevision(next, String(last.revision)));
+}
+
+/** The managers of what the client may change here; the rest stays with whoever had it. */
+function track(
+  context: ApiContext,
+  call: ApiCall,
+  { old, object }: { readonly old: KubernetesObject; readonly object: KubernetesObject },
+): KubernetesObject {
+  const own = restrict(call, { old, object });
+  const managed = context.rules.trackManagedFields(old, own, {
+    manager: call.manager,
+    time: formatTime(context.clock.now()),
+    subresource: call.subresource,
+    kind: call.resource,
+  });
+  const { managedFields: _, ...metadata } = object.metadata;
+  const { managedFields } = managed.metadata;
+  return { ...object, metadata: { ...metadata, ...(managedFields && { managedFields }) } };
+}
+
+function restrict(
+  call: ApiCall,
+  { old, object }: { readonly old: KubernetesObject; readonly object: KubernetesObject },
+): KubernetesObject {
+  const hasStatus = call.resource.subresources.some((one) => one.name === "status");
+  const member = call.subresource === "status" ? "spec" : hasStatus ? "status" : undefined;
+  if (member === undefined || isDeepStrictEqual(object[member], old[member])) return object;
+  const { [member]: _, ...rest } = object;
+  const kept = old[member];
+  return { ...rest, ...(kept !== undefined && { [member]: kept }) } as KubernetesObject;
+}
+
+/** What only the server says stays as it is. */
+function keepSystemMetadata(object: KubernetesObject, old: KubernetesObject): KubernetesObject {
+  const {
+    uid: _uid,
+    creationTimestamp: _created,
+    deletionTimestamp: _deleted,
+    deletionGracePeriodSeconds: _grace,
+    generation: _generation,
+    selfLink: _link,
+    ...rest
+  } = object.metadata;
+  const before = old.metadata;
+  const metadata: Record<string, Json | undefined> = { ...rest };
+  const members = [
+    "uid",
+    "resourceVersion",
+    "generation",
+    "creationTimestamp",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+  ] as const;
+  for (const member of members) if (before[member] !== undefined) metadata[member] = before[member];
+  // managedFields that somebody sends empty are to be forgotten; those nobody speaks of stay.
+  if (metadata["managedFields"] === undefined && before.managedFields !== undefined) {
+    metadata["managedFields"] = before.managedFields;
+  }
+  return { ...object, metadata: metadata as Metadata };
+}
+
+function isUnchanged(object: KubernetesObject, old: KubernetesObject): boolean {
+  if (isDeepStrictEqual(object, old)) return true;
+  return isDeepStrictEqual(withoutManagerTimes(object), withoutManagerTimes(old));
+}
+
+/** A manager who sets again what it had set before didn't change the object. */
+function withoutManagerTimes(object: KubernetesObject): KubernetesObject {
+  const { managedFields } = object.metadata;
+  if (managedFields === undefined) return object;
+  const timeless = managedFields.map(({ time: _, ...rest }) => rest);
+  return { ...object, metadata: { ...object.metadata, managedFields: timeless } };
+}
+
+function checkNames(call: ApiCall, object: KubernetesObject): void {
+  const { name = "", namespace = "" } = object.metadata;
+  if (name === "") {
+    throw badRequest(`the name of the object (${call.name} based on URL) was undeterminable: name must be provided`);
+  }
+  if (name !== call.name) {
+    throw badRequest(`the name of the object (${name}) does not match the name on the URL (${call.name})`);
+  }
+  if (call.namespace !== "" && namespace !== "" && namespace !== call.namespace) {
+    throw badRequest(
+      `the namespace of the object (${namespace}) does not match the namespace on the request (${call.namespace})`,
+    );
+  }
+}
+
+function checkPreconditions(call: ApiCall, object: KubernetesObject, current: StoredObject): void {
+  const { uid = "", resourceVersion = "" } = object.metadata;
+  const stored = current.object.metadata;
+  if (uid !== "" && uid !== stored.uid) {
+    const why = `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${stored.uid}`;
+    throw conflict(resourceSubject(call), why);
+  }
+  if (resourceVersion !== "" && resourceVersion !== "0" && resourceVersion !== stored.resourceVersion) {
+    throw conflict(resourceSubject(call), MODIFIED);
+  }
+}
+
+/** Reports and leases may be PUT where nothing was. */
+function mayCreate(call: ApiCall): boolean {
+  const { resource } = call.resource;
+  return call.subresource === "" && (resource === "leases" || resource === "events");
+}
+
+/** Who holds a lease has to know what it replaces. */
+function requireRevision(call: ApiCall, object: KubernetesObject): void {
+  if (call.resource.resource !== "leases") return;
+  if (!["", "0"].includes(object.metadata.resourceVersion ?? "")) return;
+  const field = "metadata.resourceVersion";
+  const message = `${field}: Invalid value: 0x0: must be specified for an update`;
+  const error: FieldError = { type: "Invalid", field, message };
+  throw invalid(kindSubject(call.resource, object), [error]);
+}
