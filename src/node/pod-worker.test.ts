@@ -173,6 +173,30 @@ test("a ServiceAccount that stands in no file is a problem, and its Pod runs wit
   assert.equal(objects.pods.size, 1);
 });
 
+test("a Secret that the API wouldn't keep is a problem, and isn't there; what only the kubelet refuses is kept", () => {
+  const secret = (name: string, type: string, data: string): string =>
+    `---\n{apiVersion: v1, kind: Secret, metadata: {name: ${name}}, type: kubernetes.io/${type}, stringData: ${data}}\n`;
+  const objects = folder(
+    [
+      secret("text", "dockercfg", '{".dockercfg": "hush"}'),
+      secret("list", "dockerconfigjson", '{".dockerconfigjson": "[]"}'),
+      secret("empty", "dockerconfigjson", "{}"),
+      secret("other-key", "dockercfg", '{".dockerconfigjson": "{}"}'),
+      secret("shape", "dockerconfigjson", '{".dockerconfigjson": "{\\"auths\\": \\"x\\"}"}'),
+      secret("nothing", "dockercfg", '{".dockercfg": "null"}'),
+      "---\n{apiVersion: v1, kind: Secret, metadata: {name: opaque}}\n",
+    ].join(""),
+  );
+  assert.deepEqual([...objects.secrets.keys()], ["default/shape", "default/nothing", "default/opaque"]);
+  const redacted = 'Invalid value: "<secret contents redacted>"';
+  assert.deepEqual(objects.problems, [
+    `a.yaml, line 2: Secret "default/text" is left out: data[.dockercfg]: ${redacted}: invalid character 'h' looking for beginning of value`,
+    `a.yaml, line 4: Secret "default/list" is left out: data[.dockerconfigjson]: ${redacted}: json: cannot unmarshal array into Go value of type map[string]interface {}`,
+    'a.yaml, line 6: Secret "default/empty" is left out: data[.dockerconfigjson]: Required value',
+    'a.yaml, line 8: Secret "default/other-key" is left out: data[.dockercfg]: Required value',
+  ]);
+});
+
 test("a Pod is another one once its ServiceAccount's secrets are others, and the same when a Secret changes", () => {
   const text = TEAM + pod("team", "{containers: [{name: c, image: a}]}");
   const uid = (changed: string): string | undefined => folder(changed).pods.get("team/p")?.uid;
