@@ -1,5 +1,11 @@
 /** Rules that know no kinds: any JSON object is one. For tests of the server itself. */
-import { badRequest, formatApiVersion, type Json, type JsonObject, type KubernetesObject } from "../kubernetes/index.ts";
+import {
+  badRequest,
+  formatApiVersion,
+  type Json,
+  type JsonObject,
+  type KubernetesObject,
+} from "../kubernetes/index.ts";
 import { requiredField } from "../internal/kubernetes/field-error.ts";
 import { yaml } from "../internal/yaml.ts";
 import type { ApiRules } from "./rules.ts";
@@ -45,7 +51,8 @@ export const plainRules: ApiRules = {
 
 function merge(target: Json, patch: Json): Json {
   if (typeof patch !== "object" || patch === null || Array.isArray(patch)) return patch;
-  const before = typeof target === "object" && target !== null && !Array.isArray(target) ? (target as JsonObject) : {};
+  const before =
+    typeof target === "object" && target !== null && !Array.isArray(target) ? (target as JsonObject) : {};
   const merged: Record<string, Json | undefined> = { ...before };
   for (const [name, value] of Object.entries(patch as JsonObject)) {
     if (value === null) delete merged[name];
@@ -62,5 +69,8 @@ function pairs(text: string): readonly (readonly [string, string])[] {
 }
 
 function at(value: unknown, path: readonly string[]): unknown {
-  return path.reduce<unknown>((inner, name) => (inner as Readonly<Record<string, unknown>> | undefined)?.[name], value);
+  return path.reduce<unknown>(
+    (inner, name) => (inner as Readonly<Record<string, unknown>> | undefined)?.[name],
+    value,
+  );
 }

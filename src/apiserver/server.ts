@@ -54,7 +54,10 @@ export async function openApiServer(options: ApiServerOptions): Promise<ApiServe
   const lock = FileLock.tryAcquire(join(options.folder, "apiserver.lock"));
   if (lock === undefined) {
     const folder = JSON.stringify(options.folder);
-    throw new ApiServerError("BUSY", `Cannot open API server in ${folder}: another process runs one there; stop that one`);
+    throw new ApiServerError(
+      "BUSY",
+      `Cannot open API server in ${folder}: another process runs one there; stop that one`,
+    );
   }
   try {
     return await start(options, lock);

@@ -4,7 +4,13 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import { badRequest, failure, type StatusError } from "../../kubernetes/index.ts";
 import { accessDenied, mayAccess } from "./authorize.ts";
 import { authenticateServiceAccount, type TokenContext } from "./service-account-tokens.ts";
-import { ANONYMOUS, type ApiUser, AUTHENTICATED, parseServiceAccountUser, serviceAccountUser } from "./user.ts";
+import {
+  ANONYMOUS,
+  type ApiUser,
+  AUTHENTICATED,
+  parseServiceAccountUser,
+  serviceAccountUser,
+} from "./user.ts";
 
 /** A token that doesn't speak for a ServiceAccount; only its digest is known here. */
 export interface StaticToken {
@@ -86,7 +92,12 @@ function require(user: ApiUser, resource: string, name: string, namespace: strin
 function listHeader(headers: Headers, name: string): readonly string[] {
   const text = headers.get(name);
   // Headers of one name come joined; a group's name holds no comma.
-  return text === null ? [] : text.split(",").map((part) => part.trim()).filter((part) => part !== "");
+  return text === null
+    ? []
+    : text
+        .split(",")
+        .map((part) => part.trim())
+        .filter((part) => part !== "");
 }
 
 function extraHeaders(headers: Headers): ApiUser["extra"] {

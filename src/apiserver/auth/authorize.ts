@@ -68,7 +68,11 @@ const ROLES: readonly Role[] = [
         apiGroups: [""],
         resources: ["configmaps", "namespaces", "nodes", "pods", "secrets", "serviceaccounts"],
       },
-      { verbs: ["create", "patch", "update"], apiGroups: [""], resources: ["nodes", "nodes/status", "pods/status"] },
+      {
+        verbs: ["create", "patch", "update"],
+        apiGroups: [""],
+        resources: ["nodes", "nodes/status", "pods/status"],
+      },
       { verbs: ["create", "delete"], apiGroups: [""], resources: ["pods"] },
       { verbs: ["create"], apiGroups: [""], resources: ["serviceaccounts/token"] },
       { verbs: ["create", "patch", "update"], apiGroups: ["", "events.k8s.io"], resources: ["events"] },
@@ -119,7 +123,8 @@ export function mayVisit(user: ApiUser, access: PathAccess): boolean {
   return rolesOf(user).some((role) =>
     role.paths?.some(
       (rule) =>
-        matches(rule.verbs, access.verb) && rule.nonResourceURLs.some((pattern) => covers(pattern, access.path)),
+        matches(rule.verbs, access.verb) &&
+        rule.nonResourceURLs.some((pattern) => covers(pattern, access.path)),
     ),
   );
 }

@@ -11,7 +11,9 @@ export function reviewSelf(user: ApiUser, now: number): KubernetesObject {
     kind: "SelfSubjectReview",
     apiVersion: "authentication.k8s.io/v1",
     metadata: { creationTimestamp: formatTime(now) },
-    status: { userInfo: { username: name, ...(uid !== undefined && { uid }), groups, ...(extra && { extra }) } },
+    status: {
+      userInfo: { username: name, ...(uid !== undefined && { uid }), groups, ...(extra && { extra }) },
+    },
   };
 }
 

@@ -105,7 +105,10 @@ async function findBound(
 ): Promise<{ readonly name: string; readonly uid: string }> {
   const { kind = "", name = "", uid = "" } = reference;
   if (kind !== "Pod") {
-    throw invalidRequest("spec.boundObjectRef", `cannot bind token for serviceaccount to object of type ${kind}`);
+    throw invalidRequest(
+      "spec.boundObjectRef",
+      `cannot bind token for serviceaccount to object of type ${kind}`,
+    );
   }
   const found = await context.storage.find({ resource: "pods", namespace, name });
   if (found === undefined) throw notFound({ group: "", kind: "pods", name });
@@ -123,8 +126,10 @@ async function findBound(
 
 function checkLifetime(seconds: number): void {
   const field = "spec.expirationSeconds";
-  if (seconds < MIN_SECONDS) throw invalidRequest(field, "may not specify a duration less than 10 minutes", seconds);
-  if (seconds > MAX_SECONDS) throw invalidRequest(field, "may not specify a duration larger than 2^32 seconds", seconds);
+  if (seconds < MIN_SECONDS)
+    throw invalidRequest(field, "may not specify a duration less than 10 minutes", seconds);
+  if (seconds > MAX_SECONDS)
+    throw invalidRequest(field, "may not specify a duration larger than 2^32 seconds", seconds);
 }
 
 function invalidRequest(field: string, detail: string, value?: number): Error {

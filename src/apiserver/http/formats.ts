@@ -51,7 +51,11 @@ export function formatList(listed: Listed, options: FormatOptions): string {
       items,
     });
   }
-  const head = JSON.stringify({ kind: `${resource.kind}List`, apiVersion: formatApiVersion(resource), metadata });
+  const head = JSON.stringify({
+    kind: `${resource.kind}List`,
+    apiVersion: formatApiVersion(resource),
+    metadata,
+  });
   const of = { kind: resource.kind, apiVersion: formatApiVersion(resource) };
   const items = listed.items.map((one) => stripKind(presentStored(resource, one).text, of));
   return `${head.slice(0, -1)},"items":[${items.join(",")}]}`;
@@ -60,7 +64,8 @@ export function formatList(listed: Listed, options: FormatOptions): string {
 /** How one watch writes its events. */
 export function watchFormat(options: FormatOptions): WatchFormat {
   const { resource, shape } = options;
-  const asObject = (object: KubernetesObject): JsonObject => (shape.as === "Object" ? object : toPartial(object));
+  const asObject = (object: KubernetesObject): JsonObject =>
+    shape.as === "Object" ? object : toPartial(object);
   return shape.as === "Table"
     ? tableFormat(options)
     : {

@@ -53,7 +53,10 @@ export function createHandler(options: HandlerOptions): ApiHandler {
     }
     // The answer is there before the body was read: what is left of it is nobody's.
     if (request.body !== null && !request.bodyUsed) await request.body.cancel();
-    done(labelsOf(request, url, route), { code: response.status, seconds: (performance.now() - start) / 1000 });
+    done(labelsOf(request, url, route), {
+      code: response.status,
+      seconds: (performance.now() - start) / 1000,
+    });
     if (request.method !== "HEAD") return response;
     await response.body?.cancel();
     return new Response(null, { status: response.status, headers: response.headers });
@@ -149,14 +152,22 @@ function wantsPretty(request: Request, url: URL): boolean {
 function labelsOf(request: Request, url: URL, route: Route | undefined): RequestLabels {
   const known: ResourceRoute | undefined = route?.kind === "resource" ? route : undefined;
   const watch = parseBoolean(url.searchParams.get("watch")) ?? false;
-  const verb = known === undefined ? request.method : (verbOf(request.method, known, watch) ?? request.method);
+  const verb =
+    known === undefined ? request.method : (verbOf(request.method, known, watch) ?? request.method);
   return {
     verb: METRIC_VERBS[verb] ?? verb.toUpperCase(),
     group: known?.resource.group ?? "",
     version: known?.resource.version ?? "",
     resource: known?.resource.resource ?? "",
     subresource: known?.subresource?.name ?? (known === undefined ? firstSegment(url.pathname) : ""),
-    scope: known === undefined ? "" : known.name !== "" ? "resource" : known.namespace !== "" ? "namespace" : "cluster",
+    scope:
+      known === undefined
+        ? ""
+        : known.name !== ""
+          ? "resource"
+          : known.namespace !== ""
+            ? "namespace"
+            : "cluster",
     dryRun: url.searchParams.has("dryRun") ? "All" : "",
   };
 }
@@ -168,11 +179,19 @@ const METRIC_VERBS: Readonly<Record<string, string>> = {
   delete: "DELETE",
 };
 
-const ROOTS: readonly string[] = ["api", "apis", "healthz", "livez", "metrics", "openapi", "readyz", "version"];
+const ROOTS: readonly string[] = [
+  "api",
+  "apis",
+  "healthz",
+  "livez",
+  "metrics",
+  "openapi",
+  "readyz",
+  "version",
+];
 
 /** Paths that anybody can make up don't each get a line. */
 function firstSegment(pathname: string): string {
   const [, first = ""] = pathname.split("/");
   return ROOTS.includes(first) ? `/${first}` : "";
 }
-

@@ -10,15 +10,21 @@ export function answerHealth(
   const [, path, single] = PATHS.exec(url.pathname) ?? [];
   if (path === undefined) return undefined;
   const excluded = url.searchParams.getAll("exclude");
-  const checks = Object.entries({ ping: undefined, ...health() }).filter(([name]) => !excluded.includes(name));
+  const checks = Object.entries({ ping: undefined, ...health() }).filter(
+    ([name]) => !excluded.includes(name),
+  );
   if (single !== undefined) {
     const found = checks.find(([name]) => name === single);
     if (found === undefined) return respondText(404, "404 page not found\n");
-    return found[1] === undefined ? respondText(200, "ok") : respondText(500, `internal server error: ${found[1]}\n`);
+    return found[1] === undefined
+      ? respondText(200, "ok")
+      : respondText(500, `internal server error: ${found[1]}\n`);
   }
   const failed = checks.filter(([, why]) => why !== undefined);
   if (failed.length === 0 && !url.searchParams.has("verbose")) return respondText(200, "ok");
-  const lines = checks.map(([name, why]) => (why === undefined ? `[+]${name} ok` : `[-]${name} failed: ${why}`));
+  const lines = checks.map(([name, why]) =>
+    why === undefined ? `[+]${name} ok` : `[-]${name} failed: ${why}`,
+  );
   const end = failed.length === 0 ? `${path} check passed` : `${path} check failed`;
   return respondText(failed.length === 0 ? 200 : 500, `${[...lines, end].join("\n")}\n`);
 }

@@ -55,5 +55,9 @@ export function unknownResource(group: string, resource: string): StatusError {
   const name = group === "" ? resource : `${resource}.${group}`;
   const known = GROUPS.has(group) || RESOURCES[group]?.includes(resource) === true;
   if (!known) return failure("NotFound", text, {});
-  return failure("NotFound", `${text}: dray keeps only kinds that have to do with images, and not ${name}`, {});
+  return failure(
+    "NotFound",
+    `${text}: dray keeps only kinds that have to do with images, and not ${name}`,
+    {},
+  );
 }

@@ -35,7 +35,12 @@ export class ApiMetrics {
     this.#inFlight += 1;
     return (labels, outcome) => {
       this.#inFlight -= 1;
-      const place = { group: labels.group, resource: labels.resource, scope: labels.scope, subresource: labels.subresource };
+      const place = {
+        group: labels.group,
+        resource: labels.resource,
+        scope: labels.scope,
+        subresource: labels.subresource,
+      };
       const request = formatLabels({
         code: String(outcome.code),
         component: "apiserver",
@@ -64,7 +69,11 @@ export class ApiMetrics {
   format(storage: ApiStorage): string {
     const name = "apiserver_request_duration_seconds";
     return [
-      ...head("apiserver_request_total", "counter", "Requests, by what they asked and how they were answered"),
+      ...head(
+        "apiserver_request_total",
+        "counter",
+        "Requests, by what they asked and how they were answered",
+      ),
       ...sorted(this.#requests).map(([labels, count]) => `apiserver_request_total{${labels}} ${count}`),
       ...head(name, "histogram", "Time until the answer began, in seconds; without watches"),
       ...sorted(this.#durations).flatMap(([labels, duration]) => formatDuration(name, labels, duration)),
@@ -111,7 +120,10 @@ function head(name: string, type: string, help: string): readonly string[] {
 
 function formatLabels(labels: Readonly<Record<string, string>>): string {
   return Object.entries(labels)
-    .map(([name, value]) => `${name}="${value.replace(/[\\"\n]/g, (char) => (char === "\n" ? "\\n" : `\\${char}`))}"`)
+    .map(
+      ([name, value]) =>
+        `${name}="${value.replace(/[\\"\n]/g, (char) => (char === "\n" ? "\\n" : `\\${char}`))}"`,
+    )
     .join(",");
 }
 

@@ -13,7 +13,14 @@ import { patchObject } from "../verbs/patch.ts";
 import type { Presented } from "../verbs/present.ts";
 import { getObject } from "../verbs/read.ts";
 import { getScale, patchScale, updateScale } from "../verbs/scale.ts";
-import { bindPod, decodeAs, evictPod, finalizeNamespace, issueToken, refuseLog } from "../verbs/subresources.ts";
+import {
+  bindPod,
+  decodeAs,
+  evictPod,
+  finalizeNamespace,
+  issueToken,
+  refuseLog,
+} from "../verbs/subresources.ts";
 import { updateObject } from "../verbs/update.ts";
 import { watchObjects } from "../verbs/watch.ts";
 import { negotiate } from "./accept.ts";
@@ -117,13 +124,19 @@ async function perform(options: HandlerOptions, it: Performing): Promise<Outcome
       const wanted = parseDeleteOptions(context.rules, body, call.query);
       const { answer, accepted } = await deleteObject(context, { ...call, dryRun: wanted.dryRun }, wanted);
       const code = accepted ? 202 : 200;
-      return "status" in answer && "kind" in answer ? { code, status: answer } : { code, object: answer as Presented };
+      return "status" in answer && "kind" in answer
+        ? { code, status: answer }
+        : { code, object: answer as Presented };
     }
     case "deletecollection": {
       const body = await readBody(request);
       const wanted = parseDeleteOptions(context.rules, body, call.query);
       const listOptions = parseListOptions(call.query);
-      const deleted = await deleteCollection(context, { ...call, dryRun: wanted.dryRun }, { wanted, listOptions });
+      const deleted = await deleteCollection(
+        context,
+        { ...call, dryRun: wanted.dryRun },
+        { wanted, listOptions },
+      );
       return answerList(formatList(deleted, it.format), it);
     }
   }
@@ -199,4 +212,3 @@ async function patch(context: ApiContext, call: ApiCall, body: CallBody): Promis
   const patched = await patchObject(context, call, body);
   return { code: patched.created ? 201 : 200, object: patched };
 }
-

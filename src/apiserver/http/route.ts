@@ -1,5 +1,11 @@
 /** What a path names. */
-import { badRequest, findResource, type ApiResource, type Subresource, type Verb } from "../../kubernetes/index.ts";
+import {
+  badRequest,
+  findResource,
+  type ApiResource,
+  type Subresource,
+  type Verb,
+} from "../../kubernetes/index.ts";
 import { goQuote } from "../../internal/go/quote.ts";
 
 export interface ResourceRoute {
@@ -13,7 +19,12 @@ export interface ResourceRoute {
 export type Route =
   | ResourceRoute
   /** Below `/api` or `/apis`, and not a resource we have. */
-  | { readonly kind: "unknown-resource"; readonly group: string; readonly version: string; readonly resource: string }
+  | {
+      readonly kind: "unknown-resource";
+      readonly group: string;
+      readonly version: string;
+      readonly resource: string;
+    }
   /** Anything else: documents, health, metrics. */
   | { readonly kind: "path" };
 
@@ -34,7 +45,8 @@ function resourceRoute(
   { group, version }: { readonly group: string; readonly version: string },
   segments: readonly string[],
 ): Route {
-  const inNamespace = segments[0] === "namespaces" && segments.length >= 3 && !isNamespacePart(segments, group);
+  const inNamespace =
+    segments[0] === "namespaces" && segments.length >= 3 && !isNamespacePart(segments, group);
   const namespace = inNamespace ? (segments[1] ?? "") : "";
   const [plural = "", name = "", sub = "", ...more] = inNamespace ? segments.slice(2) : segments;
   const unknown: Route = { kind: "unknown-resource", group, version, resource: plural };

@@ -33,13 +33,19 @@ export function encodeObject(object: KubernetesObject): string {
 }
 
 /** The same text as it stands in a list, where the list says the kind for all. */
-export function stripKind(text: string, object: { readonly kind: string; readonly apiVersion: string }): string {
+export function stripKind(
+  text: string,
+  object: { readonly kind: string; readonly apiVersion: string },
+): string {
   const head = `{"kind":${JSON.stringify(object.kind)},"apiVersion":${JSON.stringify(object.apiVersion)},`;
   return text.startsWith(head) ? `{${text.slice(head.length)}` : text;
 }
 
 /** Puts `resourceVersion` where Kubernetes has it: behind the names and the uid. */
-export function withRevision(object: KubernetesObject, resourceVersion: string | undefined): KubernetesObject {
+export function withRevision(
+  object: KubernetesObject,
+  resourceVersion: string | undefined,
+): KubernetesObject {
   const { name, generateName, namespace, uid, resourceVersion: _, ...rest } = object.metadata;
   const members: Readonly<Record<string, Json | undefined>> = {
     name,

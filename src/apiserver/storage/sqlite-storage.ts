@@ -133,7 +133,8 @@ export class SqliteStorage implements ApiStorage {
   }
 
   write(write: Write): Promise<StoredObject> {
-    if (this.#closed) return Promise.reject(new StorageError("CLOSED", "Cannot write: the storage is closed"));
+    if (this.#closed)
+      return Promise.reject(new StorageError("CLOSED", "Cannot write: the storage is closed"));
     return new Promise((resolve, reject) => {
       this.#queue.push({ write, resolve, reject });
       this.#flushing ??= new Promise((done) => {

@@ -42,7 +42,8 @@ export async function createDecoded(
   const placed = placeInNamespace(decoded, call.namespace);
   await requireNamespace(context, call, placed);
   const defaulted = rules.applyDefaults(placed);
-  const mutated = (await admitMutating(context, call, { operation: "CREATE", object: defaulted })) ?? defaulted;
+  const mutated =
+    (await admitMutating(context, call, { operation: "CREATE", object: defaulted })) ?? defaulted;
   const again = mutated === defaulted ? mutated : rules.applyDefaults(mutated);
   const managed = rules.trackManagedFields(undefined, withoutStatus(call, again), {
     manager: call.manager,
@@ -97,15 +98,17 @@ export function placeInNamespace(object: KubernetesObject, namespace: string): K
   const { namespace: _, ...rest } = object.metadata;
   if (namespace === "") return { ...object, metadata: rest };
   if (own !== "") {
-    throw badRequest(
-      "the namespace of the provided object does not match the namespace sent on the request",
-    );
+    throw badRequest("the namespace of the provided object does not match the namespace sent on the request");
   }
   return { ...object, metadata: { ...rest, namespace } };
 }
 
 /** Nothing is made in a namespace that isn't there, or is on its way out. */
-export async function requireNamespace(context: ApiContext, call: ApiCall, object: KubernetesObject): Promise<void> {
+export async function requireNamespace(
+  context: ApiContext,
+  call: ApiCall,
+  object: KubernetesObject,
+): Promise<void> {
   const { namespace } = call;
   if (!call.resource.namespaced) return;
   const found = await context.storage.find({ resource: "namespaces", namespace: "", name: namespace });

@@ -42,7 +42,13 @@ export function checkDeleteOptions(given: JsonObject, dryRun: readonly string[])
     errors.push(unsupportedField("propagationPolicy", policy, [...POLICIES, "nil"]));
   }
   if (typeof orphan === "boolean" && typeof policy === "string") {
-    errors.push(invalidField("propagationPolicy", policy, "orphanDependents and deletionPropagation cannot be both set"));
+    errors.push(
+      invalidField(
+        "propagationPolicy",
+        policy,
+        "orphanDependents and deletionPropagation cannot be both set",
+      ),
+    );
   }
   for (const one of dryRun) if (one !== "All") errors.push(unsupportedField("dryRun", one, ["All"]));
   if (errors.length > 0) throw invalidOptions("DeleteOptions", errors);
@@ -80,7 +86,8 @@ function readBody(rules: ApiRules, body: CallBody): JsonObject {
   if (typeof kind === "string" && kind !== "" && kind !== "DeleteOptions") {
     throw badRequest(`expected DeleteOptions, got ${kind}`);
   }
-  if (grace !== undefined && grace !== null && !Number.isSafeInteger(grace)) throw wrongType("gracePeriodSeconds");
+  if (grace !== undefined && grace !== null && !Number.isSafeInteger(grace))
+    throw wrongType("gracePeriodSeconds");
   if (preconditions !== undefined && (typeof preconditions !== "object" || Array.isArray(preconditions))) {
     throw wrongType("preconditions");
   }
@@ -106,4 +113,3 @@ function wrongType(field: string): Error {
 function strings(value: unknown): readonly string[] {
   return Array.isArray(value) ? value.filter((one): one is string => typeof one === "string") : [];
 }
-

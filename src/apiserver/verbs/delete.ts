@@ -89,7 +89,8 @@ async function take(context: ApiContext, call: ApiCall, it: Taking): Promise<Tak
   const held = (object.metadata.finalizers ?? []).length > 0;
   if (grace.kind === "immediate" && held) object = markDeleted(object, now);
   if (call.resource.resource === "namespaces") object = endNamespace(object, now);
-  const stays = held || (grace.kind === "marked" && grace.seconds > 0) || namespaceFinalizers(object).length > 0;
+  const stays =
+    held || (grace.kind === "marked" && grace.seconds > 0) || namespaceFinalizers(object).length > 0;
   if (call.dryRun || options.dryRun) return { object, gone: !stays };
   const { key, revision } = current;
   if (grace.kind === "immediate" && !stays) {

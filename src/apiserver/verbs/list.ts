@@ -1,5 +1,11 @@
 import { goQuote } from "../../internal/go/quote.ts";
-import { badRequest, failure, type JsonObject, type KubernetesObject, StatusError } from "../../kubernetes/index.ts";
+import {
+  badRequest,
+  failure,
+  type JsonObject,
+  type KubernetesObject,
+  StatusError,
+} from "../../kubernetes/index.ts";
 import { StorageError } from "../storage/errors.ts";
 import type { ListedObjects, Scope, StoredObject } from "../storage/storage.ts";
 import type { ApiCall, ApiContext } from "./context.ts";
@@ -55,7 +61,8 @@ export function matcherFor(
       : context.rules.parseFieldSelector(options.fieldSelector, call.resource);
   if (byLabel === undefined && byField === undefined) return undefined;
   return (object) =>
-    (byLabel === undefined || byLabel(object.metadata.labels ?? {})) && (byField === undefined || byField(object));
+    (byLabel === undefined || byLabel(object.metadata.labels ?? {})) &&
+    (byField === undefined || byField(object));
 }
 
 /** @throws StatusError for what isn't one, or lies ahead */

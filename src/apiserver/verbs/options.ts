@@ -55,9 +55,7 @@ function checkList(options: ListOptions): readonly FieldError[] {
       errors.push(unsupportedField("resourceVersionMatch", match, ["Exact", "NotOlderThan", ""]));
     }
     if (match === "Exact" && resourceVersion === "0") {
-      errors.push(
-        matchForbidden('resourceVersionMatch "exact" is forbidden for resourceVersion "0"'),
-      );
+      errors.push(matchForbidden('resourceVersionMatch "exact" is forbidden for resourceVersion "0"'));
     }
   }
   if (options.sendInitialEvents !== undefined) {

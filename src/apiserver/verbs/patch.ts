@@ -112,10 +112,14 @@ function isAlreadyExists(error: unknown): boolean {
 
 function conflictOfUid(call: ApiCall, uid: string): Error {
   const why = `Precondition failed: UID in precondition: ${uid}, UID in object meta: `;
-  return failure("Conflict", `Operation cannot be fulfilled on ${call.resource.resource} "${call.name}": ${why}`, {
-    name: call.name,
-    kind: call.resource.resource,
-  });
+  return failure(
+    "Conflict",
+    `Operation cannot be fulfilled on ${call.resource.resource} "${call.name}": ${why}`,
+    {
+      name: call.name,
+      kind: call.resource.resource,
+    },
+  );
 }
 
 /** @throws StatusError for what is no way to patch */
@@ -141,4 +145,3 @@ export function parseJsonPatchBody(bytes: Uint8Array): Json {
   }
   return JSON.parse(Buffer.from(bytes).toString("utf8")) as Json;
 }
-

@@ -1,5 +1,10 @@
 /** How many replicas, for those kinds that have some: a small object of its own in front of the big one. */
-import { badRequest, type JsonObject, type KubernetesObject, parseApiVersion } from "../../kubernetes/index.ts";
+import {
+  badRequest,
+  type JsonObject,
+  type KubernetesObject,
+  parseApiVersion,
+} from "../../kubernetes/index.ts";
 import type { BodyKind, PatchType } from "../rules.ts";
 import type { ApiCall, ApiContext, CallBody } from "./context.ts";
 import { parseJsonPatchBody, patchTypeOf } from "./patch.ts";
@@ -34,7 +39,11 @@ export async function patchScale(context: ApiContext, call: ApiCall, body: CallB
   const patch = parseJsonPatchBody(body.bytes);
   const { fieldValidation } = call;
   return await change(context, call, (current) => {
-    const { object, warnings } = context.rules.applyPatch(current, patch, { type, kind: SCALE, fieldValidation });
+    const { object, warnings } = context.rules.applyPatch(current, patch, {
+      type,
+      kind: SCALE,
+      fieldValidation,
+    });
     for (const warning of warnings) call.warnings.add(warning);
     return object;
   });
@@ -63,7 +72,9 @@ function toScale(object: KubernetesObject): KubernetesObject {
   const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata;
   const spec = (object["spec"] ?? {}) as { readonly replicas?: number; readonly selector?: JsonObject };
   const status = (object["status"] ?? {}) as { readonly replicas?: number };
-  const metadata = JSON.parse(JSON.stringify({ name, namespace, uid, resourceVersion, creationTimestamp })) as JsonObject;
+  const metadata = JSON.parse(
+    JSON.stringify({ name, namespace, uid, resourceVersion, creationTimestamp }),
+  ) as JsonObject;
   return {
     kind: SCALE.kind,
     apiVersion: "autoscaling/v1",

@@ -48,7 +48,11 @@ export const BINDING: BodyKind = {
   message: "k8s.io.api.core.v1.Binding",
 };
 
-export function decodeAs(context: ApiContext, call: ApiCall, it: { body: CallBody; kind: BodyKind }): KubernetesObject {
+export function decodeAs(
+  context: ApiContext,
+  call: ApiCall,
+  it: { body: CallBody; kind: BodyKind },
+): KubernetesObject {
   const { bytes, contentType } = it.body;
   const { fieldValidation } = call;
   const { object, warnings } = context.rules.decode(bytes, { contentType, kind: it.kind, fieldValidation });
@@ -128,7 +132,11 @@ export async function issueToken(context: ApiContext, call: ApiCall, body: CallB
 }
 
 /** Who held on to a namespace lets go of it; with the last one, it goes. */
-export async function finalizeNamespace(context: ApiContext, call: ApiCall, body: CallBody): Promise<Presented> {
+export async function finalizeNamespace(
+  context: ApiContext,
+  call: ApiCall,
+  body: CallBody,
+): Promise<Presented> {
   const sent = decodeAs(context, call, { body, kind: call.resource });
   const { uid = "", resourceVersion = "" } = sent.metadata;
   const current = await getStored(context, call);
@@ -138,8 +146,7 @@ export async function finalizeNamespace(context: ApiContext, call: ApiCall, body
     throw conflict(resourceSubject(call), why);
   }
   if (resourceVersion !== "" && resourceVersion !== metadata.resourceVersion) {
-    const why =
-      "the object has been modified; please apply your changes to the latest version and try again";
+    const why = "the object has been modified; please apply your changes to the latest version and try again";
     throw conflict(resourceSubject(call), why);
   }
   if (call.dryRun) {
@@ -164,7 +171,8 @@ export async function setNamespaceFinalizers(
 
 function withFinalizers(namespace: KubernetesObject, finalizers: readonly string[]): KubernetesObject {
   const before = namespaceFinalizers(namespace);
-  if (before.length === finalizers.length && before.every((one) => finalizers.includes(one))) return namespace;
+  if (before.length === finalizers.length && before.every((one) => finalizers.includes(one)))
+    return namespace;
   const { finalizers: _, ...spec } = (namespace["spec"] ?? {}) as JsonObject;
   return { ...namespace, spec: { ...spec, ...(finalizers.length > 0 && { finalizers }) } };
 }
@@ -189,21 +197,30 @@ interface ContainerStatus {
 export async function refuseLog(context: ApiContext, call: ApiCall): Promise<never> {
   const { object: pod } = await getStored(context, call);
   const spec = (pod["spec"] ?? {}) as PodView;
-  const all = [...(spec.initContainers ?? []), ...(spec.containers ?? []), ...(spec.ephemeralContainers ?? [])];
+  const all = [
+    ...(spec.initContainers ?? []),
+    ...(spec.containers ?? []),
+    ...(spec.ephemeralContainers ?? []),
+  ];
   const asked = call.query.get("container") ?? "";
   const names = (spec.containers ?? []).map((one) => one.name);
   if (asked === "" && names.length > 1) {
-    throw badRequest(`a container name must be specified for pod ${call.name}, choose one of: [${names.join(" ")}]`);
+    throw badRequest(
+      `a container name must be specified for pod ${call.name}, choose one of: [${names.join(" ")}]`,
+    );
   }
   const name = asked === "" ? (names[0] ?? "") : asked;
-  if (!all.some((one) => one.name === name)) throw badRequest(`container ${name} is not valid for pod ${call.name}`);
+  if (!all.some((one) => one.name === name))
+    throw badRequest(`container ${name} is not valid for pod ${call.name}`);
   const status = (pod["status"] ?? {}) as Readonly<Record<string, readonly ContainerStatus[] | undefined>>;
   const found = ["containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses"]
     .flatMap((member) => status[member] ?? [])
     .find((one) => one.name === name);
   const reason = found?.state?.waiting?.reason;
   if (reason !== undefined) {
-    throw badRequest(`container "${name}" in pod "${call.name}" is waiting to start: ${WAITING[reason] ?? reason}`);
+    throw badRequest(
+      `container "${name}" in pod "${call.name}" is waiting to start: ${WAITING[reason] ?? reason}`,
+    );
   }
   throw failure(
     "BadRequest",

@@ -93,7 +93,8 @@ async function settle(context: ApiContext, call: ApiCall, it: Settling): Promise
   const old = current.object;
   const proposed = keepSystemMetadata(rules.applyDefaults(it.proposed), old);
   const mutated =
-    (await admitMutating(context, call, { operation: "UPDATE", object: proposed, oldObject: old })) ?? proposed;
+    (await admitMutating(context, call, { operation: "UPDATE", object: proposed, oldObject: old })) ??
+    proposed;
   const again = mutated === proposed ? mutated : rules.applyDefaults(mutated);
   const tracked = managed ? again : track(context, call, { old, object: again });
   const prepared = rules.prepareForUpdate(tracked, old, call.subresource);
@@ -193,7 +194,9 @@ function withoutManagerTimes(object: KubernetesObject): KubernetesObject {
 function checkNames(call: ApiCall, object: KubernetesObject): void {
   const { name = "", namespace = "" } = object.metadata;
   if (name === "") {
-    throw badRequest(`the name of the object (${call.name} based on URL) was undeterminable: name must be provided`);
+    throw badRequest(
+      `the name of the object (${call.name} based on URL) was undeterminable: name must be provided`,
+    );
   }
   if (name !== call.name) {
     throw badRequest(`the name of the object (${name}) does not match the name on the URL (${call.name})`);
