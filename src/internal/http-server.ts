@@ -25,6 +25,8 @@ export interface HttpServer {
   /** What clients can connect to: `127.0.0.1`, `::1`. */
   readonly address: string;
   readonly port: number;
+  /** Shows another certificate to connections from now on. @throws the system's error for one that can't be used */
+  setIdentity(tls: TlsIdentity): void;
   /**
    * Takes no more connections, lets requests under way finish, and cuts those that take longer than `deadline`
    * milliseconds. Harmless when called twice.
@@ -57,10 +59,9 @@ export async function openHttpServer(
     noDelay: true,
   };
   const { tls } = options;
-  const server =
-    tls === undefined
-      ? createServer(settings, listener)
-      : createTlsServer({ ...settings, cert: toText(tls.cert), key: toText(tls.key) }, listener);
+  const secure =
+    tls && createTlsServer({ ...settings, cert: toText(tls.cert), key: toText(tls.key) }, listener);
+  const server = secure ?? createServer(settings, listener);
   server.setTimeout(options.idleTimeout ?? 120_000);
   server.on("checkContinue", listener);
   await listen(server, options);
@@ -68,7 +69,12 @@ export async function openHttpServer(
   server.on("error", options.onError ?? ((): void => {}));
   const { address, port } = server.address() as AddressInfo;
   let closing: Promise<void> | undefined;
-  return { address, port, close: (deadline) => (closing ??= closeServer(server, deadline)) };
+  return {
+    address,
+    port,
+    setIdentity: ({ cert, key }) => secure?.setSecureContext({ cert: toText(cert), key: toText(key) }),
+    close: (deadline) => (closing ??= closeServer(server, deadline)),
+  };
 }
 
 function listen(server: Server, options: HttpServerOptions): Promise<void> {
