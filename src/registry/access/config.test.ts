@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { RegistryError } from "../errors.ts";
+import type { RegistryError } from "../errors.ts";
 import { compileAccessConfig, parseAccessConfig, type AccessConfig } from "./config.ts";
 import { decideAccess } from "./policy.ts";
 

@@ -39,6 +39,10 @@ export function decideRequest(policy: Policy, who: Identity, wanted: readonly Ac
   if (wanted.length === 0) {
     return who.via === "nothing" ? refusal(401, "This registry asks who you are") : ALLOWED;
   }
+  // Many clients log in only when asked to; they would take the list for nobody as theirs.
+  if (who.via === "nothing" && wanted.some((access) => access.type === "registry")) {
+    return refusal(401, "This registry lists what you may pull; it asks who you are");
+  }
   const caller = callerOf(who);
   let lacking: string | undefined;
   for (const access of wanted) {

@@ -6,7 +6,7 @@ import { after, test } from "node:test";
 
 import { hashSync } from "bcryptjs";
 
-import { RegistryError } from "../errors.ts";
+import type { RegistryError } from "../errors.ts";
 import { parseHtpasswd } from "./htpasswd.ts";
 import { openAccess } from "./open.ts";
 import { AccessWorld, basic, CHEAP } from "./testing.ts";

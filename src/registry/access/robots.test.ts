@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Secret } from "../../internal/secret.ts";
-import { RegistryError } from "../errors.ts";
+import type { Secret } from "../../internal/secret.ts";
+import type { RegistryError } from "../errors.ts";
 import { createRobot, deleteRobot, rotateRobot } from "./robots.ts";
 import { openSqliteAccessStore } from "./sqlite-store.ts";
 import { AccessWorld, basic, bearer } from "./testing.ts";

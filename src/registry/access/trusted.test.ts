@@ -8,7 +8,7 @@ import { after, test } from "node:test";
 
 import { calculateJwkThumbprint, SignJWT, UnsecuredJWT, type JWK, type JWTHeaderParameters } from "jose";
 
-import { RegistryError } from "../errors.ts";
+import type { RegistryError } from "../errors.ts";
 import type { AccessConfig, TrustedConfig } from "./config.ts";
 import { openAccess } from "./open.ts";
 import { AccessWorld, basic, bearer } from "./testing.ts";
