@@ -8,6 +8,9 @@ import { type TestContext, test } from "node:test";
 import { authorize } from "../../examples/private-registry/authorize.ts";
 import { run } from "../../src/cli/run.ts";
 import { createMemoryContext, type MemoryContext } from "../../src/cli/testing.ts";
+import type { NodeStatus } from "../../src/cli/up/status-file.ts";
+import { Secret } from "../../src/credentials/index.ts";
+import { openServiceAccountKey, verifyServiceAccountToken } from "../../src/kubernetes/index.ts";
 import { type ServedRegistry, serveRegistry } from "../../src/registry/index.ts";
 
 interface World {
@@ -82,6 +85,7 @@ test("who may use an image that is here is for the verification policy to say", 
 test("settings that a kubelet refuses are refused in its words", async (t) => {
   const { dray, write } = await setUp(t);
   await write("other.yaml", "{apiVersion: v1, kind: Pod}");
+  await write("list.yaml", "[1]");
   for (const [words, code, message] of [
     [["--image-gc-low-threshold", "90"], 2, /must be less than imageGCHighThresholdPercent/],
     [["--max-parallel-pulls", "0"], 2, /maxParallelImagePulls 0 must be a positive number/],
@@ -94,6 +98,13 @@ test("settings that a kubelet refuses are refused in its words", async (t) => {
     [["--node-config", "other.yaml"], 8, /as the node's file: it is no config\.json/],
     [["--image-credential-provider-bin-dir", "gone"], 8, /plugin binary directory .*gone did not exist/],
     [["--credential-extension", "./gone.ts"], 8, /Cannot use extension "\.\/gone\.ts": it can't be loaded/],
+    [["--extension-settings", "gone"], 8, /Cannot use ".*gone" as settings of extensions: .*no such file/],
+    [
+      ["--extension-settings", "list.yaml"],
+      8,
+      /as settings of extensions: it is no map of settings by module/,
+    ],
+    [["--extension-settings", "other.yaml"], 8, /it has settings for "apiVersion", which isn't loaded/],
   ] as const) {
     const ended = await dray("up", "--once", "--no-registry", ...words);
     assert.match(ended.stderr.text, message, words.join(" "));
@@ -137,6 +148,17 @@ test("the node's own credentials come from its file, the kubelet's places, exten
     await up("--node-config", "wrong.json", "--credential-extension", "./extension.mjs"),
     "pulled",
   );
+  // What a module is told stands in a file, by the module's name.
+  await write(
+    "vault.mjs",
+    `export const createCredentialSource = ({ user, vault }) => ({ find: () =>
+      vault.open ? [{ username: user, password: user + "-pw" }] : [] });`,
+  );
+  const extension = ["--credential-extension", "./vault.mjs", "--extension-settings"];
+  await write("settings.yaml", "./vault.mjs: { user: me, vault: { open: true } }\n");
+  assert.equal(await up(...extension, "settings.yaml"), "pulled");
+  await write("settings.json", '{ "./vault.mjs": { "user": "me", "vault": { "open": false } } }');
+  assert.equal(await up(...extension, "settings.json"), "ErrImagePull");
 
   const helper = `#!/bin/sh\ncat > /dev/null\necho '{"Username":"me","Secret":"me-pw"}'\n`;
   await writeFile(join(folder, "docker-credential-here"), helper, { mode: 0o755 });
@@ -146,6 +168,77 @@ test("the node's own credentials come from its file, the kubelet's places, exten
   assert.equal(await up("--docker-credentials"), "pulled");
   await write("config.json", entry("me", "me-pw"));
   assert.equal(await up(), "pulled");
+});
+
+test("an exec provider is given a token of the Pod's ServiceAccount, and the node tells what images are here", async (t) => {
+  const world = await setUp(t, PASSWORD);
+  const { dray, up, write, folder } = world;
+  const { port } = await privateRegistry(t, world);
+  await mkdir(join(folder, "bin"));
+  await writeFile(
+    join(folder, "bin", "teller"),
+    `#!${process.execPath}
+    const { readFileSync, writeFileSync } = require("node:fs");
+    const request = JSON.parse(readFileSync(0, "utf8"));
+    writeFileSync(${JSON.stringify(join(folder, "request.json"))}, JSON.stringify(request));
+    const { apiVersion, serviceAccountAnnotations = {} } = request;
+    const auth = serviceAccountAnnotations.user === "me" ? { "localhost:${port}": ${JSON.stringify(AUTH)} } : {};
+    console.log(JSON.stringify({ kind: "CredentialProviderResponse", apiVersion, cacheKeyType: "Registry", auth }));
+    `,
+    { mode: 0o755 },
+  );
+  await write(
+    "providers.yaml",
+    `apiVersion: kubelet.config.k8s.io/v1
+kind: CredentialProviderConfig
+providers:
+  - name: teller
+    apiVersion: credentialprovider.kubelet.k8s.io/v1
+    matchImages: ["localhost:${port}"]
+    defaultCacheDuration: 1m
+    tokenAttributes:
+      serviceAccountTokenAudience: registry.example
+      cacheType: Token
+      requireServiceAccount: true
+      optionalServiceAccountAnnotationKeys: [user]
+`,
+  );
+  const account =
+    "{apiVersion: v1, kind: ServiceAccount, metadata: {name: default, annotations: {user: me}}}";
+  await write("pods/p.yaml", `${pod(`localhost:${port}/me/app:1`, "Always")}\n---\n${account}\n`);
+  const words = ["--image-credential-provider-config", "providers.yaml"];
+  const outcome = await up(...words, "--image-credential-provider-bin-dir", "bin", "--node-name", "lab1");
+  assert.equal(outcome, "pulled");
+
+  const { serviceAccountToken } = JSON.parse(await readFile(join(folder, "request.json"), "utf8")) as {
+    readonly serviceAccountToken: string;
+  };
+  const key = await openServiceAccountKey(join(folder, "data", "dray", "pki", "sa.key"));
+  const verified = await verifyServiceAccountToken(key, new Secret(serviceAccountToken), {
+    now: Date.now,
+    audiences: ["registry.example"],
+  });
+  assert.deepEqual(
+    [verified?.username, verified?.pod?.name, verified?.node],
+    ["system:serviceaccount:default:default", "p", { name: "lab1" }],
+  );
+  const told = await dray("status", "--json");
+  assert.ok(!told.stdout.text.includes(serviceAccountToken));
+  const { images, pods } = JSON.parse(told.stdout.text) as NodeStatus;
+  const digest = pods[0]?.containers[0]?.digest ?? "";
+  assert.deepEqual(images, [
+    {
+      names: [`localhost:${port}/me/app@${digest}`, `localhost:${port}/me/app:1`],
+      sizeBytes: pods[0]?.containers[0]?.size,
+    },
+  ]);
+  const shown = await dray("status", "--images");
+  assert.ok(shown.stdout.text.includes(`localhost:${port}/me/app@${digest} localhost:${port}/me/app:1`));
+  assert.equal(
+    await up(...words, "--image-credential-provider-bin-dir", "bin", "--node-status-max-images", "0"),
+    "pulled",
+  );
+  assert.deepEqual((JSON.parse((await dray("status", "--json")).stdout.text) as NodeStatus).images, []);
 });
 
 test("dray credential-provider answers a kubelet from Docker's file and from extensions", async (t) => {
@@ -196,7 +289,7 @@ test("dray status says so where no node ran, and what is damaged", async (t) => 
   assert.equal(none.code, 8);
   assert.match(none.stderr.text, /: none ran here; start one with dray up\n$/);
   await write("pods/p.yaml", pod("x:1", "Never"));
-  assert.equal(await up(), "ErrImageNeverPull");
+  assert.equal(await up("--node-name", "lab1"), "ErrImageNeverPull");
   const after = await dray("status", "--events", "p");
   assert.equal(after.code, 1);
   assert.match(after.stderr.text, /^The node isn't running; this is how things stood .* ago\n$/);
@@ -206,6 +299,30 @@ test("dray status says so where no node ran, and what is damaged", async (t) => 
     /Warning +ErrImageNeverPull +p spec\.containers\{c\} +1 +Container image "x:1" is not present with pull policy of Never/,
   );
   assert.match((await dray("status", "other")).stdout.text, /No Pods yet/);
+
+  const { pods, node } = JSON.parse((await dray("status", "--json")).stdout.text) as NodeStatus;
+  assert.equal(node, "lab1");
+  const [{ phase, conditions, containerStatuses, qosClass } = assert.fail()] = pods.map(
+    ({ status }) => status,
+  );
+  assert.deepEqual(
+    [phase, qosClass, conditions.map(({ type, status }) => `${type}=${status}`)],
+    [
+      "Pending",
+      "BestEffort",
+      [
+        "PodReadyToStartContainers=True",
+        "Initialized=True",
+        "Ready=False",
+        "ContainersReady=False",
+        "PodScheduled=True",
+      ],
+    ],
+  );
+  assert.deepEqual(
+    containerStatuses.map(({ name, image, imageID, ready }) => [name, image, imageID, ready]),
+    [["c", "x:1", "", false]],
+  );
   const file = join(folder, "data", "dray", "status.json");
   await writeFile(file, (await readFile(file, "utf8")).slice(0, 40));
   assert.match((await dray("status")).stderr.text, /: status\.json is damaged\n$/);
