@@ -165,7 +165,7 @@ for (const [how, more] of [
       await podman("rmi", "--all", "--force");
       await assert.rejects(
         podman("pull", "--quiet", `${host}/team/podman:1`),
-        /unauthorized|authentication/i,
+        /unauthorized|authentication|denied/i,
       );
     });
 

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 
 import type { Access, AccessControl, Authorize, Decision, RepositoryView } from "../access.ts";
 import type { RegistryRequest, RegistryResponse } from "../request.ts";
@@ -160,7 +160,7 @@ export class RegistryAccess implements AccessControl {
   #identifyToken(token: string): Identified | Promise<Identified> {
     const { accounts, clock, issuers } = this.#options;
     if (issuers.length === 0) return { reason: "There are no tokens here; send a name and a password" };
-    const key = createHash("sha256").update(token).digest("base64");
+    const key = hash("sha256", token, "base64");
     const known = this.#tokens.find(key, clock());
     if (
       known !== undefined &&

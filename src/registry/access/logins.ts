@@ -1,4 +1,4 @@
-import { createHmac, randomBytes } from "node:crypto";
+import { hash, randomBytes } from "node:crypto";
 
 import type { Secret } from "../../internal/secret.ts";
 import { type Account, type Accounts, provenUntil } from "./accounts.ts";
@@ -52,7 +52,7 @@ const WRONG: LoginOutcome = { reason: "Name or password is wrong" };
  */
 export class Logins {
   readonly #options: LoginsOptions;
-  readonly #key = randomBytes(32);
+  readonly #key = randomBytes(32).toString("base64");
   readonly #known = new ExpiringCache<Known>(MAX_REMEMBERED);
   readonly #underWay = new Map<string, Promise<LoginOutcome>>();
 
@@ -62,7 +62,7 @@ export class Logins {
 
   /** At once for those who are known. Identical attempts at the same time are one. */
   check(login: string, password: Secret, address: string): LoginOutcome | Promise<LoginOutcome> {
-    const key = createHmac("sha256", this.#key).update(`${login}\0${password.reveal()}`).digest("base64");
+    const key = hash("sha256", `${this.#key}${login}\0${password.reveal()}`, "base64");
     const known = this.#known.find(key, this.#options.clock());
     const generation = this.#options.accounts.generation();
     if (known !== undefined && generation !== undefined && known.generation === generation) {
