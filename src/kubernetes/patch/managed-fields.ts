@@ -2,6 +2,7 @@
  * `metadata.managedFields`: who set which fields. Those who apply are told apart by name and subresource, those who
  * update by version as well.
  */
+import { encodeJson } from "../../internal/go/json-encode.ts";
 import { compareBytes } from "../../internal/go/utf8.ts";
 import { goQuote } from "../../internal/go/quote.ts";
 import type { Json, JsonObject, KubernetesObject } from "../objects/object.ts";
@@ -29,9 +30,15 @@ export type Managed = ReadonlyMap<string, ManagedEntry>;
 const MAX_UPDATERS = 10;
 const OLD_UPDATERS = "ancient-changes";
 
+/** In an order that messages keep. */
 export function managerKey(manager: Manager): string {
-  const { name, operation, subresource } = manager;
-  return JSON.stringify([name, operation, operation === "Apply" ? "" : manager.apiVersion, subresource]);
+  const { name, operation, apiVersion, subresource } = manager;
+  return encodeJson({
+    manager: name,
+    operation,
+    ...(operation === "Update" && { apiVersion }),
+    ...(subresource !== "" && { subresource }),
+  });
 }
 
 export function formatTime(time: Date): string {
@@ -90,13 +97,11 @@ function compareEntries(a: ManagedEntry, b: ManagedEntry): number {
   );
 }
 
-/** As it stands in messages: `"kubectl" with subresource "status" using v1 at 2026-11-23T04:51:46Z`. */
-export function describeManager(manager: Manager & { readonly time?: string }): string {
-  const name = goQuote(manager.name);
+/** As it stands in messages: `"kubectl-edit" with subresource "status" using v1`. */
+export function describeManager(manager: Manager): string {
   const place = manager.subresource === "" ? "" : ` with subresource ${goQuote(manager.subresource)}`;
-  // Times are no part of what tells managers apart, which is all that the API server prints here.
   const version = manager.operation === "Update" ? ` using ${manager.apiVersion}` : "";
-  return `${name}${place}${version}`;
+  return `${goQuote(manager.name)}${place}${version}`;
 }
 
 /** Without entries that own nothing, and with few updaters. */
