@@ -1,10 +1,11 @@
 /**
- * A thousand Pods want fifty images at once, from a registry that is slow, or that sends most of them away for a
- * while. Real HTTP and a real store; the node's clock is the test's, and moves only while nobody has anything to do.
+ * A thousand Pods of a folder want fifty images at once, from a registry that is slow, or that sends most of them away
+ * for a while. A whole node, real HTTP and a real store; the clock is the test's, and moves only while nobody has
+ * anything to do.
  */
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -17,6 +18,7 @@ import { runInNewContext } from "node:vm";
 import { ConfiguredHosts, RegistryClient } from "../../src/client/index.ts";
 import { ImageManager, type ImageManagerOptions, StoreRuntime } from "../../src/images/index.ts";
 import type { PullPolicy, PullReport } from "../../src/images/index.ts";
+import { FolderSource, ImageNode } from "../../src/node/index.ts";
 import { digestOf, MEDIA_TYPES } from "../../src/oci/index.ts";
 import { TestRegistry } from "../../src/registry/testing.ts";
 import { openStore } from "../../src/store/index.ts";
@@ -32,6 +34,8 @@ const PIECE = 64 * 1024;
 type Gate = (now: number) => number | undefined;
 
 interface World {
+  /** For manifests. */
+  readonly pods: string;
   readonly domain: string;
   readonly clock: Clock;
   /** Times each blob was sent, and answers of 429. */
@@ -80,6 +84,8 @@ class Clock {
 
 async function setUp(t: TestContext, gate: Gate = () => undefined): Promise<World> {
   const folder = await mkdtemp(join(tmpdir(), "dray-load-"));
+  const pods = join(folder, "pods");
+  await mkdir(pods);
   const clock = new Clock();
   const registry = new TestRegistry();
   await fill(registry);
@@ -111,7 +117,7 @@ async function setUp(t: TestContext, gate: Gate = () => undefined): Promise<Worl
     answer(request, response).catch((error: unknown) => response.destroy(error as Error));
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const store = await openStore(folder);
+  const store = await openStore(join(folder, "data"));
   const client = new RegistryClient({
     hosts: new ConfiguredHosts({ defaultScheme: "http" }),
     // How often to ask is the node's business here, not each request's.
@@ -131,6 +137,7 @@ async function setUp(t: TestContext, gate: Gate = () => undefined): Promise<Worl
     registry: ({ domain, path }) => client.repository(domain, path),
   });
   return {
+    pods,
     domain: `127.0.0.1:${(server.address() as AddressInfo).port}`,
     clock,
     sent,
@@ -179,9 +186,31 @@ async function fill(registry: TestRegistry): Promise<void> {
   }
 }
 
-/** Runs all Pods until each has its image; returns how often each asked. */
+/** Files of a hundred Pods each. */
+async function writePods(
+  { domain, pods }: World,
+  options: { readonly policyOf: (pod: number) => PullPolicy; readonly priorityOf: (pod: number) => number },
+): Promise<void> {
+  const items = Array.from({ length: PODS }, (_, pod) => ({
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: { name: `pod-${pod}` },
+    spec: {
+      priority: options.priorityOf(pod),
+      containers: [
+        { name: "c", image: `${domain}/team/app-${pod % IMAGES}:1`, imagePullPolicy: options.policyOf(pod) },
+      ],
+    },
+  }));
+  for (let at = 0; at < PODS; at += 100) {
+    const list = { apiVersion: "v1", kind: "List", items: items.slice(at, at + 100) };
+    await writeFile(join(pods, `${at}.json`), JSON.stringify(list));
+  }
+}
+
+/** Runs a node until each Pod has its image; returns how often each tried to pull. */
 async function runPods(
-  { domain, clock }: World,
+  world: World,
   manager: ImageManager,
   options: {
     readonly policyOf?: (pod: number) => PullPolicy;
@@ -189,27 +218,36 @@ async function runPods(
     readonly onReady?: (ready: number) => void;
   } = {},
 ): Promise<readonly number[]> {
-  let ready = 0;
-  const run = async (pod: number): Promise<number> => {
-    for (let tries = 1; ; tries++) {
-      const outcome = await clock.during(() =>
-        manager.ensure({
-          image: `${domain}/team/app-${pod % IMAGES}:1`,
-          policy: options.policyOf?.(pod) ?? "IfNotPresent",
-          podUid: String(pod),
-          priority: options.priorityOf?.(pod),
-        }),
-      );
-      if (outcome.state !== "failed") {
-        options.onReady?.(++ready);
-        return tries;
-      }
-      assert.match(outcome.reason, /^(?:ErrImagePull|ImagePullBackOff)$/, outcome.message);
-      assert.ok(outcome.retryAt !== undefined, outcome.message);
-      await clock.sleepUntil(outcome.retryAt);
-    }
-  };
-  return await Promise.all(Array.from({ length: PODS }, (_, pod) => run(pod)));
+  const { clock } = world;
+  const { policyOf = () => "IfNotPresent", priorityOf = () => 0 } = options;
+  await writePods(world, { policyOf, priorityOf });
+  const all = Promise.withResolvers<void>();
+  const ready = new Set<string>();
+  let drawn = 0;
+  const pods = new FolderSource({ folder: world.pods });
+  await using node = new ImageNode({
+    pods,
+    secrets: pods,
+    images: {
+      ensure: (request) => clock.during(() => manager.ensure(request)),
+      forgetBackOff: (request) => manager.forgetBackOff(request),
+    },
+    now: () => clock.now,
+    wait: (milliseconds) => clock.sleepUntil(clock.now + milliseconds),
+    // Looks are spread as evenly as chance would.
+    random: () => (drawn++ % 97) / 97,
+    recheckInterval: Infinity,
+    onChange: (change) => {
+      if (change.kind !== "status" || change.pod.status.phase !== "Running") return;
+      ready.add(change.pod.name);
+      options.onReady?.(ready.size);
+      if (ready.size === PODS) all.resolve();
+    },
+    onFailure: all.reject,
+  });
+  await clock.during(() => node.start());
+  await all.promise;
+  return node.state.pods.map(({ events }) => events.find(({ reason }) => reason === "Pulling")?.count ?? 0);
 }
 
 /** Bytes in use after a thorough collection. */
@@ -253,6 +291,7 @@ test(
       priorityOf: (pod) => (pod % 10 === 0 ? -1 : 1000),
       onReady: (ready) => void (ready % 200 === 0 && memory.push(measure())),
     });
+    // All came before the first image was here, so each has pulled it, and none more often.
     assert.deepEqual(new Set(tries), new Set([1]));
     assertFetchedOnce(world);
     const growth = Math.max(...memory) - Math.min(...memory);
