@@ -5,8 +5,14 @@ import { DrayError } from "../errors.ts";
  * - `IMAGE_NOT_FOUND`: no such image in the node's store
  * - `NODE_CONFIG_INVALID`: the file with the node's own credentials can't be read
  * - `STATUS_UNKNOWN`: no node has left its status here
+ * - `SETTINGS_INVALID`: a file of settings doesn't say what it should
  */
-export type CliErrorCode = "USAGE" | "IMAGE_NOT_FOUND" | "NODE_CONFIG_INVALID" | "STATUS_UNKNOWN";
+export type CliErrorCode =
+  | "USAGE"
+  | "IMAGE_NOT_FOUND"
+  | "NODE_CONFIG_INVALID"
+  | "STATUS_UNKNOWN"
+  | "SETTINGS_INVALID";
 
 export class CliError extends DrayError<CliErrorCode> {}
 

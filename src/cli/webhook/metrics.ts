@@ -1,0 +1,44 @@
+import type { DigestAnswer, ReviewReport } from "../../admission/index.ts";
+import { type MetricSpec, PrometheusMetrics } from "../metrics/prometheus.ts";
+
+const REVIEWS = "dray_webhook_reviews_total";
+const SECONDS = "dray_webhook_review_seconds";
+const WARNINGS = "dray_webhook_warnings_total";
+const LOOKUPS = "dray_webhook_digest_lookups_total";
+const EXPIRY = "dray_webhook_certificate_expiry_timestamp_seconds";
+
+const SPECS: Readonly<Record<string, MetricSpec>> = {
+  [REVIEWS]: { type: "counter", help: "Reviews answered" },
+  [SECONDS]: {
+    type: "histogram",
+    help: "Seconds reviews took",
+    buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1, 2.5, 5, 10],
+  },
+  [WARNINGS]: { type: "counter", help: "Warnings given" },
+  [LOOKUPS]: { type: "counter", help: "Tags looked up in registries" },
+  [EXPIRY]: { type: "gauge", help: "When the certificate shown to the API server ends" },
+};
+
+/** What a webhook measures. No label has a name of an image, a Pod or a person. */
+export class WebhookMetrics extends PrometheusMetrics {
+  constructor() {
+    super(SPECS);
+  }
+
+  recordReview({ path, review, decision, milliseconds }: ReviewReport): void {
+    const { operation, object } = review.request;
+    const changed = decision.allowed && decision.object !== object;
+    const outcome = decision.allowed ? (changed ? "changed" : "allowed") : "refused";
+    this.count(REVIEWS, { path, operation, outcome });
+    this.observe(SECONDS, milliseconds / 1000, { path });
+    for (const _ of decision.warnings) this.count(WARNINGS, { path });
+  }
+
+  recordLookup(answer: DigestAnswer): void {
+    this.count(LOOKUPS, { result: "digest" in answer ? "found" : answer.failure.code.toLowerCase() });
+  }
+
+  setExpiry(milliseconds: number): void {
+    this.set(EXPIRY, milliseconds / 1000);
+  }
+}

@@ -1,0 +1,121 @@
+/** Puts a webhook on a port: reviews by POST, and what probes and Prometheus ask for by GET. */
+import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
+
+import type { Webhook, WebhookAnswer } from "../../admission/index.ts";
+import { type HttpServer, openHttpServer, type TlsIdentity } from "../../internal/http-server.ts";
+
+export interface ServeWebhookOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly tls: TlsIdentity;
+  /** Prometheus' text. */
+  readonly metrics: () => string;
+  /** Why reviews shouldn't come here just now; undefined when they may. */
+  readonly notReady: () => string | undefined;
+  readonly onError?: ((error: unknown) => void) | undefined;
+}
+
+export async function serveWebhook(webhook: Webhook, options: ServeWebhookOptions): Promise<HttpServer> {
+  const { host, port, tls, onError } = options;
+  return await openHttpServer(webhookListener(webhook, options), { host, port, tls, onError });
+}
+
+export function webhookListener(
+  webhook: Webhook,
+  pages: Pick<ServeWebhookOptions, "metrics" | "notReady">,
+): RequestListener {
+  return (request, response) => {
+    const { method = "GET", url = "/" } = request;
+    if (method !== "POST") {
+      const page = method === "GET" || method === "HEAD" ? findPage(url, pages) : undefined;
+      if (page !== undefined) return sendText(response, page);
+    }
+    void answerReview(webhook, request, response);
+  };
+}
+
+async function answerReview(
+  webhook: Webhook,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const { method = "GET", url = "/", headers } = request;
+  const gone = new AbortController();
+  response.on("close", () => gone.abort());
+  if (headers.expect?.toLowerCase() === "100-continue") response.writeContinue();
+  const body = await readBody(request, webhook.bodyLimit).catch(() => null);
+  if (body === null) return void response.destroy();
+  const contentType = headers["content-type"];
+  const answer =
+    body === undefined
+      ? webhook.tooLarge()
+      : await webhook.handle({ method, target: url, contentType, body }, gone.signal);
+  if (!response.destroyed) sendAnswer(response, answer, body === undefined);
+}
+
+function sendAnswer(
+  response: ServerResponse,
+  { status, headers, body }: WebhookAnswer,
+  close: boolean,
+): void {
+  const length = Buffer.byteLength(body);
+  response.writeHead(status, {
+    ...headers,
+    "content-length": length,
+    // What is left of a body that is too large isn't read.
+    ...(close && { connection: "close" }),
+  });
+  response.end(body);
+}
+
+/** Undefined for more than the limit; rejects when the client goes away. */
+function readBody(request: IncomingMessage, limit: number): Promise<Uint8Array | undefined> {
+  if (Number(request.headers["content-length"] ?? 0) > limit) return Promise.resolve(undefined);
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let length = 0;
+    request.on("data", (chunk: Buffer) => {
+      length += chunk.length;
+      if (length > limit) {
+        request.pause();
+        resolve(undefined);
+      } else chunks.push(chunk);
+    });
+    request.on("end", () => resolve(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks)));
+    request.on("error", reject);
+    request.on("close", () => reject(new Error("the client went away")));
+  });
+}
+
+interface Page {
+  readonly status: number;
+  readonly body: string;
+  readonly type?: string;
+}
+
+function findPage(
+  url: string,
+  { metrics, notReady }: Pick<ServeWebhookOptions, "metrics" | "notReady">,
+): Page | undefined {
+  switch (url.split("?", 1)[0] ?? "") {
+    case "/livez":
+    case "/healthz":
+      return { status: 200, body: "ok\n" };
+    case "/readyz": {
+      const why = notReady();
+      return why === undefined ? { status: 200, body: "ok\n" } : { status: 503, body: `${why}\n` };
+    }
+    case "/metrics":
+      return { status: 200, body: metrics(), type: "text/plain; version=0.0.4; charset=utf-8" };
+    default:
+      return undefined;
+  }
+}
+
+function sendText(response: ServerResponse, { status, body, type }: Page): void {
+  response.writeHead(status, {
+    "content-type": type ?? "text/plain; charset=utf-8",
+    "content-length": Buffer.byteLength(body),
+  });
+  response.end(body);
+}
