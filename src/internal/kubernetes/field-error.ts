@@ -80,6 +80,7 @@ export function aggregate(messages: Iterable<string>): string {
 }
 
 function fieldError(type: FieldErrorType, field: string, parts: readonly string[]): FieldError {
+  // A field without a name, which stands for the whole object, keeps its place before the colon.
   const message = [field, TYPES[type], ...parts.filter((part) => part !== "")].join(": ");
   return { type, field, message };
 }

@@ -34,6 +34,13 @@ export function textAt(from: JsonObject | undefined, name: string): string {
   return typeof value === "string" ? value : "";
 }
 
+/** A text, a number or a flag as text; nothing of anything else. */
+export function scalarText(value: Json | undefined): string {
+  return typeof value === "string" || typeof value === "number" || typeof value === "boolean"
+    ? String(value)
+    : "";
+}
+
 /** Undefined where it's absent, as of a pointer. */
 export function numberAt(from: JsonObject | undefined, name: string): number | undefined {
   const value = from?.[name];

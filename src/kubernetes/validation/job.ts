@@ -1,0 +1,222 @@
+/** What holds for Jobs and CronJobs. */
+import {
+  type FieldError,
+  invalidField,
+  requiredField,
+  unsupportedField,
+} from "../../internal/kubernetes/field-error.ts";
+import { goQuote } from "../../internal/go/quote.ts";
+import { flagAt, isAbsent, numberAt, objectAt, sameJson, textAt, withMembers } from "../objects/fields.ts";
+import type { JsonObject } from "../objects/object.ts";
+import { scheduleFault } from "./cron-schedule.ts";
+import { printPodSpec } from "./go-shape.ts";
+import { validateLabelSelector } from "./label-selector.ts";
+import {
+  IMMUTABLE,
+  NAMESPACED,
+  validateMetadata,
+  validateMetadataUpdate,
+  validateNonNegative,
+} from "./metadata.ts";
+import type { Rule, UpdateRule } from "./workload.ts";
+import { validateSelected, validateTemplate } from "./workload.ts";
+
+const COUNTS = [
+  "parallelism",
+  "completions",
+  "activeDeadlineSeconds",
+  "backoffLimit",
+  "ttlSecondsAfterFinished",
+  "backoffLimitPerIndex",
+  "maxFailedIndexes",
+];
+const MODES = ["NonIndexed", "Indexed"];
+const REPLACEMENTS = ["Failed", "TerminatingOrFailed"];
+const RESTARTS = ["OnFailure", "Never"];
+const CONCURRENCIES = ["Allow", "Forbid", "Replace"];
+
+/** A Job's name is this one's with eleven characters behind it. */
+const CRON_NAME_LIMIT = 52;
+
+const IMMUTABLE_MEMBERS = [
+  "completionMode",
+  "podFailurePolicy",
+  "backoffLimitPerIndex",
+  "managedBy",
+  "successPolicy",
+];
+
+export const validateJob: Rule = (job) => [
+  ...validateMetadata(objectAt(job, "metadata") ?? {}, NAMESPACED),
+  ...validateOwnSpec(objectAt(job, "spec") ?? {}),
+];
+
+export const validateJobUpdate: UpdateRule = (job, old) => {
+  const [spec, before] = [objectAt(job, "spec") ?? {}, objectAt(old, "spec") ?? {}];
+  return [
+    ...validateMetadataUpdate(objectAt(job, "metadata") ?? {}, objectAt(old, "metadata") ?? {}),
+    ...validateOwnSpec(spec),
+    ...validateSame(spec, before, "completions", textAt(spec, "completionMode") === "Indexed"),
+    ...validateSame(spec, before, "selector"),
+    ...validateSameTemplate(spec, before, notStarted(old)),
+    ...IMMUTABLE_MEMBERS.flatMap((name) => validateSame(spec, before, name)),
+  ];
+};
+
+export const validateCronJob: Rule = (job) => [
+  ...validateMetadata(objectAt(job, "metadata") ?? {}, NAMESPACED),
+  ...validateCronSpec(objectAt(job, "spec") ?? {}),
+  ...validateCronName(job),
+];
+
+export const validateCronJobUpdate: UpdateRule = (job, old) => [
+  ...validateMetadataUpdate(objectAt(job, "metadata") ?? {}, objectAt(old, "metadata") ?? {}),
+  ...validateCronSpec(objectAt(job, "spec") ?? {}),
+];
+
+function validateOwnSpec(spec: JsonObject): readonly FieldError[] {
+  const selector = objectAt(spec, "selector");
+  const errors = [
+    ...validateJobSpec(spec, "spec"),
+    ...(selector === undefined
+      ? [requiredField("spec.selector")]
+      : validateLabelSelector(selector, "spec.selector")),
+  ];
+  const selected = selector === undefined ? [] : validateSelected(selector, objectAt(spec, "template") ?? {});
+  return [...errors, ...selected];
+}
+
+function validateJobSpec(spec: JsonObject, path: string): readonly FieldError[] {
+  const template = objectAt(spec, "template") ?? {};
+  return [
+    ...COUNTS.flatMap((name) => validateNonNegative(numberAt(spec, name) ?? 0, `${path}.${name}`)),
+    ...validateWord(spec, "completionMode", MODES, path),
+    ...validateIndexed(spec, path),
+    ...validateWord(spec, "podReplacementPolicy", REPLACEMENTS, path),
+    ...validateTemplate(template, `${path}.template`),
+    ...validateEnding(objectAt(template, "spec") ?? {}, `${path}.template.spec.restartPolicy`),
+  ];
+}
+
+function validateIndexed(spec: JsonObject, path: string): readonly FieldError[] {
+  if (textAt(spec, "completionMode") !== "Indexed" || !isAbsent(spec["completions"])) return [];
+  const mode = goQuote("Indexed");
+  return [requiredField(`${path}.completions`, `when completion mode is ${mode}`)];
+}
+
+/** A Pod that always starts again never completes. */
+function validateEnding(spec: JsonObject, path: string): readonly FieldError[] {
+  const policy = textAt(spec, "restartPolicy");
+  if (policy === "" || policy === "Always") {
+    const values = RESTARTS.map((one) => goQuote(one)).join(", ");
+    return [requiredField(path, `valid values: ${values}`)];
+  }
+  return RESTARTS.includes(policy) ? [] : [unsupportedField(path, policy, RESTARTS)];
+}
+
+function validateWord(
+  spec: JsonObject,
+  member: string,
+  words: readonly string[],
+  path: string,
+): readonly FieldError[] {
+  const value = spec[member];
+  if (typeof value !== "string" || words.includes(value)) return [];
+  return [unsupportedField(`${path}.${member}`, value, words)];
+}
+
+function validateSame(
+  spec: JsonObject,
+  before: JsonObject,
+  member: string,
+  mutable = false,
+): readonly FieldError[] {
+  if (mutable || sameJson(spec[member] ?? null, before[member] ?? null)) return [];
+  return [invalidField(`spec.${member}`, spec[member] ?? null, IMMUTABLE)];
+}
+
+/** Before its first Pod, it may still be decided where a Job's Pods go. */
+function validateSameTemplate(
+  spec: JsonObject,
+  before: JsonObject,
+  directed: boolean,
+): readonly FieldError[] {
+  const [template, old] = [objectAt(spec, "template") ?? {}, objectAt(before, "template") ?? {}];
+  const known = objectAt(old, "spec");
+  const kept = !directed
+    ? template
+    : withMembers(template, {
+        metadata: old["metadata"],
+        spec: withMembers(objectAt(template, "spec") ?? {}, {
+          affinity: known?.["affinity"],
+          nodeSelector: known?.["nodeSelector"],
+          tolerations: known?.["tolerations"],
+          schedulingGates: known?.["schedulingGates"],
+        }),
+      });
+  if (sameJson(kept, old)) return [];
+  const printed = JSON.parse(printPodSpec(objectAt(kept, "spec") ?? {})) as never;
+  const value = { ...(objectAt(kept, "metadata") as object), Spec: printed };
+  return [invalidField("spec.template", value, IMMUTABLE)];
+}
+
+function notStarted(job: JsonObject): boolean {
+  const started = objectAt(job, "status")?.["startTime"];
+  return flagAt(objectAt(job, "spec"), "suspend") && isAbsent(started);
+}
+
+function validateCronSpec(spec: JsonObject): readonly FieldError[] {
+  const concurrency = textAt(spec, "concurrencyPolicy");
+  const template = objectAt(objectAt(spec, "jobTemplate"), "spec") ?? {};
+  const starting = numberAt(spec, "startingDeadlineSeconds") ?? 0;
+  const path = "spec.concurrencyPolicy";
+  return [
+    ...validateSchedule(spec),
+    ...validateNonNegative(starting, "spec.startingDeadlineSeconds"),
+    ...(concurrency === "" ? [requiredField(path)] : []),
+    ...(concurrency === "" || CONCURRENCIES.includes(concurrency)
+      ? []
+      : [unsupportedField(path, concurrency, CONCURRENCIES)]),
+    ...(isAbsent(template["selector"])
+      ? []
+      : [
+          invalidField(
+            "spec.jobTemplate.spec.selector",
+            template["selector"],
+            "`selector` will be auto-generated",
+          ),
+        ]),
+    ...validateJobSpec(template, "spec.jobTemplate.spec"),
+    ...["successfulJobsHistoryLimit", "failedJobsHistoryLimit"].flatMap((name) =>
+      validateNonNegative(numberAt(spec, name) ?? 0, `spec.${name}`),
+    ),
+  ];
+}
+
+function validateSchedule(spec: JsonObject): readonly FieldError[] {
+  const schedule = textAt(spec, "schedule");
+  if (schedule === "") return [requiredField("spec.schedule")];
+  const fault = scheduleFault(schedule);
+  const errors = fault === undefined ? [] : [invalidField("spec.schedule", schedule, fault)];
+  const zone = spec["timeZone"];
+  if (typeof zone !== "string") return errors;
+  if (zone === "")
+    return [...errors, invalidField("spec.timeZone", zone, "timeZone must be nil or non-empty string")];
+  return isTimeZone(zone)
+    ? errors
+    : [...errors, invalidField("spec.timeZone", zone, `unknown time zone ${zone}`)];
+}
+
+function isTimeZone(name: string): boolean {
+  try {
+    return new Intl.DateTimeFormat("en", { timeZone: name }).resolvedOptions().timeZone !== "";
+  } catch {
+    return false;
+  }
+}
+
+function validateCronName(job: JsonObject): readonly FieldError[] {
+  const name = textAt(objectAt(job, "metadata"), "name");
+  if (name.length <= CRON_NAME_LIMIT) return [];
+  return [invalidField("metadata.name", name, `must be no more than ${CRON_NAME_LIMIT} characters`)];
+}

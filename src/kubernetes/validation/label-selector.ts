@@ -1,0 +1,69 @@
+/** What holds for a selector of labels, and which labels it selects. */
+import {
+  type FieldError,
+  forbiddenField,
+  invalidField,
+  requiredField,
+} from "../../internal/kubernetes/field-error.ts";
+import { qualifiedNameFaults } from "../../internal/kubernetes/qualified-name.ts";
+import { entriesAt, objectsAt, textAt, textsAt } from "../objects/fields.ts";
+import type { JsonObject } from "../objects/object.ts";
+import { invalids, validateLabels } from "./metadata.ts";
+import { labelValueFaults } from "./names.ts";
+
+export function validateLabelSelector(selector: JsonObject | undefined, path: string): readonly FieldError[] {
+  return [
+    ...validateLabels(selector, "matchLabels", path),
+    ...objectsAt(selector, "matchExpressions").flatMap((requirement, index) =>
+      validateRequirement(requirement, `${path}.matchExpressions[${index}]`),
+    ),
+  ];
+}
+
+export function isEmptySelector(selector: JsonObject): boolean {
+  return entriesAt(selector, "matchLabels").length + objectsAt(selector, "matchExpressions").length === 0;
+}
+
+/** An absent selector selects nothing, an empty one everything. */
+export function selectsLabels(selector: JsonObject | undefined, labels: JsonObject): boolean {
+  if (selector === undefined) return false;
+  return (
+    entriesAt(selector, "matchLabels").every(([name, value]) => labels[name] === value) &&
+    objectsAt(selector, "matchExpressions").every((requirement) => meets(requirement, labels))
+  );
+}
+
+function meets(requirement: JsonObject, labels: JsonObject): boolean {
+  const value = labels[textAt(requirement, "key")];
+  const values = textsAt(requirement, "values");
+  const listed = typeof value === "string" && values.includes(value);
+  switch (textAt(requirement, "operator")) {
+    case "In":
+      return listed;
+    case "NotIn":
+      return !listed;
+    case "Exists":
+      return value !== undefined;
+    default:
+      return value === undefined;
+  }
+}
+
+function validateRequirement(requirement: JsonObject, path: string): readonly FieldError[] {
+  const operator = textAt(requirement, "operator");
+  const key = textAt(requirement, "key");
+  const values = textsAt(requirement, "values");
+  const errors: FieldError[] = [];
+  if (operator === "In" || operator === "NotIn") {
+    const why = "must be specified when `operator` is 'In' or 'NotIn'";
+    if (values.length === 0) errors.push(requiredField(`${path}.values`, why));
+  } else if (operator === "Exists" || operator === "DoesNotExist") {
+    const why = "may not be specified when `operator` is 'Exists' or 'DoesNotExist'";
+    if (values.length > 0) errors.push(forbiddenField(`${path}.values`, why));
+  } else errors.push(invalidField(`${path}.operator`, operator, "not a valid selector operator"));
+  errors.push(...invalids(`${path}.key`, key, qualifiedNameFaults(key)));
+  return [
+    ...errors,
+    ...values.flatMap((value, index) => invalids(`${path}.values[${index}]`, value, labelValueFaults(value))),
+  ];
+}
