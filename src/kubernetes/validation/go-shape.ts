@@ -7,7 +7,7 @@
  * name unless it's given after `=`.
  */
 import { encodeJsonString } from "../../internal/go/json-encode.ts";
-import { asObject, isAbsent, objectAt, scalarText } from "../objects/fields.ts";
+import { asObject, isAbsent, objectAt } from "../objects/fields.ts";
 import type { Json, JsonObject } from "../objects/object.ts";
 
 const COMMON = `Name string, Image string, Command []string, Args []string, WorkingDir string,
@@ -219,7 +219,7 @@ function printJson(value: Json | undefined, indent: string): string {
 }
 
 function printScalar(value: Json): string {
-  return typeof value === "string" ? encodeJsonscalarText(value) : JSON.stringify(value);
+  return typeof value === "string" ? encodeJsonString(value) : JSON.stringify(value);
 }
 
 function braces(pair: "{}" | "[]", items: readonly string[], indent: string): string {
