@@ -55,7 +55,7 @@ export interface PodState {
   readonly containers: readonly ContainerState[];
   /** What was said of the Pod, in the kubelet's words. */
   readonly events: readonly PodEvent[];
-  /** As the API has it: it tells of a failure at the next look, as the kubelet does; `containers` tell at once. */
+  /** As the API would have it now. It hears of a failure at the next look only, as from the kubelet. */
   readonly status: PodStatus;
 }
 

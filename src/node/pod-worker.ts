@@ -89,7 +89,7 @@ export class PodWorker {
       file,
       containers: this.#board.containers,
       events: this.#events.list(),
-      status: this.#status,
+      status: this.#makeStatus(this.#status),
     };
   }
 
