@@ -53,7 +53,7 @@ function refusal(run: () => unknown): StatusError["status"] {
 
 function owned(object: KubernetesObject): JsonObject {
   const entries = object.metadata.managedFields ?? [];
-  return Object.fromEntries(entries.map((entry) => [String(entry["manager"]), entry["fieldsV1"]]));
+  return Object.fromEntries(entries.map((entry) => [entry["manager"] as string, entry["fieldsV1"]]));
 }
 
 test("applyServerSide() creates, and owns what was applied", () => {

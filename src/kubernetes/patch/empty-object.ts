@@ -27,7 +27,11 @@ function emptyValue(field: Field): Json {
       return 0;
     case "boolean":
       return false;
-    default:
+    case "list":
+    case "map":
+    case "quantity":
+    case "raw":
+    case "time":
       return null;
   }
 }

@@ -29,10 +29,10 @@ export class FieldSetBuilder implements FieldSet {
   owned: boolean = false;
   readonly children: Map<string, FieldSetBuilder> = new Map();
 
-  insert(path: readonly string[]): void {
-    let at: FieldSetBuilder = this;
-    for (const step of path) at = at.child(step);
-    at.owned = true;
+  insert(path: readonly string[], from: number = 0): void {
+    const step = path[from];
+    if (step === undefined) this.owned = true;
+    else this.child(step).insert(path, from + 1);
   }
 
   child(step: string): FieldSetBuilder {
@@ -192,5 +192,5 @@ function compareKeys(a: readonly [string, Json][], b: readonly [string, Json][])
 function compareValues(a: Json, b: Json): number {
   if (typeof a === "number" && typeof b === "number") return a - b;
   if (typeof a === "number" || typeof b === "number") return typeof a === "number" ? -1 : 1;
-  return compareBytes(String(a), String(b));
+  return compareBytes(JSON.stringify(a), JSON.stringify(b));
 }

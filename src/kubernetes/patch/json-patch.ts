@@ -1,5 +1,5 @@
 /** JSON Patch, RFC 6902, as the API server takes it. */
-import { badRequest, failure, StatusError } from "../objects/status.ts";
+import { badRequest, failure, type StatusError } from "../objects/status.ts";
 import type { Json, JsonObject } from "../objects/object.ts";
 import { wireTypeOf } from "./go-value.ts";
 import { checkDepth, equalJson, extentOf, isList, isObject, memberOf } from "./json.ts";
@@ -61,28 +61,14 @@ class Patching {
 
   apply(operation: JsonObject): void {
     const path = pointerIn(operation, "path");
-    switch (memberOf(operation, "op")) {
-      case "add":
-        this.#add(path, valueIn(operation));
-        break;
-      case "remove":
-        this.#remove(path);
-        break;
-      case "replace":
-        this.#replace(path, valueIn(operation));
-        break;
-      case "move":
-        this.#move(pointerIn(operation, "from"), path);
-        break;
-      case "copy":
-        this.#add(path, this.#copy(pointerIn(operation, "from")));
-        break;
-      case "test":
-        this.#test(path, memberOf(operation, "value") ?? null);
-        break;
-      default:
-        throw inapplicable();
-    }
+    const op = memberOf(operation, "op");
+    if (op === "add") this.#add(path, valueIn(operation));
+    else if (op === "remove") this.#remove(path);
+    else if (op === "replace") this.#replace(path, valueIn(operation));
+    else if (op === "move") this.#move(pointerIn(operation, "from"), path);
+    else if (op === "copy") this.#add(path, this.#copy(pointerIn(operation, "from")));
+    else if (op === "test") this.#test(path, memberOf(operation, "value") ?? null);
+    else throw inapplicable();
   }
 
   #add(path: readonly string[], value: Json): void {

@@ -31,10 +31,10 @@ export function refreshLastApplied(object: KubernetesObject, applied: Kubernetes
     LAST_APPLIED,
     `${encodeJson(sorted(withoutLastApplied(applied)))}\n`,
   );
-  const size = membersOf(refreshed).reduce(
-    (sum, [name, value]) => sum + Buffer.byteLength(name) + Buffer.byteLength(String(value)),
-    0,
-  );
+  let size = 0;
+  for (const [name, value] of membersOf(refreshed)) {
+    size += Buffer.byteLength(name) + (typeof value === "string" ? Buffer.byteLength(value) : 0);
+  }
   const kept = size > MAX_ANNOTATIONS ? withoutMember(annotations, LAST_APPLIED) : refreshed;
   const metadata = withMember(object.metadata, "annotations", kept);
   return withMember(object, "metadata", metadata) as KubernetesObject;

@@ -108,7 +108,9 @@ function wrongType(value: Json, place: Place): string | undefined {
       return typeof value === "boolean" ? undefined : `expected boolean, got ${goTypeOf(value)}`;
     case "raw":
       return undefined;
-    default:
+    case "intOrString":
+    case "quantity":
+    case "time":
       return isObject(value) || isList(value) ? `expected scalar, got ${goTypeOf(value)}` : undefined;
   }
 }

@@ -116,7 +116,7 @@ function mergeItems(
 
 /** Lists that the patch puts in order: merged here, and then gone from what is left to merge. */
 function applyOrders(merged: Map<string, Json>, changes: Map<string, Json>, place: Place | undefined): void {
-  for (const [directive, order] of [...changes]) {
+  for (const [directive, order] of Array.from(changes)) {
     if (!isPrefixed(directive, SET_ORDER)) continue;
     changes.delete(directive);
     if (!isList(order)) throw unexplained(`expected a []interface {}, but received a ${goTypeOf(order)}`);
@@ -164,7 +164,7 @@ function retainKeys(merged: Map<string, Json>, changes: Map<string, Json>): void
     const counts = value !== null && !isPrefixed(name, DELETE_FROM_LIST) && !isPrefixed(name, SET_ORDER);
     if (counts && !names.has(name)) throw badRequest("invalid patch format of retainKeys");
   }
-  for (const name of [...merged.keys()]) if (!names.has(name)) merged.delete(name);
+  for (const name of Array.from(merged.keys())) if (!names.has(name)) merged.delete(name);
 }
 
 function declared(place: Place | undefined, name: string): Place {

@@ -101,7 +101,12 @@ export function ignoreTimestampsAlone(live: KubernetesObject, next: KubernetesOb
   if (old === undefined || now === undefined || old.size !== now.size) return next;
   if (!equalJson(withoutManaged(live), withoutManaged(next))) return next;
   const timeless = (managed: Managed): Managed =>
-    new Map([...managed].map(([key, { time: _, ...entry }]) => [key, entry]));
+    new Map(
+      [...managed].map(([key, { name, operation, apiVersion, subresource, fields }]) => [
+        key,
+        { name, operation, apiVersion, subresource, fields },
+      ]),
+    );
   const same = equalJson(
     managedFieldsOf(withManaged(live, timeless(old))),
     managedFieldsOf(withManaged(next, timeless(now))),

@@ -10,18 +10,11 @@ export type Shape =
 
 /** @param value decides where the type leaves it open */
 export function shapeOf(place: Place | undefined, value: Json | undefined): Shape {
-  switch (place?.schema.kind) {
-    case "struct":
-    case "map":
-      return (place.field?.mapType ?? place.schema.mapType) === "atomic" ? "leaf" : "members";
-    case "list":
-      return (place.field?.listType ?? "atomic") === "atomic" ? "leaf" : "items";
-    case undefined:
-      // Of an unknown field, or below one.
-      return isObject(value) ? "members" : "leaf";
-    default:
-      return "leaf";
-  }
+  if (place === undefined) return isObject(value) ? "members" : "leaf";
+  const { field, schema } = place;
+  if (schema.kind === "list") return (field?.listType ?? "atomic") === "atomic" ? "leaf" : "items";
+  const hasMembers = schema.kind === "struct" || schema.kind === "map";
+  return hasMembers && (field?.mapType ?? schema.mapType) === "granular" ? "members" : "leaf";
 }
 
 /** The step to an item; undefined where it lacks a key that has no default. */
