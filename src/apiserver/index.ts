@@ -5,4 +5,5 @@ export { type Status } from "../kubernetes/index.ts";
 export { ApiServerError, type ApiServerErrorCode } from "./errors.ts";
 export { type ApiClock } from "./clock.ts";
 export { ADMIN, type ApiUser, MASTERS, NODES } from "./auth/user.ts";
-export { type ApiServer, type ApiServerOptions, openApiServer } from "./server.ts";
+export { type ApiServer, type ApiServerOptions, type ListeningApi, type ListenOptions } from "./server.ts";
+export { openApiServer } from "./server.ts";

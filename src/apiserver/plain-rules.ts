@@ -45,7 +45,7 @@ export const plainRules: ApiRules = {
     return pairs(text).every(([name, value]) => labels[name] === value);
   },
   parseFieldSelector: (text) => (object) => {
-    return pairs(text).every(([path, value]) => String(at(object, path.split(".")) ?? "") === value);
+    return pairs(text).every(([path, value]) => (at(object, path.split(".")) ?? "") === value);
   },
 };
 

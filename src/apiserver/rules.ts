@@ -34,8 +34,8 @@ export interface PatchOptions {
 
 export interface ManagerOptions {
   readonly manager: string;
-  /** RFC 3339. */
-  readonly time: string;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
   readonly subresource: string;
   readonly kind: BodyKind;
 }

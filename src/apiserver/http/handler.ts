@@ -9,7 +9,7 @@ import { authenticate, impersonate, type StaticToken, unauthorized } from "../au
 import { type ApiUser, UNAUTHENTICATED } from "../auth/user.ts";
 import type { ApiContext } from "../verbs/context.ts";
 import { parseBoolean } from "../verbs/options.ts";
-import { answerHealth } from "./health.ts";
+import { answerHealth, type HealthChecks } from "./health.ts";
 import { isKnownGroup, unknownResource } from "./known-kubernetes.ts";
 import type { ApiMetrics, RequestLabels } from "./metrics.ts";
 import { answerResource } from "./resource-requests.ts";
@@ -23,8 +23,7 @@ export interface HandlerOptions {
   readonly metrics: ApiMetrics;
   /** Discovery and OpenAPI; `undefined` for paths that are none of those. */
   readonly documents: (request: Request) => Promise<Response | undefined>;
-  /** Why the server isn't ready, by the name of the check; empty where it is. */
-  readonly health: () => Readonly<Record<string, string | undefined>>;
+  readonly health: () => HealthChecks;
   /** Aborted when the server closes. */
   readonly closing: AbortSignal;
   readonly onFailure?: ((error: unknown) => void) | undefined;

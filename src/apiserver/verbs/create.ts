@@ -41,25 +41,27 @@ export async function createDecoded(
   const { rules } = context;
   const placed = placeInNamespace(decoded, call.namespace);
   await requireNamespace(context, call, placed);
-  const defaulted = rules.applyDefaults(placed);
-  const mutated =
-    (await admitMutating(context, call, { operation: "CREATE", object: defaulted })) ?? defaulted;
-  const again = mutated === defaulted ? mutated : rules.applyDefaults(mutated);
-  const managed = rules.trackManagedFields(undefined, withoutStatus(call, again), {
+  const tracked = rules.trackManagedFields(undefined, rules.applyDefaults(placed), {
     manager: call.manager,
-    time: formatTime(context.clock.now()),
+    now: context.clock.now(),
     subresource: call.subresource,
     kind: call.resource,
   });
-  return await storeNew(context, call, { ...again, metadata: managed.metadata });
+  return await admitNew(context, call, tracked);
 }
 
-/** From the system's own members of the metadata on; `object` is admitted, defaulted and has its managers. */
-export async function storeNew(
+/** @param object defaulted, and with its managers */
+export async function admitNew(
   context: ApiContext,
   call: ApiCall,
   object: KubernetesObject,
 ): Promise<Presented> {
+  const mutated = (await admitMutating(context, call, { operation: "CREATE", object })) ?? object;
+  return await storeNew(context, call, mutated === object ? object : context.rules.applyDefaults(mutated));
+}
+
+/** From the system's own members of the metadata on. */
+async function storeNew(context: ApiContext, call: ApiCall, object: KubernetesObject): Promise<Presented> {
   for (let attempt = 1; ; attempt += 1) {
     const filled = fillMetadata(context, object);
     const prepared = context.rules.prepareForCreate(filled);
@@ -151,11 +153,4 @@ function fillMetadata(context: ApiContext, object: KubernetesObject): Kubernetes
     creationTimestamp: formatTime(context.clock.now()),
   };
   return { ...object, metadata };
-}
-
-/** Where the status has a subresource of its own, nobody manages it through the object. */
-function withoutStatus(call: ApiCall, object: KubernetesObject): KubernetesObject {
-  if (!call.resource.subresources.some((one) => one.name === "status")) return object;
-  const { status: _, ...rest } = object;
-  return rest as KubernetesObject;
 }

@@ -3,12 +3,10 @@ import { GoError } from "../../internal/go/errors.ts";
 import { parseJson } from "../../internal/go/json-parse.ts";
 import { forbiddenField, requiredField } from "../../internal/kubernetes/field-error.ts";
 import { badRequest, failure, type Json, notFound } from "../../kubernetes/index.ts";
-import { formatTime } from "../clock.ts";
 import type { PatchType } from "../rules.ts";
 import { isConflict } from "../storage/errors.ts";
-import { admitMutating } from "./admit.ts";
 import type { ApiCall, ApiContext, CallBody } from "./context.ts";
-import { placeInNamespace, requireNamespace, storeNew } from "./create.ts";
+import { placeInNamespace, requireNamespace, admitNew } from "./create.ts";
 import { keyOf, resourceSubject } from "./names.ts";
 import { invalidOptions, parseWriteOptions } from "./options.ts";
 import { forClient, fromClient, type Presented } from "./present.ts";
@@ -72,7 +70,7 @@ async function applyObject(context: ApiContext, call: ApiCall, it: Applying): Pr
   const named = { ...configuration, metadata: { ...configuration.metadata, name } };
   const options = {
     manager: call.manager,
-    time: formatTime(context.clock.now()),
+    now: context.clock.now(),
     subresource: call.subresource,
     kind: resource,
     force: it.force,
@@ -90,10 +88,8 @@ async function applyObject(context: ApiContext, call: ApiCall, it: Applying): Pr
     if ((named.metadata.uid ?? "") !== "") throw conflictOfUid(call, named.metadata.uid ?? "");
     await requireNamespace(context, call, named);
     const fresh = rules.applyDefaults(rules.applyConfiguration(undefined, named, options));
-    const admitted = (await admitMutating(context, call, { operation: "CREATE", object: fresh })) ?? fresh;
-    const object = admitted === fresh ? fresh : rules.applyDefaults(admitted);
     try {
-      return { ...pick(await storeNew(context, call, object)), created: true };
+      return { ...pick(await admitNew(context, call, fresh)), created: true };
     } catch (error) {
       // Somebody else created it in the meantime: then it is a change.
       if (!isConflict(error) && !isAlreadyExists(error)) throw error;

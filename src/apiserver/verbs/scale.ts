@@ -89,7 +89,7 @@ function selectorOf(object: KubernetesObject, selector: JsonObject | undefined):
   if (selector === undefined) return {};
   const plain = parseApiVersion(object.apiVersion).group === "";
   const labels = (plain ? selector : (selector["matchLabels"] ?? {})) as Readonly<Record<string, string>>;
-  const expressions = plain ? [] : ((selector["matchExpressions"] ?? []) as readonly Expression[]);
+  const expressions = plain ? [] : ((selector["matchExpressions"] ?? []) as unknown as readonly Expression[]);
   const parts = [
     ...Object.entries(labels).map(([name, value]) => `${name}=${value}`),
     ...expressions.map((one) => formatExpression(one)),

@@ -20,7 +20,7 @@ import { deleteObject } from "./delete.ts";
 import { checkDeleteOptions } from "./delete-options.ts";
 import { namespaceFinalizers } from "./graceful-deletion.ts";
 import { mutateStored } from "./mutate.ts";
-import { keyOf, resourceSubject } from "./names.ts";
+import { resourceSubject } from "./names.ts";
 import { presentObject, presentStored, type Presented } from "./present.ts";
 import { getStored } from "./read.ts";
 
@@ -72,12 +72,12 @@ export async function bindPod(context: ApiContext, call: ApiCall, body: CallBody
   const subject = { group: "", kind: "pods/binding", name };
   const now = formatTime(context.clock.now());
   const assign = (pod: KubernetesObject): KubernetesObject => {
-    const spec = pod["spec"] as JsonObject;
+    const spec = pod["spec"] as JsonObject & { readonly nodeName?: string };
     if (pod.metadata.deletionTimestamp !== undefined) {
       throw conflict(subject, `pod ${name} is being deleted, cannot be assigned to a host`);
     }
-    if (spec["nodeName"] !== undefined && spec["nodeName"] !== "") {
-      throw conflict(subject, `pod ${name} is already assigned to node "${String(spec["nodeName"])}"`);
+    if ((spec.nodeName ?? "") !== "") {
+      throw conflict(subject, `pod ${name} is already assigned to node "${spec.nodeName}"`);
     }
     return { ...pod, spec: { ...spec, nodeName: target.name }, status: scheduled(pod, now) };
   };
@@ -156,17 +156,13 @@ export async function finalizeNamespace(
   return presentStored(call.resource, stored ?? current);
 }
 
-export async function setNamespaceFinalizers(
+async function setNamespaceFinalizers(
   context: Pick<ApiContext, "storage">,
   name: string,
   finalizers: readonly string[],
 ): Promise<StoredObject | undefined> {
   const key = { resource: "namespaces", namespace: "", name };
-  const stored = await mutateStored(context.storage, key, (it) => withFinalizers(it, finalizers));
-  if (stored === undefined) return undefined;
-  const { deletionTimestamp, finalizers: others = [] } = stored.object.metadata;
-  if (deletionTimestamp === undefined || others.length > 0 || finalizers.length > 0) return stored;
-  return await context.storage.write({ key, expected: stored.revision });
+  return await mutateStored(context.storage, key, (it) => withFinalizers(it, finalizers));
 }
 
 function withFinalizers(namespace: KubernetesObject, finalizers: readonly string[]): KubernetesObject {

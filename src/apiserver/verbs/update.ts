@@ -11,7 +11,6 @@ import {
   notFound,
 } from "../../kubernetes/index.ts";
 import type { FieldError } from "../../internal/kubernetes/field-error.ts";
-import { formatTime } from "../clock.ts";
 import { withRevision } from "../storage/encode-object.ts";
 import { isConflict } from "../storage/errors.ts";
 import type { StoredObject } from "../storage/storage.ts";
@@ -92,12 +91,11 @@ async function settle(context: ApiContext, call: ApiCall, it: Settling): Promise
   const { current, managed } = it;
   const old = current.object;
   const proposed = keepSystemMetadata(rules.applyDefaults(it.proposed), old);
-  const mutated =
-    (await admitMutating(context, call, { operation: "UPDATE", object: proposed, oldObject: old })) ??
-    proposed;
-  const again = mutated === proposed ? mutated : rules.applyDefaults(mutated);
-  const tracked = managed ? again : track(context, call, { old, object: again });
-  const prepared = rules.prepareForUpdate(tracked, old, call.subresource);
+  const tracked = managed ? proposed : track(context, call, { old, object: proposed });
+  const change = { operation: "UPDATE", object: tracked, oldObject: old } as const;
+  const mutated = (await admitMutating(context, call, change)) ?? tracked;
+  const again = mutated === tracked ? mutated : rules.applyDefaults(mutated);
+  const prepared = rules.prepareForUpdate(again, old, call.subresource);
   const errors = rules.validateUpdate(prepared, old, call.subresource);
   if (errors.length > 0) throw invalid(kindSubject(call.resource, prepared), errors);
   for (const warning of rules.warningsFor(prepared, old)) call.warnings.add(warning);
@@ -119,34 +117,17 @@ async function store(
   return presentObject(call.resource, withRevision(next, String(last.revision)));
 }
 
-/** The managers of what the client may change here; the rest stays with whoever had it. */
 function track(
   context: ApiContext,
   call: ApiCall,
   { old, object }: { readonly old: KubernetesObject; readonly object: KubernetesObject },
 ): KubernetesObject {
-  const own = restrict(call, { old, object });
-  const managed = context.rules.trackManagedFields(old, own, {
+  return context.rules.trackManagedFields(old, object, {
     manager: call.manager,
-    time: formatTime(context.clock.now()),
+    now: context.clock.now(),
     subresource: call.subresource,
     kind: call.resource,
   });
-  const { managedFields: _, ...metadata } = object.metadata;
-  const { managedFields } = managed.metadata;
-  return { ...object, metadata: { ...metadata, ...(managedFields && { managedFields }) } };
-}
-
-function restrict(
-  call: ApiCall,
-  { old, object }: { readonly old: KubernetesObject; readonly object: KubernetesObject },
-): KubernetesObject {
-  const hasStatus = call.resource.subresources.some((one) => one.name === "status");
-  const member = call.subresource === "status" ? "spec" : hasStatus ? "status" : undefined;
-  if (member === undefined || isDeepStrictEqual(object[member], old[member])) return object;
-  const { [member]: _, ...rest } = object;
-  const kept = old[member];
-  return { ...rest, ...(kept !== undefined && { [member]: kept }) } as KubernetesObject;
 }
 
 /** What only the server says stays as it is. */
@@ -187,7 +168,7 @@ function isUnchanged(object: KubernetesObject, old: KubernetesObject): boolean {
 function withoutManagerTimes(object: KubernetesObject): KubernetesObject {
   const { managedFields } = object.metadata;
   if (managedFields === undefined) return object;
-  const timeless = managedFields.map(({ time: _, ...rest }) => rest);
+  const timeless = managedFields.map((one) => ({ ...one, time: null }));
   return { ...object, metadata: { ...object.metadata, managedFields: timeless } };
 }
 
