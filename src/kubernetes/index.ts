@@ -131,3 +131,13 @@ export { DELETE_OPTIONS, type DecodeTarget, findTarget } from "./schema/targets.
 export { prepareForCreate, prepareForUpdate } from "./validation/prepare.ts";
 export { validateCreate, validateUpdate } from "./validation/validate.ts";
 export { warningsFor } from "./validation/warnings.ts";
+export {
+  createDockerRegistrySecret,
+  createDockerRegistrySecretFromFiles,
+  DEFAULT_DOCKER_SERVER,
+  type DockerLogin,
+  DockerRegistrySecretError,
+  type DockerRegistrySecretErrorCode,
+  type DockerRegistrySecretOptions,
+  parseFileSource,
+} from "./docker-registry-secret.ts";
