@@ -39,6 +39,8 @@ export interface ContainerRuntime {
   start(request: StartContainer): Promise<void>;
   /** Ends a container, whose definition changed. */
   kill(podUid: string, container: string): Promise<void>;
+  /** The Pod is over: what its containers shared isn't needed any more. Their runs stay known. */
+  stopSandbox?(podUid: string): Promise<void>;
   /** The Pod is gone. */
   remove(podUid: string): void;
   /** Milliseconds for which a container that ended too often isn't started again; absent when it may be. */

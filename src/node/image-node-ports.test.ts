@@ -13,10 +13,15 @@ import type { PodStatus } from "./status/pod-status.ts";
 /** Runs containers by noting that they run. */
 class NotedContainers implements ContainerRuntime {
   readonly runs = new Map<string, PodContainer[]>();
+  readonly stopped = new Set<string>();
   #tell: (podUid: string) => void = () => {};
 
   hasSandbox(uid: string): boolean {
-    return this.runs.has(uid);
+    return this.runs.has(uid) && !this.stopped.has(uid);
+  }
+
+  async stopSandbox(uid: string): Promise<void> {
+    this.stopped.add(uid);
   }
 
   async createSandbox({ uid }: NodePod): Promise<void> {
@@ -243,6 +248,11 @@ test("a Pod that is over, or being deleted, is left alone", async () => {
   world.runtime.tellOf("u");
   await world.rested();
   assert.equal(world.statuses.at(-1), "Failed Completed");
+  assert.deepEqual(
+    world.written.slice(-2).map(({ conditions }) => conditions.map(({ status }) => status[0]).join("")),
+    ["TTFFT", "FTFFT"],
+    "its sandbox is stopped once that is said",
+  );
   world.set(ONE, { uid: "other", deleting: true });
   await world.rested();
   assert.equal(world.requests.length, 1);

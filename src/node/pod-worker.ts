@@ -134,7 +134,9 @@ export class PodWorker {
   /** Its containers aren't what they were. A look under way says so when it ends. */
   containersChanged(): void {
     if (this.#wake !== undefined) this.#tellStatus();
-    this.wake();
+    // What is over needs no look any more.
+    if (this.#wake !== undefined && isOver(this.#status)) this.#finish().catch(this.#options.onFailure);
+    else this.wake();
   }
 
   /**
@@ -194,7 +196,7 @@ export class PodWorker {
     this.#looks++;
     const { images, secrets, runtime, errors, metrics, parallel = false, onFailure } = this.#options;
     if (this.#pod.deleting === true || isOver(this.#status)) {
-      this.#tellStatus();
+      await this.#finish();
       return true;
     }
     const look = new PodLook({
@@ -219,6 +221,14 @@ export class PodWorker {
       onFailure(error);
       return false;
     }
+  }
+
+  /** Nothing is started any more; what a Pod that is over had for its containers goes. */
+  async #finish(): Promise<void> {
+    const { runtime } = this.#options;
+    const { uid } = this.#pod;
+    if (isOver(this.#status) && runtime.hasSandbox(uid)) await runtime.stopSandbox?.(uid);
+    if (!this.#gone.signal.aborted) this.#tellStatus();
   }
 
   #tellStatus(): void {

@@ -83,7 +83,7 @@ export class Cluster implements ServiceAccounts, PodSource, PullSecretLookup {
     const uid = `uid-${++this.#made}`;
     if (kind === "Pod") {
       const mounts = new Map(
-        (object.spec?.containers ?? []).map((container) => [
+        [...(object.spec?.initContainers ?? []), ...(object.spec?.containers ?? [])].map((container) => [
           container.name,
           (container.volumeMounts ?? []).map((mount) => mount.name),
         ]),

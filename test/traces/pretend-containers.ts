@@ -10,6 +10,7 @@ export class PretendContainers implements ContainerRuntime {
   readonly #listImages: () => Promise<readonly ServiceImage[]>;
   /** The newest first, by Pod. */
   readonly #runs = new Map<string, PodContainer[]>();
+  readonly #stopped = new Set<string>();
   readonly #crashing = new Map<string, ReadonlySet<string>>();
   readonly #listeners = new Set<(podUid: string) => void>();
 
@@ -18,7 +19,11 @@ export class PretendContainers implements ContainerRuntime {
   }
 
   hasSandbox(podUid: string): boolean {
-    return this.#runs.has(podUid);
+    return this.#runs.has(podUid) && !this.#stopped.has(podUid);
+  }
+
+  async stopSandbox(podUid: string): Promise<void> {
+    this.#stopped.add(podUid);
   }
 
   async createSandbox({ uid }: NodePod): Promise<void> {

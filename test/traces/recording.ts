@@ -48,11 +48,14 @@ export interface ApiObject {
   readonly type?: string;
   readonly data?: Readonly<Record<string, string>>;
   readonly spec?: {
-    readonly containers?: readonly {
-      readonly name: string;
-      readonly volumeMounts?: readonly { readonly name: string }[];
-    }[];
+    readonly initContainers?: readonly MountingContainer[];
+    readonly containers?: readonly MountingContainer[];
   };
+}
+
+interface MountingContainer {
+  readonly name: string;
+  readonly volumeMounts?: readonly { readonly name: string }[];
 }
 
 export interface RecordedStep {

@@ -188,7 +188,11 @@ function scheduleExits(
 ): void {
   for (const { t, pod: name, deleting, ...sample } of recording.samples) {
     if (deleting === true) continue;
-    const statuses = [...(sample.initContainerStatuses ?? []), ...(sample.containerStatuses ?? [])];
+    const statuses = [
+      ...(sample.initContainerStatuses ?? []),
+      ...(sample.containerStatuses ?? []),
+      ...(sample.ephemeralContainerStatuses ?? []),
+    ];
     for (const { name: container, restartCount, state } of statuses) {
       const { terminated } = state;
       if (terminated === undefined) continue;

@@ -33,13 +33,13 @@ export function podConditions(facts: ConditionFacts): readonly PodCondition[] {
 }
 
 function initialized({ initContainers, containers, statuses, phase }: ConditionFacts): Verdict {
-  if (initContainers.length === 0 || containers.some(({ name }) => hasBegun(statuses.get(name)))) return TRUE;
   const unknown = initContainers.filter(({ name }) => !statuses.has(name));
+  if (phase === "Succeeded" && unknown.length === 0) return { status: "True", reason: "PodCompleted" };
+  if (containers.some(({ name }) => hasBegun(statuses.get(name)))) return TRUE;
   const incomplete = initContainers.filter((container) => {
     const status = statuses.get(container.name);
     return status !== undefined && !(isSidecar(container) ? status.started === true : status.ready);
   });
-  if (phase === "Succeeded" && unknown.length === 0) return { status: "True", reason: "PodCompleted" };
   return judge("ContainersNotInitialized", [
     ["containers with unknown status", unknown],
     ["containers with incomplete status", incomplete],

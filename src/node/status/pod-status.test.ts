@@ -144,7 +144,7 @@ test("conditions say which containers are awaited, and keep their time while the
   );
   assert.equal(next.startTime, "2026-01-01T00:00:00Z");
   const over = status({ restartPolicy: "Never" }, ["c:0"]).conditions.map(({ reason }) => reason);
-  assert.deepEqual(over, [undefined, undefined, "PodCompleted", "PodCompleted", undefined]);
+  assert.deepEqual(over, [undefined, "PodCompleted", "PodCompleted", "PodCompleted", undefined]);
 });
 
 test("a start error shows where a container would start again, each by its own policy", () => {
