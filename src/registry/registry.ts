@@ -167,7 +167,12 @@ class DistributionRegistry implements Registry {
       if (manifest === undefined) return undefined;
       if (access.authorize !== allowAll) {
         const decision = access.authorize(request, [pullFrom(manifest.repository)]);
-        if (decision instanceof Promise || !decision.allowed) return undefined;
+        if (decision instanceof Promise) {
+          // The long way asks again, and meets a failure of this if there is one.
+          decision.catch(() => {});
+          return undefined;
+        }
+        if (!decision.allowed) return undefined;
       }
       return answerCached(request, manifest);
     } catch {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
 import type { RegistryError } from "../errors.ts";
@@ -58,6 +59,18 @@ test("JSON is YAML, and nothing at all is a configuration", () => {
   assert.deepEqual(parseAccessConfig(JSON.stringify(config), "access.json"), config);
   assert.equal(compileAccessConfig(config).lockOut, undefined);
   assert.equal(compileAccessConfig(parseAccessConfig("", "empty")).realm, "dray");
+});
+
+test("the configurations in the guide and in the door's comment are ones", () => {
+  const guide = readFileSync(new URL("../../../docs/guides/registry-access.md", import.meta.url), "utf8");
+  const source = readFileSync(new URL("config.ts", import.meta.url), "utf8").replaceAll(/^ \* ?/gm, "");
+  const blocks = [...`${guide}\n${source}`.matchAll(/^```yaml\n([^]*?)^```/gm)].map(
+    (match) => match[1] ?? "",
+  );
+  assert.equal(blocks.length, 3);
+  for (const block of blocks) {
+    assert.notDeepEqual(parseAccessConfig(block, "guide"), {});
+  }
 });
 
 for (const [text, ...faults] of [

@@ -68,6 +68,7 @@ export class RegistryAccess implements AccessControl {
   readonly #options: ControlOptions;
   readonly #tokens = new ExpiringCache<KnownToken>(MAX_TOKENS);
   readonly #challenged = new ExpiringCache<{ readonly validUntil: number }>(1_000);
+  readonly #checking = new Map<string, Promise<Identified>>();
   #closing: Promise<void> | undefined;
 
   constructor(options: ControlOptions) {
@@ -168,7 +169,12 @@ export class RegistryAccess implements AccessControl {
     ) {
       return known;
     }
-    return this.#checkToken(key, token, known);
+    // A client with a new token sends it with many requests at once.
+    const running = this.#checking.get(key);
+    if (running !== undefined) return running;
+    const started = this.#checkToken(key, token, known).finally(() => this.#checking.delete(key));
+    this.#checking.set(key, started);
+    return started;
   }
 
   async #checkToken(key: string, token: string, known: KnownToken | undefined): Promise<Identified> {

@@ -28,6 +28,7 @@ export class JwksSource {
   #keys: JSONWebKeySet | undefined;
   #readAt = Number.NEGATIVE_INFINITY;
   #reading: Promise<JSONWebKeySet> | undefined;
+  #failure: unknown;
 
   constructor(options: JwksOptions) {
     this.#options = options;
@@ -41,10 +42,12 @@ export class JwksSource {
   async keys(options: { readonly fresh?: boolean } = {}): Promise<JSONWebKeySet> {
     const age = this.#options.clock() - this.#readAt;
     if (this.#keys !== undefined && age < (options.fresh === true ? COOLDOWN : MAX_AGE)) return this.#keys;
+    if (this.#keys === undefined && this.#reading === undefined && age < COOLDOWN) throw this.#failure;
     this.#reading ??= this.#read().finally(() => (this.#reading = undefined));
     try {
       return await this.#reading;
     } catch (error) {
+      this.#failure = error;
       if (this.#keys === undefined) throw error;
       return this.#keys;
     }

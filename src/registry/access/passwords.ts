@@ -28,12 +28,14 @@ interface Waiting {
   readonly reject: (error: Error) => void;
 }
 
-/** The thread's program, as text: a bundle has one file less to find. */
+/** The thread's program, as text: a bundle has one file less to find. A hash that makes no sense matches nothing. */
 const PROGRAM = `
 const { parentPort, workerData } = require("node:worker_threads");
 const bcrypt = require(workerData);
 parentPort.on("message", ({ id, password, hash }) => {
-  parentPort.postMessage({ id, matches: bcrypt.compareSync(password, hash) });
+  let matches = false;
+  try { matches = bcrypt.compareSync(password, hash); } catch {}
+  parentPort.postMessage({ id, matches });
 });
 `;
 

@@ -31,3 +31,8 @@ test("another connection's changes move the generation, and are there", async ()
   assert.notEqual(two.generation(), before);
   assert.equal((await two.findUser("alice"))?.passwordHash, "x");
 });
+
+test("a folder that isn't there is told with a code", () => {
+  const path = join(folder, "none", "access.db");
+  assert.throws(() => openSqliteAccessStore(path), { code: "DATABASE_UNAVAILABLE" });
+});

@@ -1,6 +1,6 @@
 import { closeSync, openSync } from "node:fs";
 
-import { openDatabase, type Database } from "../../internal/sqlite.ts";
+import { DatabaseError, openDatabase, type Database } from "../../internal/sqlite.ts";
 import type { AccessStore, NamePage, RefreshTokenRecord, RobotRecord } from "./store.ts";
 import type { SigningKeyRecord, UserRecord } from "./store.ts";
 
@@ -35,9 +35,18 @@ interface UserRow {
  * @throws DatabaseError
  */
 export function openSqliteAccessStore(path: string): AccessStore {
-  // SQLite gives its log files the permissions of the database, which has to exist for that.
-  if (path !== ":memory:") closeSync(openSync(path, "a", 0o600));
+  if (path !== ":memory:") createPrivate(path);
   return new SqliteAccessStore(openDatabase(path, { migrations: MIGRATIONS }));
+}
+
+/** SQLite gives its log files the permissions of the database, which has to exist for that. */
+function createPrivate(path: string): void {
+  try {
+    closeSync(openSync(path, "a", 0o600));
+  } catch (cause) {
+    const message = `Cannot open database ${JSON.stringify(path)}: the file cannot be opened or created`;
+    throw new DatabaseError("DATABASE_UNAVAILABLE", message, { cause });
+  }
 }
 
 class SqliteAccessStore implements AccessStore {

@@ -170,11 +170,20 @@ test("a new key is found when a token names it; an old one ends when it is withd
 });
 
 test("while an issuer's keys can't be had, its tokens aren't taken, and we are told", async () => {
-  const fetch = async (): Promise<Response> => new Response("", { status: 503 });
+  let [asked, status] = [0, 503];
+  const key = makeKey("ES256");
+  const fetch = async (): Promise<Response> => {
+    asked++;
+    return Response.json({ keys: [key.jwk] }, { status });
+  };
   const config = { policies: [], trusted: [{ ...TRUSTED, jwks: "https://issuer.test/jwks.json" }] };
   await using world = await AccessWorld.open(config, { fetch });
-  assert.equal(await probe(world, await sign(makeKey("ES256"))), 401);
+  for (let index = 0; index < 3; index++) assert.equal(await probe(world, await sign(key)), 401);
   assert.match((world.failures[0] as RegistryError).message, /Cannot read keys from .*: it answers 503/);
+  assert.equal(asked, 1, "nobody who is down is asked for every token");
+  status = 200;
+  world.pass(10_000);
+  assert.equal(await probe(world, await sign(key)), 200);
 });
 
 test("keys without an id go by their thumbprint, others by theirs; PEM files will do", async () => {
