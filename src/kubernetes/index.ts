@@ -115,12 +115,27 @@ export { type VerifiedToken, verifyServiceAccountToken } from "./service-account
 export { generateServiceAccountKey, openServiceAccountKey } from "./service-account-token-key.ts";
 export { publicJwk, type ServiceAccountKey, ServiceAccountKeyError } from "./service-account-token-key.ts";
 export { createJsonPatch } from "./patch/create-json-patch.ts";
+export { formatGoValue } from "./patch/go-value.ts";
 export { type ApplyOptions, applyServerSide } from "./patch/apply-server-side.ts";
 export { applyJsonPatch, type JsonPatchOperation } from "./patch/json-patch.ts";
 export { applyMergePatch } from "./patch/merge-patch.ts";
 export { applyStrategicMergePatch } from "./patch/strategic-merge.ts";
 export { ignoreTimestampsAlone, type ManagedFieldsOptions } from "./patch/track-managed-fields.ts";
 export { trackManagedFields } from "./patch/track-managed-fields.ts";
+export {
+  type FieldSelector,
+  matchesFields,
+  parseFieldSelector,
+  requiredValue,
+} from "./selectors/field-selector.ts";
+export {
+  formatLabelSelector,
+  type LabelSelector,
+  matchesLabels,
+  parseLabelSelector,
+  readLabelSelector,
+  selectsObject,
+} from "./selectors/label-selector.ts";
 export { convertToSchema, type Converted } from "./schema/convert.ts";
 export { type DecodedObject, decodeObject, type DecodeObjectOptions } from "./schema/decode-object.ts";
 export { type FieldValidation, MAX_BODY_BYTES } from "./schema/decode-object.ts";
