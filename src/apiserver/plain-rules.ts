@@ -41,6 +41,7 @@ export const plainRules: ApiRules = {
   applyPatch: (object, patch) => ({ object: merge(object, patch) as KubernetesObject, warnings: [] }),
   applyConfiguration: (live, applied) => merge(live ?? {}, applied) as KubernetesObject,
   trackManagedFields: (_live, object) => object,
+  ignoreTimestampsAlone: (_live, object) => object,
   parseLabelSelector: (text) => (labels) => {
     return pairs(text).every(([name, value]) => labels[name] === value);
   },

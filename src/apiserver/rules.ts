@@ -68,6 +68,8 @@ export interface ApiRules {
     object: KubernetesObject,
     options: ManagerOptions,
   ): KubernetesObject;
+  /** The very `live` where `object` differs from it in nothing but the times of its managers. */
+  ignoreTimestampsAlone(live: KubernetesObject, object: KubernetesObject): KubernetesObject;
   parseLabelSelector(text: string): (labels: Readonly<Record<string, string>>) => boolean;
   parseFieldSelector(text: string, kind: GroupVersionKind): (object: KubernetesObject) => boolean;
 }

@@ -19,7 +19,7 @@ import { ApiMetrics } from "./http/metrics.ts";
 import { respondError } from "./http/respond.ts";
 import { furnishCluster, furnishNamespace } from "./lifecycle/furnish.ts";
 import { Housekeeping } from "./lifecycle/housekeeping.ts";
-import { plainRules } from "./plain-rules.ts";
+import { kubernetesRules } from "./kubernetes-rules.ts";
 import type { ApiRules } from "./rules.ts";
 import { SqliteStorage } from "./storage/sqlite-storage.ts";
 import type { ApiStorage } from "./storage/storage.ts";
@@ -110,7 +110,7 @@ async function start(options: ApiServerOptions, lock: FileLock): Promise<ApiServ
   const furniture = { storage, now: () => clock.now(), newUid };
   const context: ApiContext = {
     storage,
-    rules: options.rules ?? plainRules,
+    rules: options.rules ?? kubernetesRules,
     plugins,
     clock,
     random: options.random ?? Math.random,
@@ -126,7 +126,8 @@ async function start(options: ApiServerOptions, lock: FileLock): Promise<ApiServ
     context,
     staticTokens: admin.known,
     metrics: new ApiMetrics(),
-    documents: () => Promise.resolve(undefined),
+    documents: async (request, url) =>
+      (await import("./documents/answer-document.ts")).answerDocument(request, { serverAddress: url.host }),
     health: () => ({}),
     closing: closing.signal,
     onFailure: options.onFailure,

@@ -13,16 +13,15 @@ import { answerHealth, type HealthChecks } from "./health.ts";
 import { isKnownGroup, unknownResource } from "./known-kubernetes.ts";
 import type { ApiMetrics, RequestLabels } from "./metrics.ts";
 import { answerResource } from "./resource-requests.ts";
-import { pageNotFound, respondDocument, respondError, respondText } from "./respond.ts";
+import { pageNotFound, respondError, respondText } from "./respond.ts";
 import { parseRoute, type ResourceRoute, type Route, verbOf } from "./route.ts";
-import { VERSION_INFO } from "./version-info.ts";
 
 export interface HandlerOptions {
   readonly context: ApiContext;
   readonly staticTokens: readonly StaticToken[];
   readonly metrics: ApiMetrics;
   /** Discovery and OpenAPI; `undefined` for paths that are none of those. */
-  readonly documents: (request: Request) => Promise<Response | undefined>;
+  readonly documents: (request: Request, url: URL) => Promise<Response | undefined>;
   readonly health: () => HealthChecks;
   /** Aborted when the server closes. */
   readonly closing: AbortSignal;
@@ -124,13 +123,12 @@ function refuse(user: ApiUser, denied: StatusError): StatusError {
   return user.groups.includes(UNAUTHENTICATED) ? unauthorized() : denied;
 }
 
-async function answerPath(options: HandlerOptions, { request, url, pretty }: Exchange): Promise<Response> {
+async function answerPath(options: HandlerOptions, { request, url }: Exchange): Promise<Response> {
   const { pathname } = url;
   const health = answerHealth(url, options.health);
   if (health !== undefined) return health;
-  if (pathname === "/version" || pathname === "/version/") return respondDocument(VERSION_INFO, pretty);
   if (pathname === "/metrics") return respondText(200, options.metrics.format(options.context.storage));
-  const document = await options.documents(request);
+  const document = await options.documents(request, url);
   if (document !== undefined) return document;
   const [, root, group = ""] = pathname.split("/");
   if (root === "apis" && isKnownGroup(group)) throw unknownResource(group, "this group");

@@ -1,6 +1,6 @@
 /** Answers, with the headers clients look at. */
 import { yaml } from "../../internal/yaml.ts";
-import { failure, type JsonObject, type Status, StatusError } from "../../kubernetes/index.ts";
+import { failure, type Status, StatusError } from "../../kubernetes/index.ts";
 import type { AnswerShape } from "./accept.ts";
 
 export interface JsonAnswer {
@@ -62,10 +62,6 @@ export function respondText(code: number, text: string): Response {
 /** Of a path that leads nowhere at all. */
 export function pageNotFound(): Response {
   return respondText(404, "404 page not found\n");
-}
-
-export function respondDocument(document: JsonObject, pretty: boolean): Response {
-  return respondJson({ code: 200, text: JSON.stringify(document), pretty });
 }
 
 function httpCode(status: Status): number {

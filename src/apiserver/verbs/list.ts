@@ -12,6 +12,7 @@ import type { ApiCall, ApiContext } from "./context.ts";
 import { type ContinuePlace, formatContinueToken, parseContinueToken } from "./continue-token.ts";
 import { storageName } from "./names.ts";
 import type { ListOptions } from "./options.ts";
+import { forClient } from "./present.ts";
 
 export interface Listed {
   readonly items: readonly StoredObject[];
@@ -60,9 +61,10 @@ export function matcherFor(
       ? undefined
       : context.rules.parseFieldSelector(options.fieldSelector, call.resource);
   if (byLabel === undefined && byField === undefined) return undefined;
+  const asAsked: Matcher | undefined = byField && ((object) => byField(forClient(call.resource, object)));
   return (object) =>
     (byLabel === undefined || byLabel(object.metadata.labels ?? {})) &&
-    (byField === undefined || byField(object));
+    (asAsked === undefined || asAsked(object));
 }
 
 /** @throws StatusError for what isn't one, or lies ahead */

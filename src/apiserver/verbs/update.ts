@@ -100,7 +100,7 @@ async function settle(context: ApiContext, call: ApiCall, it: Settling): Promise
   if (errors.length > 0) throw invalid(kindSubject(call.resource, prepared), errors);
   for (const warning of rules.warningsFor(prepared, old)) call.warnings.add(warning);
   await admitValidating(context, call, { operation: "UPDATE", object: prepared, oldObject: old });
-  return isUnchanged(prepared, old) ? old : prepared;
+  return isDeepStrictEqual(prepared, old) ? old : rules.ignoreTimestampsAlone(old, prepared);
 }
 
 async function store(
@@ -157,19 +157,6 @@ function keepSystemMetadata(object: KubernetesObject, old: KubernetesObject): Ku
     metadata["managedFields"] = before.managedFields;
   }
   return { ...object, metadata: metadata as Metadata };
-}
-
-function isUnchanged(object: KubernetesObject, old: KubernetesObject): boolean {
-  if (isDeepStrictEqual(object, old)) return true;
-  return isDeepStrictEqual(withoutManagerTimes(object), withoutManagerTimes(old));
-}
-
-/** A manager who sets again what it had set before didn't change the object. */
-function withoutManagerTimes(object: KubernetesObject): KubernetesObject {
-  const { managedFields } = object.metadata;
-  if (managedFields === undefined) return object;
-  const timeless = managedFields.map((one) => ({ ...one, time: null }));
-  return { ...object, metadata: { ...object.metadata, managedFields: timeless } };
 }
 
 function checkNames(call: ApiCall, object: KubernetesObject): void {

@@ -1,0 +1,97 @@
+/** The rules of Kubernetes itself, as the kubernetes room knows them. */
+import { GoError } from "../internal/go/errors.ts";
+import { invalidField } from "../internal/kubernetes/field-error.ts";
+import {
+  applyDefaults,
+  applyJsonPatch,
+  applyMergePatch,
+  applyServerSide,
+  applyStrategicMergePatch,
+  convertToSchema,
+  decodeObject,
+  formatApiVersion,
+  formatGoValue,
+  ignoreTimestampsAlone,
+  invalid,
+  type Json,
+  type JsonObject,
+  type KubernetesObject,
+  matchesFields,
+  matchesLabels,
+  parseFieldSelector,
+  parseLabelSelector,
+  prepareForCreate,
+  prepareForUpdate,
+  StatusError,
+  trackManagedFields,
+  validateCreate,
+  validateUpdate,
+  warningsFor,
+} from "../kubernetes/index.ts";
+import type { ApiRules, Decoded, ManagerOptions, PatchOptions, PatchType } from "./rules.ts";
+
+export const kubernetesRules: ApiRules = {
+  decode: (body, { contentType, kind, fieldValidation }) =>
+    decodeObject(body, { contentType, resource: kind, fieldValidation }),
+  applyDefaults,
+  prepareForCreate,
+  prepareForUpdate,
+  validateCreate,
+  validateUpdate,
+  warningsFor,
+  applyPatch,
+  applyConfiguration: (live, applied, options) =>
+    applyServerSide(live, applied, { ...toManaging(options), force: options.force }),
+  trackManagedFields: (live, object, options) => trackManagedFields(live, object, toManaging(options)),
+  ignoreTimestampsAlone,
+  parseLabelSelector: (text) => {
+    const selector = parseLabelSelector(text);
+    return (labels) => matchesLabels(selector, labels);
+  },
+  parseFieldSelector: (text, kind) => {
+    const selector = parseFieldSelector(text, { kind: kind.kind, apiVersion: formatApiVersion(kind) });
+    return (object) => matchesFields(selector, object);
+  },
+};
+
+function toManaging({ manager, now, subresource, kind }: ManagerOptions): {
+  readonly schema: string;
+  readonly manager: string;
+  readonly subresource: string;
+  readonly now: Date;
+} {
+  return { schema: kind.schema, manager, subresource, now: new Date(now) };
+}
+
+const PATCHES: Readonly<Record<PatchType, (object: KubernetesObject, patch: Json, schema: string) => Json>> =
+  {
+    json: (object, patch) => applyJsonPatch(object, patch),
+    merge: (object, patch) => applyMergePatch(object, patch),
+    strategic: (object, patch, schema) => applyStrategicMergePatch(object, patch, schema),
+  };
+
+function applyPatch(object: KubernetesObject, patch: Json, options: PatchOptions): Decoded {
+  const { type, kind, fieldValidation } = options;
+  const patched = PATCHES[type](object, patch, kind.schema);
+  // What a refusal quotes: the outcome, or where the API server has no text of that, the patch.
+  const quoted = (): string => (type === "strategic" ? formatGoValue(patch) : JSON.stringify(patched));
+  try {
+    const words = type === "strategic" ? "tree" : "json";
+    const { object: read, strictErrors } = convertToSchema(patched, kind.schema, words);
+    if (strictErrors.length > 0 && fieldValidation === "Strict") {
+      throw refuse(quoted(), `strict decoding error: ${strictErrors.join(", ")}`);
+    }
+    const typed = { ...read, kind: kind.kind, apiVersion: formatApiVersion(kind) };
+    return { object: typed, warnings: fieldValidation === "Warn" ? strictErrors : [] };
+  } catch (error) {
+    if (!(error instanceof GoError)) throw error;
+    throw refuse(quoted(), error.message);
+  }
+}
+
+/** Of an outcome that isn't of its kind; the API server doesn't say which kind that is. */
+function refuse(quoted: string, why: string): StatusError {
+  const { status } = invalid({ group: "", kind: "", name: "" }, [invalidField("patch", quoted, why)]);
+  const { kind: _kind, ...details } = (status.details ?? {}) as JsonObject;
+  return new StatusError({ ...status, details });
+}
