@@ -3,6 +3,7 @@ import { WatchBackOff } from "./back-off.ts";
 import { type Change, ObjectCache, type ObjectIndex } from "./object-cache.ts";
 import { isExpired } from "./refusal.ts";
 import type { ResourceClient } from "./resource-client.ts";
+import type { WatchEvent } from "./watch.ts";
 
 export interface InformerOptions<T extends KubernetesObject> {
   /** All by default. */
@@ -37,6 +38,7 @@ export class Informer<T extends KubernetesObject = KubernetesObject> {
   readonly #listeners = new Set<(change: Change<T>) => void>();
   readonly #synced = Promise.withResolvers<void>();
   #hasSynced = false;
+  #version: bigint | undefined;
 
   constructor(from: ResourceClient<T>, options: InformerOptions<T> = {}) {
     this.#from = from;
@@ -56,6 +58,14 @@ export class Informer<T extends KubernetesObject = KubernetesObject> {
   /** Those that an index has under this value. */
   by(index: string, value: string): readonly T[] {
     return this.cache.by(index, value);
+  }
+
+  /**
+   * Whether what was written with this version has been seen here, or what came after it: the cache of who just wrote
+   * lags behind, and acting on it would do the same again.
+   */
+  reached(resourceVersion: string): boolean {
+    return this.#version !== undefined && this.#version >= parseVersion(resourceVersion);
   }
 
   get hasSynced(): boolean {
@@ -103,7 +113,9 @@ export class Informer<T extends KubernetesObject = KubernetesObject> {
   async #list(signal: AbortSignal): Promise<string> {
     const { namespace = "", labelSelector, fieldSelector, limit } = this.#options;
     const list = await this.#from.listAll({ namespace, labelSelector, fieldSelector, limit, signal });
-    for (const change of this.cache.replace(list.items)) this.#tell(change);
+    const changes = this.cache.replace(list.items);
+    this.#version = parseVersion(list.resourceVersion);
+    for (const change of changes) this.#tell(change);
     if (!this.#hasSynced) {
       this.#hasSynced = true;
       this.#synced.resolve();
@@ -115,11 +127,15 @@ export class Informer<T extends KubernetesObject = KubernetesObject> {
     const { namespace = "", labelSelector, fieldSelector, idleTimeout, onError } = this.#options;
     const selection = { namespace, labelSelector, fieldSelector, idleTimeout, onInterrupt: onError };
     for await (const event of this.#from.watch({ ...selection, resourceVersion, signal })) {
-      if (event.type === "BOOKMARK") continue;
-      const change =
-        event.type === "DELETED" ? this.cache.remove(event.object) : this.cache.put(event.object);
+      const change = this.#take(event);
+      this.#version = parseVersion(event.object.metadata.resourceVersion ?? "");
       if (change !== undefined) this.#tell(change);
     }
+  }
+
+  #take({ type, object }: WatchEvent<T>): Change<T> | undefined {
+    if (type === "BOOKMARK") return undefined;
+    return type === "DELETED" ? this.cache.remove(object) : this.cache.put(object);
   }
 
   #tell(change: Change<T>): void {
@@ -134,4 +150,9 @@ export class Informer<T extends KubernetesObject = KubernetesObject> {
       this.#options.onError?.(error);
     }
   }
+}
+
+/** Versions of one resource can be compared; what isn't a number is older than anything. */
+function parseVersion(version: string): bigint {
+  return /^[0-9]+$/v.test(version) ? BigInt(version) : 0n;
 }
