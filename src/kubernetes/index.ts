@@ -56,7 +56,6 @@ export {
   type Subject,
 } from "./objects/status.ts";
 export { applyDefaults } from "./defaults/apply-defaults.ts";
-export { applyPodPlugins } from "./defaults/pod.ts";
 export {
   type ApiCredential,
   type ApiCredentialSource,

@@ -3,7 +3,6 @@ import { describe, test } from "node:test";
 
 import type { JsonObject, KubernetesObject } from "../objects/object.ts";
 import { applyDefaults } from "./apply-defaults.ts";
-import { applyPodPlugins } from "./pod.ts";
 
 const CONTAINER = {
   name: "c",
@@ -38,8 +37,8 @@ test("applyDefaults() leaves its input alone and keeps what is given, right or w
   assert.deepEqual(given["spec"], { restartPolicy: "Often", containers: [container] });
 });
 
-test("a Pod requests what it is limited to, a template doesn't, and amounts take one form", () => {
-  const resources = { limits: { cpu: "0.5", memory: "1024Mi" }, requests: { cpu: "100m" } };
+test("a Pod requests what it is limited to, a template doesn't", () => {
+  const resources = { limits: { cpu: "500m", memory: "1Gi" }, requests: { cpu: "100m" } };
   const spec = { containers: [{ name: "c", image: "app", resources }] };
   const of = (it: KubernetesObject, ...path: readonly string[]): JsonObject => {
     let at: JsonObject = it;
@@ -155,16 +154,6 @@ test("a Secret is Opaque, and its texts replace its data", () => {
 test("a Namespace bears its own name as a label", () => {
   const labels = applyDefaults(object("v1", "Namespace", {})).metadata.labels;
   assert.deepEqual(labels, { "kubernetes.io/metadata.name": "x" });
-});
-
-test("applyPodPlugins() adds patience and priority once, and respects what is there", () => {
-  const pod = applyPodPlugins(object("v1", "Pod", { spec: {} }));
-  assert.equal(((pod["spec"] as JsonObject)["tolerations"] as JsonObject[]).length, 2);
-  assert.equal((pod["spec"] as JsonObject)["priority"], 0);
-  assert.deepEqual(applyPodPlugins(pod), pod);
-  const patient = { operator: "Exists" };
-  const own = applyPodPlugins(object("v1", "Pod", { spec: { tolerations: [patient] } }));
-  assert.deepEqual((own["spec"] as JsonObject)["tolerations"], [patient]);
 });
 
 function object(apiVersion: string, kind: string, rest: JsonObject): KubernetesObject {

@@ -2,33 +2,10 @@
 import { defaultPullPolicy } from "../default-pull-policy.ts";
 import { mapObject, mapObjects, objectAt, textAt, withMembers } from "../objects/fields.ts";
 import type { Json, JsonObject } from "../objects/object.ts";
-import {
-  canonicalAmount,
-  canonicalAmounts,
-  dropEmpty,
-  dropZero,
-  fillAbsent,
-  fillEmpty,
-  fillZero,
-} from "./fill.ts";
+import { fillAbsent, fillEmpty, fillZero } from "./fill.ts";
 
 const PROBES = ["livenessProbe", "readinessProbe", "startupProbe"];
 const HOOKS = ["postStart", "preStop"];
-
-/** What the API leaves out of a container where it's empty. */
-const OMITTED = [
-  "image",
-  "command",
-  "args",
-  "workingDir",
-  "ports",
-  "envFrom",
-  "env",
-  "resizePolicy",
-  "volumeMounts",
-  "volumeDevices",
-  "targetContainerName",
-];
 
 export function defaultContainer(container: JsonObject): JsonObject {
   const filled = fillEmpty(container, {
@@ -36,25 +13,13 @@ export function defaultContainer(container: JsonObject): JsonObject {
     terminationMessagePolicy: "File",
     imagePullPolicy: defaultPullPolicy(textAt(container, "image")),
   });
-  const nested = withMembers(filled, {
-    resources: defaultResources(objectAt(container, "resources") ?? {}),
+  return withMembers(filled, {
+    resources: objectAt(container, "resources") ?? {},
     ports: mapObjects(container, "ports", defaultPort),
     env: mapObjects(container, "env", defaultVariable),
-    volumeMounts: mapObjects(container, "volumeMounts", (mount) =>
-      dropZero(dropEmpty(mount, ["subPath", "subPathExpr"]), ["readOnly"]),
-    ),
     lifecycle: mapObject(container, "lifecycle", defaultLifecycle),
     ...Object.fromEntries(PROBES.map((name) => [name, mapObject(container, name, defaultProbe)])),
   });
-  return dropZero(dropEmpty(nested, OMITTED), ["stdin", "stdinOnce", "tty"]);
-}
-
-export function defaultResources(resources: JsonObject): JsonObject {
-  const canonical = withMembers(resources, {
-    limits: canonicalAmounts(resources, "limits"),
-    requests: canonicalAmounts(resources, "requests"),
-  });
-  return dropEmpty(canonical, ["limits", "requests", "claims"]);
 }
 
 /** In a Pod, what is limited is requested; in a template that is left to the Pods. */
@@ -77,7 +42,7 @@ export function bindToHost(container: JsonObject): JsonObject {
 }
 
 function defaultPort(port: JsonObject): JsonObject {
-  return dropZero(dropEmpty(fillEmpty(port, { protocol: "TCP" }), ["name", "hostIP"]), ["hostPort"]);
+  return fillEmpty(port, { protocol: "TCP" });
 }
 
 function defaultVariable(variable: JsonObject): JsonObject {
@@ -88,7 +53,7 @@ function defaultVariable(variable: JsonObject): JsonObject {
       fileKeyRef: mapObject(source, "fileKeyRef", (ref) => fillAbsent(ref, { optional: false })),
     }),
   );
-  return dropEmpty(withMembers(variable, { valueFrom: from }), ["value"]);
+  return withMembers(variable, { valueFrom: from });
 }
 
 export function defaultFieldRef(ref: JsonObject): JsonObject {
@@ -96,7 +61,7 @@ export function defaultFieldRef(ref: JsonObject): JsonObject {
 }
 
 export function defaultResourceFieldRef(ref: JsonObject): JsonObject {
-  return withMembers(ref, { divisor: canonicalAmount(ref["divisor"]) ?? "0" });
+  return withMembers(ref, { divisor: ref["divisor"] ?? "0" });
 }
 
 function defaultProbe(probe: JsonObject): JsonObject {
@@ -109,7 +74,6 @@ function defaultProbe(probe: JsonObject): JsonObject {
   return withMembers(filled, {
     ...defaultHandler(filled),
     grpc: mapObject(filled, "grpc", (grpc) => fillAbsent(grpc, { service: "" })),
-    initialDelaySeconds: filled["initialDelaySeconds"] === 0 ? undefined : filled["initialDelaySeconds"],
   });
 }
 

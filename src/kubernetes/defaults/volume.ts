@@ -2,8 +2,8 @@
 import { defaultPullPolicy } from "../default-pull-policy.ts";
 import { isAbsent, mapObject, mapObjects, textAt, withMembers } from "../objects/fields.ts";
 import type { Json, JsonObject } from "../objects/object.ts";
-import { defaultFieldRef, defaultResourceFieldRef, defaultResources } from "./container.ts";
-import { canonicalAmount, dropEmpty, fillAbsent, fillEmpty } from "./fill.ts";
+import { defaultFieldRef, defaultResourceFieldRef } from "./container.ts";
+import { fillAbsent, fillEmpty } from "./fill.ts";
 
 /** `rw-r--r--`, in decimal as JSON has it. */
 const FILE_MODE = 0o644;
@@ -11,17 +11,12 @@ const FILE_MODE = 0o644;
 /** How each kind of source is completed; one that isn't listed has nothing to complete. */
 const SOURCES: Readonly<Record<string, (source: JsonObject) => JsonObject>> = {
   hostPath: (source) => fillAbsent(source, { type: "" }),
-  emptyDir: (source) =>
-    dropEmpty(withMembers(source, { sizeLimit: canonicalAmount(source["sizeLimit"]) }), ["medium"]),
   secret: withMode,
   configMap: withMode,
   downwardAPI: (source) => withMode(defaultDownward(source)),
   projected: (source) =>
     withMode(withMembers(source, { sources: mapObjects(source, "sources", defaultProjection) })),
-  image: (source) =>
-    dropEmpty(fillEmpty(source, { pullPolicy: defaultPullPolicy(textAt(source, "reference")) }), [
-      "reference",
-    ]),
+  image: (source) => fillEmpty(source, { pullPolicy: defaultPullPolicy(textAt(source, "reference")) }),
   iscsi: (source) => fillEmpty(source, { iscsiInterface: "default" }),
   rbd: (source) => fillEmpty(source, { pool: "rbd", user: "admin", keyring: "/etc/ceph/keyring" }),
   azureDisk: (source) =>
@@ -49,13 +44,11 @@ export function defaultVolume(volume: JsonObject): JsonObject {
 
 /** Of a claim for a volume, whether a StatefulSet's or an ephemeral volume's. */
 export function defaultClaimSpec(spec: JsonObject): JsonObject {
-  return fillAbsent(withMembers(spec, { resources: mapObject(spec, "resources", defaultResources) ?? {} }), {
-    volumeMode: "Filesystem",
-  });
+  return fillAbsent(spec, { resources: {}, volumeMode: "Filesystem" });
 }
 
 function withMode(source: JsonObject): JsonObject {
-  return dropEmpty(fillAbsent(source, { defaultMode: FILE_MODE }), ["items", "name", "secretName"]);
+  return fillAbsent(source, { defaultMode: FILE_MODE });
 }
 
 function defaultProjection(projection: JsonObject): JsonObject {

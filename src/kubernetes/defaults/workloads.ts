@@ -2,7 +2,7 @@
 import { isAbsent, isSet, mapObject, numberAt, objectAt, textAt, withMembers } from "../objects/fields.ts";
 import type { Json, JsonObject } from "../objects/object.ts";
 import { defaultClaimSpec } from "./volume.ts";
-import { dropEmpty, dropZero, fillAbsent, fillEmpty } from "./fill.ts";
+import { fillAbsent, fillEmpty } from "./fill.ts";
 import { defaultTemplate } from "./pod.ts";
 
 const MAX_INT32 = 2 ** 31 - 1;
@@ -50,7 +50,7 @@ export function defaultStatefulSet(object: JsonObject): JsonObject {
       ? (claims as readonly JsonObject[]).map((claim) => defaultClaim(claim))
       : claims,
   });
-  return workload(object, dropEmpty(filled, ["volumeClaimTemplates", "serviceName"]), {
+  return workload(object, filled, {
     replicas: 0,
     availableReplicas: 0,
   });
@@ -106,7 +106,7 @@ export function defaultCronJob(object: JsonObject): JsonObject {
   const template = objectAt(spec, "jobTemplate") ?? {};
   // What a Job gets of itself, its template gets only once it has become one.
   const jobTemplate = withMembers(template, {
-    metadata: dropEmpty(objectAt(template, "metadata") ?? {}, ["labels", "annotations"]),
+    metadata: objectAt(template, "metadata") ?? {},
     spec: withTemplate(objectAt(template, "spec")),
   });
   return workload(object, { ...spec, jobTemplate });
@@ -117,7 +117,7 @@ function workload(object: JsonObject, spec: JsonObject, counts: JsonObject = {})
 }
 
 function withTemplate(spec: JsonObject = {}): JsonObject {
-  return withMembers(dropZero(spec, ["minReadySeconds", "paused"]), {
+  return withMembers(spec, {
     template: defaultTemplate(objectAt(spec, "template") ?? {}),
   });
 }

@@ -3,7 +3,6 @@ import { type FieldError, invalidField, requiredField } from "../../internal/kub
 import { qualifiedNameFaults } from "../../internal/kubernetes/qualified-name.ts";
 import { entriesAt, numberAt, objectAt, objectsAt, scalarText, textAt, textsAt } from "../objects/fields.ts";
 import type { JsonObject } from "../objects/object.ts";
-import { parseQuantity } from "../objects/quantity.ts";
 import { CLUSTERED, invalids, NAMESPACED, validateMetadata, validateMetadataUpdate } from "./metadata.ts";
 import { labelFaults, subdomainFaults } from "./names.ts";
 import { validateQuantity } from "./resource-requirements.ts";
@@ -115,10 +114,9 @@ function validateTaints(spec: JsonObject | undefined): readonly FieldError[] {
 function validateCapacity(node: JsonObject): readonly FieldError[] {
   const status = objectAt(node, "status");
   return ["capacity", "allocatable"].flatMap((member) =>
-    entriesAt(status, member).flatMap(([name, value]) => {
-      const amount = parseQuantity(scalarText(value));
-      return amount === undefined ? [] : validateQuantity(amount, `status.${member}.${name}`);
-    }),
+    entriesAt(status, member).flatMap(([name, value]) =>
+      validateQuantity(scalarText(value), `status.${member}.${name}`),
+    ),
   );
 }
 

@@ -32,7 +32,7 @@ export function qosClassOf(spec: JsonObject): QosClass {
 function amountsOf(resources: JsonObject, member: string): ReadonlyMap<string, bigint> {
   const amounts = new Map<string, bigint>();
   for (const [name, value] of entriesAt(resources, member)) {
-    const amount = parseQuantity(scalarText(value))?.nano ?? 0n;
+    const amount = parseQuantity(scalarText(value)) ?? 0n;
     if (COUNTED.includes(name) && amount > 0n) amounts.set(name, amount);
   }
   return amounts;

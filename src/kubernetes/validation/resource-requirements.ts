@@ -8,13 +8,12 @@ import {
 import { qualifiedNameFaults } from "../../internal/kubernetes/qualified-name.ts";
 import { entriesAt, objectsAt, scalarText, textAt } from "../objects/fields.ts";
 import type { JsonObject } from "../objects/object.ts";
-import { formatQuantity, parseQuantity, type Quantity } from "../objects/quantity.ts";
+import { ONE, parseQuantity, type Quantity } from "../objects/quantity.ts";
 import { invalids } from "./metadata.ts";
 
 const STANDARD = ["cpu", "memory", "ephemeral-storage"];
 const HUGE_PAGES = "hugepages-";
 const NEGATIVE = "must be greater than or equal to 0";
-const NANO = 10n ** 9n;
 
 export function validateResources(
   resources: JsonObject | undefined,
@@ -37,18 +36,15 @@ export function validateResources(
   ];
 }
 
-/** What a name of a resource must be outside containers as well. */
-export function validateQuantity(amount: Quantity, path: string): readonly FieldError[] {
-  return amount.nano < 0n ? [invalidField(path, formatQuantity(amount), NEGATIVE)] : [];
+/** @param text as it's written, and as errors show it */
+export function validateQuantity(text: string, path: string): readonly FieldError[] {
+  return (parseQuantity(text) ?? 0n) < 0n ? [invalidField(path, text, NEGATIVE)] : [];
 }
 
-function validateAmount(name: string, amount: Quantity, path: string): readonly FieldError[] {
-  const errors = [...validateResourceName(name, path), ...validateQuantity(amount, path)];
-  const whole = !["cpu", "memory", "ephemeral-storage"].includes(name) && !name.startsWith(HUGE_PAGES);
-  if (whole && amount.nano % NANO !== 0n) {
-    errors.push(invalidField(path, formatQuantity(amount), "must be an integer"));
-  }
-  return errors;
+function validateAmount(name: string, { text, value }: Amount, path: string): readonly FieldError[] {
+  const errors = [...validateResourceName(name, path), ...validateQuantity(text, path)];
+  const whole = !STANDARD.includes(name) && !name.startsWith(HUGE_PAGES);
+  return whole && value % ONE !== 0n ? [...errors, invalidField(path, text, "must be an integer")] : errors;
 }
 
 function validateResourceName(name: string, path: string): readonly FieldError[] {
@@ -65,31 +61,33 @@ function validateResourceName(name: string, path: string): readonly FieldError[]
 
 function validateAgainstLimit(
   name: string,
-  amount: Quantity,
-  limit: Quantity | undefined,
+  asked: Amount,
+  limit: Amount | undefined,
   path: string,
 ): readonly FieldError[] {
   // What isn't the machine's own can't be lent twice.
   const shared = !name.startsWith(HUGE_PAGES) && (!name.includes("/") || name.includes("kubernetes.io/"));
   if (limit === undefined) {
-    return shared
-      ? []
-      : [requiredField(`${path}.limits`, "Limit must be set for non overcommitable resources")];
+    const why = "Limit must be set for non overcommitable resources";
+    return shared ? [] : [requiredField(`${path}.limits`, why)];
   }
-  const [asked, allowed] = [formatQuantity(amount), formatQuantity(limit)];
-  if (!shared && amount.nano !== limit.nano) {
-    return [invalidField(`${path}.requests`, asked, `must be equal to ${name} limit of ${allowed}`)];
+  const rest = `to ${name} limit of ${limit.text}`;
+  if (!shared && asked.value !== limit.value) {
+    return [invalidField(`${path}.requests`, asked.text, `must be equal ${rest}`)];
   }
-  if (amount.nano <= limit.nano) return [];
-  return [
-    invalidField(`${path}.requests`, asked, `must be less than or equal to ${name} limit of ${allowed}`),
-  ];
+  if (asked.value <= limit.value) return [];
+  return [invalidField(`${path}.requests`, asked.text, `must be less than or equal ${rest}`)];
 }
 
-function amounts(resources: JsonObject | undefined, member: string): ReadonlyMap<string, Quantity> {
-  const found = entriesAt(resources, member).map(([name, value]): [string, Quantity] => [
-    name,
-    parseQuantity(scalarText(value)) ?? { nano: 0n, style: "decimal" },
-  ]);
+interface Amount {
+  readonly text: string;
+  readonly value: Quantity;
+}
+
+function amounts(resources: JsonObject | undefined, member: string): ReadonlyMap<string, Amount> {
+  const found = entriesAt(resources, member).map(([name, value]): [string, Amount] => {
+    const text = scalarText(value);
+    return [name, { text, value: parseQuantity(text) ?? 0n }];
+  });
   return new Map(found);
 }

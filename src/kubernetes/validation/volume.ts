@@ -115,7 +115,7 @@ function required(...members: readonly string[]): Rule {
 
 function validateEmptyDir(source: JsonObject, path: string): readonly FieldError[] {
   const limit = parseQuantity(textAt(source, "sizeLimit"));
-  if (limit === undefined || limit.nano >= 0n) return [];
+  if (limit === undefined || limit >= 0n) return [];
   return [forbiddenField(`${path}.sizeLimit`, "SizeLimit field must be a valid resource quantity")];
 }
 

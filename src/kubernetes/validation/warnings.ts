@@ -11,11 +11,10 @@ import {
   textAt,
 } from "../objects/fields.ts";
 import type { JsonObject, KubernetesObject } from "../objects/object.ts";
-import { parseQuantity } from "../objects/quantity.ts";
+import { ONE, parseQuantity } from "../objects/quantity.ts";
 import { labelFaults } from "./names.ts";
 
 const LISTS = ["initContainers", "containers", "ephemeralContainers"];
-const NANO = 10n ** 9n;
 
 const DEPRECATED_LABELS: Readonly<Record<string, string>> = {
   "beta.kubernetes.io/arch": 'deprecated since v1.14; use "kubernetes.io/arch" instead',
@@ -149,7 +148,7 @@ function fractions(container: JsonObject, path: string): readonly string[] {
     entriesAt(resources, member).flatMap(([name, value]) => {
       const amount = parseQuantity(scalarText(value));
       if (name !== "memory" && name !== "ephemeral-storage") return [];
-      if (amount === undefined || amount.nano % NANO === 0n) return [];
+      if (amount === undefined || amount % ONE === 0n) return [];
       return [
         `${path}.resources.${member}[${name}]: fractional byte value ${goQuote(scalarText(value))} is invalid, must be an integer`,
       ];
