@@ -20,6 +20,7 @@ const LOADERS = {
   login: async () => (await import("./commands/login.ts")).login,
   logout: async () => (await import("./commands/logout.ts")).logout,
   "credential-provider": async () => (await import("./commands/credential-provider.ts")).credentialProvider,
+  webhook: async () => (await import("./commands/webhook.ts")).webhook,
   gc: async () => (await import("./commands/gc.ts")).gc,
   df: async () => (await import("./commands/df.ts")).df,
   completion: async () => (await import("./commands/completion.ts")).completion,

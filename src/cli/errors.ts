@@ -5,6 +5,9 @@ import { DrayError } from "../errors.ts";
  * - `IMAGE_NOT_FOUND`: no such image in the node's store
  * - `NODE_CONFIG_INVALID`: the file with the node's own credentials can't be read
  * - `STATUS_UNKNOWN`: no node has left its status here
+ * - `WEBHOOK_UNAVAILABLE`: no Pod of a webhook that was installed can answer
+ * - `ADDRESS_IN_USE`, `ADDRESS_UNAVAILABLE`: no listening there
+ * - `TLS_INVALID`: a certificate and key that can't be shown
  * - `SETTINGS_INVALID`: a file of settings doesn't say what it should
  */
 export type CliErrorCode =
@@ -12,7 +15,11 @@ export type CliErrorCode =
   | "IMAGE_NOT_FOUND"
   | "NODE_CONFIG_INVALID"
   | "STATUS_UNKNOWN"
-  | "SETTINGS_INVALID";
+  | "ADDRESS_IN_USE"
+  | "ADDRESS_UNAVAILABLE"
+  | "TLS_INVALID"
+  | "SETTINGS_INVALID"
+  | "WEBHOOK_UNAVAILABLE";
 
 export class CliError extends DrayError<CliErrorCode> {}
 

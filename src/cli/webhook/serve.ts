@@ -3,9 +3,11 @@ import type { IncomingMessage, RequestListener, ServerResponse } from "node:http
 
 import type { Webhook, WebhookAnswer } from "../../admission/index.ts";
 import { type HttpServer, openHttpServer, type TlsIdentity } from "../../internal/http-server.ts";
+import { CliError } from "../errors.ts";
 
 export interface ServeWebhookOptions {
-  readonly host: string;
+  /** All addresses by default. */
+  readonly host?: string | undefined;
   readonly port: number;
   readonly tls: TlsIdentity;
   /** Prometheus' text. */
@@ -15,9 +17,31 @@ export interface ServeWebhookOptions {
   readonly onError?: ((error: unknown) => void) | undefined;
 }
 
+/** @throws CliError `ADDRESS_IN_USE`, `ADDRESS_UNAVAILABLE` */
 export async function serveWebhook(webhook: Webhook, options: ServeWebhookOptions): Promise<HttpServer> {
   const { host, port, tls, onError } = options;
-  return await openHttpServer(webhookListener(webhook, options), { host, port, tls, onError });
+  const listener = webhookListener(webhook, options);
+  let failure: NodeJS.ErrnoException | undefined;
+  // A machine without IPv6 has no `::`, which elsewhere stands for both.
+  for (const address of host === undefined ? ["::", "0.0.0.0"] : [host]) {
+    try {
+      return await openHttpServer(listener, { host: address, port, tls, onError });
+    } catch (error) {
+      failure = error as NodeJS.ErrnoException;
+      if (!["EAFNOSUPPORT", "EADDRNOTAVAIL"].includes(failure.code ?? "")) break;
+    }
+  }
+  throw listenError(failure, `${host ?? "::"} port ${port}`);
+}
+
+function listenError(cause: NodeJS.ErrnoException | undefined, place: string): unknown {
+  if (cause?.code === "EADDRINUSE") {
+    const message = `Cannot listen on ${place}: somebody else does; choose another with --port`;
+    return new CliError("ADDRESS_IN_USE", message, { cause });
+  }
+  if (!["EAFNOSUPPORT", "EADDRNOTAVAIL", "EACCES", "ENOTFOUND"].includes(cause?.code ?? "")) return cause;
+  const message = `Cannot listen on ${place}: this machine has no such address, or keeps it for others`;
+  return new CliError("ADDRESS_UNAVAILABLE", message, { cause });
 }
 
 export function webhookListener(
