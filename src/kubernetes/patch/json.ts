@@ -48,10 +48,15 @@ export function equalJson(a: Json | undefined, b: Json | undefined): boolean {
     return isList(b) && a.length === b.length && a.every((item, at) => equalJson(item, b[at]));
   }
   if (!isObject(a) || !isObject(b)) return false;
-  const names = membersOf(a);
-  return (
-    names.length === membersOf(b).length && names.every(([name, one]) => equalJson(one, memberOf(b, name)))
-  );
+  let count = 0;
+  for (const name of Object.keys(a)) {
+    const one = a[name];
+    if (one === undefined) continue;
+    count++;
+    if (!equalJson(one, memberOf(b, name))) return false;
+  }
+  for (const name of Object.keys(b)) if (b[name] !== undefined) count--;
+  return count === 0;
 }
 
 export interface Extent {
@@ -87,5 +92,14 @@ export function extentOf(value: Json, limit: number = Number.POSITIVE_INFINITY):
 
 /** @throws StatusError (BadRequest) for what is nested too deep to be walked */
 export function checkDepth(value: Json): void {
-  if (extentOf(value).depth > MAX_DEPTH) throw badRequest("exceeded max depth");
+  if (isDeeper(value, MAX_DEPTH)) throw badRequest("exceeded max depth");
+}
+
+function isDeeper(value: Json | undefined, limit: number): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  if (limit === 0) return true;
+  if (isList(value)) return value.some((item) => isDeeper(item, limit - 1));
+  const object = value as JsonObject;
+  for (const name of Object.keys(object)) if (isDeeper(object[name], limit - 1)) return true;
+  return false;
 }
