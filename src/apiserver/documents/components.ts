@@ -26,18 +26,27 @@ const PATCH: OpenApiSchema = {
   description: "A patch, of the type that its content type says.",
 };
 
+/** Of every kind, where it has nothing of its own. */
+const COMMON: Readonly<Record<string, string>> = {
+  apiVersion: "The group and version of the kind: GROUP/VERSION, or VERSION for the core group.",
+  kind: "The kind of the object.",
+  metadata: "The object's name, labels and annotations, and what the server keeps about it.",
+  spec: "What is wanted.",
+  status: "What was last seen.",
+};
+
 function described(name: string, schema: OpenApiSchema): OpenApiSchema {
   const known = Object.hasOwn(DESCRIPTIONS, name) ? DESCRIPTIONS[name] : undefined;
-  if (known === undefined) return schema;
-  if (typeof known === "string") return { description: known, ...schema };
+  const own = typeof known === "string" ? { "": known } : (known ?? {});
+  const texts = schema["x-kubernetes-group-version-kind"] === undefined ? own : { ...COMMON, ...own };
   const properties = Object.entries(schema.properties ?? {}).map(([field, property]) => {
-    const description = Object.hasOwn(known, field) ? known[field] : undefined;
+    const description = Object.hasOwn(texts, field) ? texts[field] : undefined;
     return [field, description === undefined ? property : { description, ...property }] as const;
   });
   return {
-    ...(known[""] !== undefined && { description: known[""] }),
+    ...(own[""] !== undefined && { description: own[""] }),
     ...schema,
-    properties: Object.fromEntries(properties),
+    ...(schema.properties !== undefined && { properties: Object.fromEntries(properties) }),
   };
 }
 

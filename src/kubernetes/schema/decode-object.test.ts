@@ -230,6 +230,8 @@ describe("decodeObject()", () => {
       { apiVersion: "v1", kind: "Nonsense" },
       `no kind "Nonsense" is registered for version "v1" in scheme "pkg/api/legacyscheme/scheme.go:30"`,
     ],
+    [{ apiVersion: "v1", kind: "PodList" }, "converting (v1.PodList) to (core.Pod): unknown conversion"],
+    [{ apiVersion: "apps/", kind: "Pod" }, "Object 'apiVersion' is missing in '…'"],
     [
       { apiVersion: "v2", kind: "Pod" },
       `no kind "Pod" is registered for version "v2" in scheme "pkg/api/legacyscheme/scheme.go:30"`,

@@ -116,6 +116,8 @@ function readYaml(
 }
 
 function readAs(document: Document, kind: GroupVersionKind): ReturnType<Document["read"]> {
+  // The body itself, which may hold secrets, isn't shown.
+  if (kind.version === "") throw new GoError("Object 'apiVersion' is missing in '\u2026'");
   const target = findTarget(kind);
   if (target !== undefined) return document.read(target);
   if (isForeign(kind)) return { value: {}, strictErrors: [] };
@@ -144,9 +146,8 @@ function formatOf(contentType: string | undefined): Format {
 function withDefaults(meta: TypeMeta, target: DecodeTarget): GroupVersionKind {
   const { group, version } = parseApiVersion(meta.apiVersion);
   const kind = meta.kind === "" ? target.kind : meta.kind;
-  if (version !== "") return { group, version, kind };
-  if (group === "" || group === target.group) return { group: target.group, version: target.version, kind };
-  throw new GoError(`Object 'apiVersion' is missing in '…'`);
+  const isOpen = version === "" && (group === "" || group === target.group);
+  return isOpen ? { group: target.group, version: target.version, kind } : { group, version, kind };
 }
 
 /** Types that have the same name in Go's sense are converted into each other; all others are not. */

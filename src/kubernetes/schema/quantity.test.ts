@@ -59,6 +59,7 @@ describe("canonicalTime()", () => {
     assert.equal(canonicalTime("2026-01-02T03:04:05.123456Z", "micro"), "2026-01-02T03:04:05.123456Z");
     assert.equal(canonicalTime("0001-01-01T00:00:00Z", "seconds"), undefined);
     assert.equal(timeFromSeconds(1n, 5_000, "micro"), "1970-01-01T00:00:01.000005Z");
+    assert.equal(timeFromSeconds(1n, -1_000, "micro"), "1970-01-01T00:00:00.999999Z");
   });
 
   const wrong: Readonly<Record<string, string>> = {

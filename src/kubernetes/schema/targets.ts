@@ -48,22 +48,41 @@ export function internalPackage(target: DecodeTarget): string {
 }
 
 /**
- * Kinds of the core group that are Kubernetes', not dray's. A body that holds one is of the wrong kind, rather than of
- * a kind nobody knows.
+ * Kinds that are Kubernetes', not dray's. A body that holds one is of the wrong kind, rather than of a kind nobody
+ * knows.
  */
-const FOREIGN: ReadonlySet<string> = new Set([
-  "ComponentStatus",
-  "Endpoints",
-  "LimitRange",
-  "List",
-  "PersistentVolume",
-  "PersistentVolumeClaim",
-  "ResourceQuota",
-  "Service",
-]);
+const FOREIGN: Readonly<Record<string, readonly string[]>> = {
+  "": [
+    "ComponentStatus",
+    "Endpoints",
+    "LimitRange",
+    "List",
+    "PersistentVolume",
+    "PersistentVolumeClaim",
+    "ResourceQuota",
+    "Service",
+    "Status",
+  ],
+  "admissionregistration.k8s.io": ["MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"],
+  apps: ["ControllerRevision"],
+  "authentication.k8s.io": ["TokenReview"],
+  "authorization.k8s.io": ["LocalSubjectAccessReview", "SubjectAccessReview"],
+  autoscaling: ["HorizontalPodAutoscaler"],
+  "networking.k8s.io": ["Ingress", "IngressClass", "NetworkPolicy"],
+  "node.k8s.io": ["RuntimeClass"],
+  policy: ["PodDisruptionBudget"],
+  "rbac.authorization.k8s.io": ["ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"],
+  "scheduling.k8s.io": ["PriorityClass"],
+  "storage.k8s.io": ["CSIDriver", "CSINode", "StorageClass", "VolumeAttachment"],
+};
 
 export function isForeign(kind: GroupVersionKind): boolean {
-  return kind.group === "" && kind.version === "v1" && FOREIGN.has(kind.kind);
+  if (kind.version !== "v1") return false;
+  const foreign = Object.hasOwn(FOREIGN, kind.group) ? FOREIGN[kind.group] : undefined;
+  if (foreign?.includes(kind.kind) === true) return true;
+  // A list is no object of its kind, either.
+  const item = { ...kind, kind: kind.kind.slice(0, -"List".length) };
+  return kind.kind.endsWith("List") && (byName.has(key(item)) || foreign?.includes(item.kind) === true);
 }
 
 function target(group: string, folder: string, kind: string): DecodeTarget {

@@ -29,7 +29,9 @@ export function canonicalTime(text: string, precision: Precision): string | unde
 /** @param seconds since 1970 */
 export function timeFromSeconds(seconds: bigint, nanos: number, precision: Precision): string | undefined {
   if (seconds < -62_135_596_800n || seconds > 253_402_300_799n) throw new GoError("time out of range");
-  return formatTime(Number(seconds) * 1000, nanos, precision);
+  // Go carries what is more than a second, or less than none.
+  const carried = Math.floor(nanos / 1e9);
+  return formatTime((Number(seconds) + carried) * 1000, nanos - carried * 1e9, precision);
 }
 
 function formatTime(milliseconds: number, nanos: number, precision: Precision): string | undefined {
