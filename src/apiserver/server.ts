@@ -21,6 +21,7 @@ import { furnishCluster, furnishNamespace } from "./lifecycle/furnish.ts";
 import { Housekeeping } from "./lifecycle/housekeeping.ts";
 import { kubernetesRules } from "./kubernetes-rules.ts";
 import type { ApiRules } from "./rules.ts";
+import { standardPlugins } from "./standard-plugins.ts";
 import { SqliteStorage } from "./storage/sqlite-storage.ts";
 import type { ApiStorage } from "./storage/storage.ts";
 import type { ApiContext } from "./verbs/context.ts";
@@ -30,7 +31,7 @@ export interface ApiServerOptions {
   readonly folder: string;
   /** `kubeconfig` in the folder by default. */
   readonly kubeconfig?: string | undefined;
-  /** The admission chain, in order; none by default. */
+  /** Steps of admission, in order, after those that every API server takes. */
   readonly plugins?: readonly AdmissionPlugin[] | undefined;
   readonly clock?: ApiClock | undefined;
   /** From 0 up to, but without, 1. */
@@ -111,7 +112,7 @@ async function start(options: ApiServerOptions, lock: FileLock): Promise<ApiServ
   const context: ApiContext = {
     storage,
     rules: options.rules ?? kubernetesRules,
-    plugins,
+    plugins: [...standardPlugins(storage, clock), ...plugins],
     clock,
     random: options.random ?? Math.random,
     newUid,

@@ -28,8 +28,8 @@ export function encodeRevision(key: ObjectKey, object: KubernetesObject, revisio
 
 /** JSON that begins with `kind` and `apiVersion`, as answers of an API server do. */
 export function encodeObject(object: KubernetesObject): string {
-  const { kind, apiVersion, ...rest } = object;
-  return JSON.stringify({ kind, apiVersion, ...rest });
+  const { kind, apiVersion, metadata, ...rest } = object;
+  return JSON.stringify({ kind, apiVersion, metadata, ...rest });
 }
 
 /** The same text as it stands in a list, where the list says the kind for all. */
@@ -41,20 +41,38 @@ export function stripKind(
   return text.startsWith(head) ? `{${text.slice(head.length)}` : text;
 }
 
-/** Puts `resourceVersion` where Kubernetes has it: behind the names and the uid. */
+/** The members of metadata as Kubernetes orders them; a stranger goes last. */
+const ORDER = [
+  "name",
+  "generateName",
+  "namespace",
+  "selfLink",
+  "uid",
+  "resourceVersion",
+  "generation",
+  "creationTimestamp",
+  "deletionTimestamp",
+  "deletionGracePeriodSeconds",
+  "labels",
+  "annotations",
+  "ownerReferences",
+  "finalizers",
+  "managedFields",
+] as const;
+
+/** The object with that revision, or without any. */
 export function withRevision(
   object: KubernetesObject,
   resourceVersion: string | undefined,
 ): KubernetesObject {
-  const { name, generateName, namespace, uid, resourceVersion: _, ...rest } = object.metadata;
-  const members: Readonly<Record<string, Json | undefined>> = {
-    name,
-    generateName,
-    namespace,
-    uid,
-    resourceVersion,
-  };
-  const metadata: Record<string, Json | undefined> = {};
-  for (const [member, value] of Object.entries(members)) if (value !== undefined) metadata[member] = value;
-  return { ...object, metadata: { ...metadata, ...rest } as Metadata };
+  const { metadata } = object;
+  const ordered: Record<string, Json | undefined> = {};
+  for (const member of ORDER) {
+    const value = member === "resourceVersion" ? resourceVersion : metadata[member];
+    if (value !== undefined) ordered[member] = value;
+  }
+  for (const [member, value] of Object.entries(metadata)) {
+    if (!(member in ordered) && member !== "resourceVersion") ordered[member] = value;
+  }
+  return { ...object, metadata: ordered as Metadata };
 }
