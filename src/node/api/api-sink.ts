@@ -34,6 +34,13 @@ export type ShownAs = (pod: ShownPod, purpose: "status" | "event") => ShownPod |
 
 /** Events that wait to be written; beyond that they are dropped, since nobody may wait for them. */
 const QUEUE_LIMIT = 1000;
+/** Events of one Pod that wait for the API to show it. */
+const HELD_LIMIT = 100;
+
+interface Unshown {
+  status: { readonly pod: NodePod; readonly status: PodStatus } | undefined;
+  readonly events: { readonly object: EventObject; readonly event: CorrelatedEvent }[];
+}
 
 export class ApiSink implements NodeSink {
   readonly #options: ApiSinkOptions;
@@ -41,8 +48,8 @@ export class ApiSink implements NodeSink {
   readonly #events: ResourceClient;
   /** The newest status of each Pod that isn't written yet, by uid. */
   readonly #statuses = new Map<string, { readonly pod: ShownPod; readonly status: PodStatus }>();
-  /** The newest status of each Pod that the API doesn't show yet, by uid. */
-  readonly #unshown = new Map<string, { readonly pod: NodePod; readonly status: PodStatus }>();
+  /** What there is to say of Pods that the API doesn't show yet, by uid. */
+  readonly #unshown = new Map<string, Unshown>();
   readonly #queue: { readonly object: EventObject; readonly event: CorrelatedEvent }[] = [];
   readonly #stop = new AbortController();
   #writingStatuses: Promise<void> | undefined;
@@ -58,7 +65,7 @@ export class ApiSink implements NodeSink {
     const { uid, pod: own } = about;
     const { namespace, name } = own.metadata;
     const pod = this.#shown({ namespace, name, uid }, "status");
-    if (pod === undefined) this.#unshown.set(uid, { pod: about, status });
+    if (pod === undefined) this.#hold(uid).status = { pod: about, status };
     if (pod === undefined || this.#stop.signal.aborted) return;
     // What was to be written before is history: only the newest counts, at its own place in the line.
     this.#statuses.delete(uid);
@@ -69,16 +76,26 @@ export class ApiSink implements NodeSink {
   event(object: EventObject, event: CorrelatedEvent): void {
     if (event.held || this.#stop.signal.aborted || this.#queue.length >= QUEUE_LIMIT) return;
     const shown = object.kind === "Pod" ? this.#shown(object, "event") : object;
-    if (shown === undefined) return;
+    if (shown === undefined) {
+      const { events } = this.#hold(object.uid);
+      if (events.length < HELD_LIMIT) events.push({ object, event });
+      return;
+    }
     this.#queue.push({ object: { ...object, ...shown }, event });
     this.#writingEvents ??= this.#writeEvents();
   }
 
   /** The API shows a Pod only now: it hears what there was to say. */
   shown(uid: string): void {
-    const last = this.#unshown.get(uid);
+    const held = this.#unshown.get(uid);
     this.#unshown.delete(uid);
-    if (last !== undefined) this.status(last.pod, last.status);
+    if (held?.status !== undefined) this.status(held.status.pod, held.status.status);
+    for (const { object, event } of held?.events ?? []) this.event(object, event);
+  }
+
+  /** A Pod is gone: nobody will show it any more. */
+  forget(uid: string): void {
+    this.#unshown.delete(uid);
   }
 
   /** Resolves when everything told so far is written or given up. */
@@ -92,6 +109,12 @@ export class ApiSink implements NodeSink {
   async close(): Promise<void> {
     this.#stop.abort(new Error("the node stops"));
     await this.flush();
+  }
+
+  #hold(uid: string): Unshown {
+    const held = this.#unshown.get(uid) ?? { status: undefined, events: [] };
+    this.#unshown.set(uid, held);
+    return held;
   }
 
   #shown(pod: ShownPod, purpose: "status" | "event"): ShownPod | undefined {

@@ -9,7 +9,7 @@ import {
   type ResourceClient,
   StatusError,
 } from "../../kubernetes/index.ts";
-import type { NodePod } from "../pod-source.ts";
+import type { NodePod, PodSource } from "../pod-source.ts";
 import type { ShownAs, ShownPod } from "./api-sink.ts";
 import { MIRROR_ANNOTATION } from "./api-pod.ts";
 import { resource } from "./api-source.ts";
@@ -22,6 +22,8 @@ export interface MirrorPodsOptions {
   readonly nodeUid: () => string;
   /** A mirror is there now: what was said of its Pod before can be said of it. */
   readonly onShown?: ((uid: string) => void) | undefined;
+  /** The Pod is gone, and with it its mirror. */
+  readonly onRemoved?: ((uid: string) => void) | undefined;
   /** Told why a Pod can't be shown; it runs all the same. */
   readonly onError?: ((error: unknown) => void) | undefined;
 }
@@ -53,10 +55,10 @@ export class MirrorPods {
   readonly shownAs: ShownAs = (pod, purpose) => {
     const mirror = this.#mirrors.get(pod.uid);
     if (mirror === undefined) return pod;
+    if (mirror.shown === undefined) return undefined;
     const name = mirrorName(pod.name, this.#options.node);
     // An event is about the Pod of the file; those who look for it know its uid from the mirror's annotation.
-    if (purpose === "event") return { ...pod, name };
-    return mirror.shown === undefined ? undefined : { ...pod, name, uid: mirror.shown };
+    return purpose === "event" ? { ...pod, name } : { ...pod, name, uid: mirror.shown };
   };
 
   set(pod: NodePod): void {
@@ -69,6 +71,7 @@ export class MirrorPods {
     const mirror = this.#mirrors.get(uid);
     if (mirror === undefined) return;
     this.#mirrors.delete(uid);
+    this.#options.onRemoved?.(uid);
     const [namespace = "", name = ""] = key.split("/");
     this.#enqueue(() =>
       this.#delete({ namespace, name: mirrorName(name, this.#options.node), uid: mirror.shown ?? "" }),
@@ -154,6 +157,26 @@ export class MirrorPods {
       if (!isGone) throw error;
     }
   }
+}
+
+/** A source whose Pods all have mirrors. */
+export function mirrorSource(source: PodSource, mirrors: MirrorPods): PodSource {
+  return {
+    start: (listener) =>
+      source.start({
+        podSet: (pod) => {
+          mirrors.set(pod);
+          listener.podSet(pod);
+        },
+        podGone: (pod) => {
+          mirrors.remove(pod);
+          listener.podGone(pod);
+        },
+        credentialsChanged: (change) => listener.credentialsChanged(change),
+        problems: (list) => listener.problems(list),
+      }),
+    close: () => source.close(),
+  };
 }
 
 export function mirrorName(name: string, node: string): string {
