@@ -82,6 +82,7 @@ export class PodWorker {
   get state(): PodState {
     const { uid, file, pod } = this.#pod;
     const { namespace, name } = pod.metadata;
+    const makeStatus = (): PodStatus => this.#makeStatus(this.#status);
     return {
       namespace,
       name,
@@ -89,7 +90,10 @@ export class PodWorker {
       file,
       containers: this.#board.containers,
       events: this.#events.list(),
-      status: this.#makeStatus(this.#status),
+      // Made for those who look: states are handed around with every piece of progress.
+      get status() {
+        return makeStatus();
+      },
     };
   }
 

@@ -20,7 +20,7 @@ import { type NodeCredentialOptions, openNodeCredentials } from "./node-credenti
 import { openNodeImages } from "./node-images.ts";
 import { createPodView, type PodView } from "./pod-view.ts";
 import { RegistryTags } from "./registry-tags.ts";
-import { isSettled } from "./settled.ts";
+import { isSettled, mayHaveSettled } from "./settled.ts";
 import { startMetrics, startRegistry } from "./start-servers.ts";
 import { StatusFile } from "./status-file.ts";
 import { watchCredentials, watchImages } from "./watch.ts";
@@ -69,7 +69,17 @@ export async function runUp(options: UpOptions, context: CommandContext): Promis
   const onChange = (change: NodeChange): void => {
     view.show(change);
     running.status?.touch();
-    if (options.once && running.node !== undefined && isSettled(running.node.state)) settled.resolve();
+    if (options.once && mayHaveSettled(change)) lookWhetherSettled();
+  };
+  let looking = false;
+  const lookWhetherSettled = (): void => {
+    // A thousand Pods change a thousand times in one turn: once is enough to look at all of them.
+    if (looking) return;
+    looking = true;
+    setImmediate(() => {
+      looking = false;
+      if (running.node !== undefined && isSettled(running.node.state)) settled.resolve();
+    });
   };
   const view = createPodView({ context, json: options.json, node: () => running.node });
   stack.defer(() => view.close());

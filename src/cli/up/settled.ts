@@ -1,4 +1,4 @@
-import type { ContainerState, NodeState } from "../../node/index.ts";
+import type { ContainerState, NodeChange, NodeState } from "../../node/index.ts";
 
 /** Whether nothing is under way: every image is here, has failed, or waits for one that has failed. */
 export function isSettled(state: NodeState): boolean {
@@ -6,6 +6,12 @@ export function isSettled(state: NodeState): boolean {
     const blocked = containers.some(({ role, phase }) => role === "init" && phase === "failed");
     return containers.every((container) => isAtRest(container, blocked));
   });
+}
+
+/** Whether a change could have been the last one. */
+export function mayHaveSettled(change: NodeChange): boolean {
+  if (change.kind === "pod-removed") return true;
+  return change.kind === "container" && ["ready", "failed"].includes(change.container.phase);
 }
 
 /** Whether every image of every Pod is here, and every file could be read. */
