@@ -4,12 +4,11 @@ import {
   isRefusal,
   type JsonObject,
   type KubernetesObject,
-  type OwnerReference,
 } from "../../kubernetes/index.ts";
 import type { ControllerContext } from "./context.ts";
 import { claim } from "./claim.ts";
-import { type Labels, matchesSelector } from "./label-selector.ts";
-import { controllerOf, isControlledBy, isDeleting, keyOf, nameOf, ownerReference, uidOf } from "./objects.ts";
+import type { Labels } from "./label-selector.ts";
+import { isDeleting, keyOf, nameOf, ownerReference, uidOf } from "./objects.ts";
 import { podFrom } from "./pods.ts";
 
 /** What one controller does to Pods, and what it remembers of it until its cache shows it. */
