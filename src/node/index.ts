@@ -20,6 +20,18 @@
  *
  * Nothing a file says stops the node: faults become `state.problems`, and everything beside them goes on.
  */
+export { ApiSink, type ApiSinkOptions, type ShownAs, type ShownPod } from "./api/api-sink.ts";
+export { ApiSource, type ApiSourceOptions } from "./api/api-source.ts";
+export { ApiTokenIssuer } from "./api/api-token-issuer.ts";
+export {
+  makeMirror,
+  mirrorName,
+  MirrorPods,
+  type MirrorPodsOptions,
+  mirrorSource,
+} from "./api/mirror-pods.ts";
+export { type NodeFacts, NodeRegistration, type NodeRegistrationOptions } from "./api/node-registration.ts";
+export { PodSources, SecretLookups } from "./api/pod-sources.ts";
 export { type ApiEvent, toApiEvent } from "./api-event.ts";
 export {
   type ContainerKind,
