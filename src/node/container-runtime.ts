@@ -34,6 +34,8 @@ export interface ContainerRuntime {
   /** Whether the Pod has what its containers are to share. */
   hasSandbox(podUid: string): boolean;
   createSandbox(pod: NodePod): Promise<void>;
+  /** The Pod's addresses, once it has any. */
+  podIPs?(podUid: string): readonly string[];
   /** The runs of a Pod's containers, the newest first. */
   list(podUid: string): readonly PodContainer[];
   start(request: StartContainer): Promise<void>;

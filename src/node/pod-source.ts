@@ -22,6 +22,8 @@ export interface NodePod {
   readonly file?: string | undefined;
   /** The whole manifest, for those who show it; absent where the Pod is the API's own. */
   readonly manifest?: JsonObject | undefined;
+  /** Of its specification, as the API counts them. */
+  readonly generation?: number | undefined;
   /** Being deleted: nothing is started for it any more. */
   readonly deleting?: boolean | undefined;
   /** What was last said of it, maybe before this process began. */

@@ -109,7 +109,12 @@ export class PodWorker {
     const before = this.#pod;
     this.#pod = pod;
     // What this node wrote itself comes back as news.
-    if (isDeepStrictEqual(before.pod, pod.pod) && before.deleting === pod.deleting) return;
+    if (
+      isDeepStrictEqual(before.pod, pod.pod) &&
+      before.deleting === pod.deleting &&
+      before.generation === pod.generation
+    )
+      return;
     if (!isDeepStrictEqual(before.pod.spec, pod.pod.spec)) {
       this.#stale.clear();
       this.#board.set(pod.pod);
@@ -252,6 +257,7 @@ export class PodWorker {
       startError: (container) => errors.find(uid, container),
       previous,
       hostIP,
+      podIPs: runtime.podIPs?.(uid),
       now: now(),
     });
   }

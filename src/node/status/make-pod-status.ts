@@ -15,13 +15,16 @@ export interface StatusInput {
   readonly startError: (container: string) => StartError | undefined;
   readonly previous: PodStatus | undefined;
   readonly hostIP: string | undefined;
+  readonly podIPs?: readonly string[] | undefined;
   /** Milliseconds since the epoch. */
   readonly now: number;
 }
 
 /** What a node says of a Pod, from what it knows of its containers. */
 export function makePodStatus(input: StatusInput): PodStatus {
-  const { pod, previous, sandbox, hostIP } = input;
+  const { pod, previous, sandbox, hostIP, podIPs = [] } = input;
+  const { generation } = pod;
+  const [podIP] = podIPs;
   const { initContainers, containers, ephemeralContainers, restartPolicy = "Always" } = pod.pod.spec;
   const ofInit = initContainers.map((container) => statusOf(container, "init", input));
   const ofContainers = byName(containers.map((container) => statusOf(container, "container", input)));
@@ -32,15 +35,18 @@ export function makePodStatus(input: StatusInput): PodStatus {
   const phase = over ? previous.phase : podPhase(facts);
   const now = formatTime(input.now);
   return {
+    ...(generation !== undefined && { observedGeneration: generation }),
     phase,
     conditions: podConditions({
       ...facts,
       phase,
       sandbox,
+      generation,
       previous: previous?.conditions ?? [],
       now,
     }),
     ...(hostIP !== undefined && { hostIP, hostIPs: [{ ip: hostIP }] }),
+    ...(podIP !== undefined && { podIP, podIPs: podIPs.map((ip) => ({ ip })) }),
     startTime: previous?.startTime ?? now,
     ...(ofInit.length > 0 && { initContainerStatuses: ofInit }),
     containerStatuses: ofContainers,

@@ -6,6 +6,7 @@ export interface ConditionFacts extends PhaseFacts {
   readonly sandbox: boolean;
   /** What was said before; a condition that stays as it was keeps its time. */
   readonly previous: readonly PodCondition[];
+  readonly generation: number | undefined;
   /** RFC 3339. */
   readonly now: string;
 }
@@ -28,7 +29,8 @@ export function podConditions(facts: ConditionFacts): readonly PodCondition[] {
   return verdicts.map(([type, verdict]) => {
     const before = facts.previous.find((condition) => condition.type === type);
     const lastTransitionTime = before?.status === verdict.status ? before.lastTransitionTime : facts.now;
-    return { type, lastProbeTime: null, lastTransitionTime, ...verdict };
+    const observed = facts.generation === undefined ? {} : { observedGeneration: facts.generation };
+    return { type, ...observed, lastProbeTime: null, lastTransitionTime, ...verdict };
   });
 }
 

@@ -147,6 +147,18 @@ test("conditions say which containers are awaited, and keep their time while the
   assert.deepEqual(over, [undefined, "PodCompleted", "PodCompleted", "PodCompleted", undefined]);
 });
 
+test("a status says which specification it is about, and the Pod's addresses", () => {
+  const about = { ...pod({}), generation: 7 };
+  const podIPs = ["10.88.1.93", "fd00::1"];
+  const told = status({}, ["c"], { pod: about, podIPs });
+  assert.equal(told.observedGeneration, 7);
+  assert.deepEqual(
+    new Set(told.conditions.map(({ observedGeneration }) => observedGeneration)),
+    new Set([7]),
+  );
+  assert.deepEqual([told.podIP, told.podIPs], ["10.88.1.93", [{ ip: "10.88.1.93" }, { ip: "fd00::1" }]]);
+});
+
 test("a start error shows where a container would start again, each by its own policy", () => {
   const startError = (): { reason: string; message: string } => ({ reason: "ErrImagePull", message: "no" });
   const given = { init: [SIDECAR], ephemeral: [container("e")], restartPolicy: "Never" } as const;

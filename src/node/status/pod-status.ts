@@ -5,6 +5,8 @@ export type QosClass = "Guaranteed" | "Burstable" | "BestEffort";
 
 export interface PodCondition {
   readonly type: "PodReadyToStartContainers" | "Initialized" | "Ready" | "ContainersReady" | "PodScheduled";
+  /** The specification it is about, where the API counts them. */
+  readonly observedGeneration?: number;
   readonly status: "True" | "False";
   readonly lastProbeTime: null;
   readonly lastTransitionTime: string;
@@ -44,10 +46,13 @@ export interface ContainerStatus {
 }
 
 export interface PodStatus {
+  readonly observedGeneration?: number;
   readonly phase: PodPhase;
   readonly conditions: readonly PodCondition[];
   readonly hostIP?: string;
   readonly hostIPs?: readonly { readonly ip: string }[];
+  readonly podIP?: string;
+  readonly podIPs?: readonly { readonly ip: string }[];
   readonly startTime: string;
   readonly initContainerStatuses?: readonly ContainerStatus[];
   readonly containerStatuses: readonly ContainerStatus[];
