@@ -1,0 +1,165 @@
+/** A small cluster for tests: an API server in memory-fast files, controllers, and a node that runs Pods at once. */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import {
+  findResource,
+  formatTime,
+  Informer,
+  isRefusal,
+  type JsonObject,
+  KubernetesClient,
+  type KubernetesObject,
+  type ResourceClient,
+} from "../../kubernetes/index.ts";
+import { openApiServer } from "../server.ts";
+import { isDeleting, listOf, nameOf, specOf, statusOf, textOf, withStatus } from "./objects.ts";
+import { nodeOf } from "./pods.ts";
+import { startControllers } from "./start-controllers.ts";
+
+export interface Cluster extends AsyncDisposable {
+  readonly client: KubernetesClient;
+  /** What went wrong and was tried again. */
+  readonly errors: unknown[];
+  /** Whether Pods become ready on the node; all do, until told otherwise. */
+  becomesReady: (pod: KubernetesObject) => boolean;
+  of(resource: string): ResourceClient;
+  list(resource: string): Promise<readonly KubernetesObject[]>;
+  events(): Promise<readonly string[]>;
+  /** Sets what a Pod says about itself. */
+  say(pod: KubernetesObject, status: JsonObject): Promise<void>;
+  /** Waits until this is so; fails when it doesn't come about. */
+  until(what: string, isSo: () => Promise<boolean>): Promise<void>;
+  stopControllers(): Promise<void>;
+  startControllers(): Promise<void>;
+}
+
+const GROUPS = ["", "apps", "batch", "events.k8s.io"];
+
+export async function openCluster(options: { readonly nodes?: readonly string[] } = {}): Promise<Cluster> {
+  const folder = await mkdtemp(join(tmpdir(), "dray-controllers-"));
+  const server = await openApiServer({ folder });
+  const client = new KubernetesClient({ server: "http://embedded", transport: server.transport() });
+  const errors: unknown[] = [];
+  const stop = new AbortController();
+  let controllers = new AbortController();
+  let running: Promise<void> = Promise.resolve();
+  const of = (resource: string): ResourceClient => {
+    const [found] = GROUPS.flatMap((group) => findResource({ group, version: "v1", resource }) ?? []);
+    if (found === undefined) throw new TypeError(`no resource ${resource}`);
+    return client.resource(found);
+  };
+  const list = async (resource: string): Promise<readonly KubernetesObject[]> =>
+    (await of(resource).listAll({ namespace: resource === "nodes" ? "" : "default" })).items;
+  const start = async (): Promise<void> => {
+    controllers = new AbortController();
+    const started = startControllers({
+      client,
+      signal: controllers.signal,
+      onError: (error) => errors.push(error),
+    });
+    running = started.stopped;
+    await started.synced;
+  };
+  const cluster: Cluster = {
+    client,
+    errors,
+    becomesReady: () => true,
+    of,
+    list,
+    events: async () =>
+      (await list("events")).map((event) => `${String(event["reason"])}: ${String(event["message"])}`),
+    say: async (pod, status) => {
+      await of("pods").updateStatus(withStatus(pod, { ...statusOf(pod), ...status }));
+    },
+    until: async (what, isSo) => {
+      const end = performance.now() + 15_000;
+      while (!(await isSo())) {
+        if (performance.now() > end)
+          throw new Error(`it never came about that ${what}`, { cause: errors.at(-1) });
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    },
+    startControllers: start,
+    stopControllers: async () => {
+      controllers.abort();
+      await running;
+    },
+    [Symbol.asyncDispose]: async () => {
+      controllers.abort();
+      stop.abort();
+      await Promise.all([running, kubelet]);
+      await server.close();
+      await rm(folder, { recursive: true });
+    },
+  };
+  for (const name of options.nodes ?? ["n1"]) {
+    await of("nodes").create({ apiVersion: "v1", kind: "Node", metadata: { name, labels: { name } } });
+  }
+  const kubelet = runKubelet(cluster, stop.signal);
+  await start();
+  return cluster;
+}
+
+/** Runs what is bound, ends what is to go. */
+async function runKubelet(cluster: Cluster, signal: AbortSignal): Promise<void> {
+  const pods = new Informer(cluster.of("pods"));
+  const work = new Set<Promise<void>>();
+  pods.subscribe(({ type, object }) => {
+    if (type === "deleted") return;
+    const doing = tend(cluster, object).finally(() => work.delete(doing));
+    work.add(doing);
+  });
+  await pods.run(signal);
+  await Promise.all(work);
+}
+
+async function tend(cluster: Cluster, pod: KubernetesObject): Promise<void> {
+  const { namespace } = pod.metadata;
+  try {
+    if (isDeleting(pod)) await cluster.of("pods").delete(nameOf(pod), { namespace, gracePeriodSeconds: 0 });
+    else if (
+      nodeOf(pod) !== undefined &&
+      textOf(statusOf(pod), "phase") === "Pending" &&
+      cluster.becomesReady(pod)
+    ) {
+      await cluster.say(pod, runningStatus(pod));
+    }
+  } catch (error) {
+    if (!isRefusal(error, 404) && !isRefusal(error, 409)) cluster.errors.push(error);
+  }
+}
+
+function runningStatus(pod: KubernetesObject): JsonObject {
+  const lastTransitionTime = formatTime(Date.now());
+  const condition = (type: string): JsonObject => ({ type, status: "True", lastTransitionTime });
+  return {
+    phase: "Running",
+    conditions: [
+      ...listOf(statusOf(pod), "conditions").filter(({ type }) => type !== "Ready"),
+      condition("Ready"),
+    ],
+    containerStatuses: listOf(specOf(pod), "containers").map((container) => ({
+      name: String(container["name"]),
+      image: String(container["image"]),
+      imageID: "",
+      ready: true,
+      restartCount: 0,
+      state: { running: { startedAt: lastTransitionTime } },
+    })),
+  };
+}
+
+/** A template whose Pods carry this label. */
+export function templateOf(app: string, image = "app:v1", more: JsonObject = {}): JsonObject {
+  return { metadata: { labels: { app } }, spec: { containers: [{ name: "c", image }], ...more } };
+}
+
+export function workload(apiVersion: string, kind: string, name: string, spec: JsonObject): KubernetesObject {
+  return {
+    apiVersion,
+    kind,
+    metadata: { name, namespace: "default" },
+    spec: { selector: { matchLabels: { app: name } }, template: templateOf(name), ...spec },
+  };
+}
