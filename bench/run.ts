@@ -18,6 +18,7 @@ import { type Bench, preparePackage, type Result, type Table } from "./bench.ts"
 import { benchKubelet } from "./kubelet.ts";
 import { benchRegistry } from "./registries.ts";
 import { benchParse, benchStartup } from "./startup.ts";
+import { benchWebhook } from "./webhook.ts";
 import { benchCopy, benchPull, benchPullLarge, benchPush } from "./transfers.ts";
 
 const SECTIONS: Readonly<Record<string, (bench: Bench) => Promise<void>>> = {
@@ -29,6 +30,7 @@ const SECTIONS: Readonly<Record<string, (bench: Bench) => Promise<void>>> = {
   copy: benchCopy,
   registry: benchRegistry,
   kubelet: benchKubelet,
+  webhook: benchWebhook,
 };
 
 const { values, positionals } = parseArgs({
