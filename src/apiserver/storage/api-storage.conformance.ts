@@ -33,13 +33,20 @@ export function testApiStorage(name: string, subject: StorageSubject): void {
       const three = await storage.write({ key: key("a"), expected: one.revision, object: object("a", "2") });
       const four = await storage.write({ key: key("b"), expected: two.revision });
       const start = one.revision;
-      assert.deepEqual([two, three, four].map((each) => each.revision - start), [1, 2, 3]);
+      assert.deepEqual(
+        [two, three, four].map((each) => each.revision - start),
+        [1, 2, 3],
+      );
     });
 
     it("refuses a write that is based on anything but the newest state, and says what that is", async () => {
       await using storage = await subject.open(100);
       const first = await storage.write({ key: key("a"), expected: 0, object: object("a") });
-      const second = await storage.write({ key: key("a"), expected: first.revision, object: object("a", "2") });
+      const second = await storage.write({
+        key: key("a"),
+        expected: first.revision,
+        object: object("a", "2"),
+      });
       for (const expected of [0, first.revision, second.revision + 1]) {
         for (const next of [{ object: object("a", "3") }, {}]) {
           await assert.rejects(storage.write({ key: key("a"), expected, ...next }), (error) => {
@@ -71,14 +78,27 @@ export function testApiStorage(name: string, subject: StorageSubject): void {
 
     it("lists a resource in the order of namespace and name, in one namespace or all", async () => {
       await using storage = await subject.open(100);
-      for (const [namespace, name] of [["b", "x"], ["a", "y"], ["b", "a"], ["a", "x-1"], ["a", "x"]] as const) {
+      for (const [namespace, name] of [
+        ["b", "x"],
+        ["a", "y"],
+        ["b", "a"],
+        ["a", "x-1"],
+        ["a", "x"],
+      ] as const) {
         await storage.write({ key: key(name, namespace), expected: 0, object: object(name) });
       }
-      await storage.write({ key: { ...key("z", "a"), resource: "secrets" }, expected: 0, object: object("z") });
+      await storage.write({
+        key: { ...key("z", "a"), resource: "secrets" },
+        expected: 0,
+        object: object("z"),
+      });
       const all = await storage.list({ resource: "configmaps" });
       assert.deepEqual(places(all.items), ["a/x", "a/x-1", "a/y", "b/a", "b/x"]);
       assert.equal(all.revision, storage.revision);
-      assert.deepEqual(places((await storage.list({ resource: "configmaps", namespace: "b" })).items), ["b/a", "b/x"]);
+      assert.deepEqual(places((await storage.list({ resource: "configmaps", namespace: "b" })).items), [
+        "b/a",
+        "b/x",
+      ]);
       assert.deepEqual((await storage.list({ resource: "configmaps", namespace: "none" })).items, []);
     });
 
@@ -86,7 +106,10 @@ export function testApiStorage(name: string, subject: StorageSubject): void {
       await using storage = await subject.open(100);
       const revisions = new Map<string, number>();
       for (const name of ["a", "b", "c", "d", "e"]) {
-        revisions.set(name, (await storage.write({ key: key(name), expected: 0, object: object(name) })).revision);
+        revisions.set(
+          name,
+          (await storage.write({ key: key(name), expected: 0, object: object(name) })).revision,
+        );
       }
       const scope = { resource: "configmaps" };
       const first = await storage.list(scope, { limit: 2 });
@@ -94,8 +117,15 @@ export function testApiStorage(name: string, subject: StorageSubject): void {
       await storage.write({ key: key("c"), expected: revisions.get("c") ?? 0 });
       await storage.write({ key: key("d"), expected: revisions.get("d") ?? 0, object: object("d", "new") });
       await storage.write({ key: key("d2"), expected: 0, object: object("d2") });
-      const rest = await storage.list(scope, { at: first.revision, after: { namespace: "ns", name: "b" }, limit: 2 });
-      assert.deepEqual([places(rest.items), rest.remaining, rest.revision], [["ns/c", "ns/d"], 1, first.revision]);
+      const rest = await storage.list(scope, {
+        at: first.revision,
+        after: { namespace: "ns", name: "b" },
+        limit: 2,
+      });
+      assert.deepEqual(
+        [places(rest.items), rest.remaining, rest.revision],
+        [["ns/c", "ns/d"], 1, first.revision],
+      );
       assert.deepEqual(rest.items[1]?.object["data"], { value: "" });
       const now = await storage.list(scope, { after: { namespace: "ns", name: "b" } });
       assert.deepEqual(places(now.items), ["ns/d", "ns/d2", "ns/e"]);
@@ -125,9 +155,15 @@ export function testApiStorage(name: string, subject: StorageSubject): void {
         ["MODIFIED", two.revision, one.revision, "2"],
         ["DELETED", three.revision, two.revision, "2"],
       ];
-      assert.deepEqual(told.map((each) => outline(each)), expected);
+      assert.deepEqual(
+        told.map((each) => outline(each)),
+        expected,
+      );
       const listed = await storage.listChanges(start, 3);
-      assert.deepEqual(listed.map((each) => outline(each)), expected);
+      assert.deepEqual(
+        listed.map((each) => outline(each)),
+        expected,
+      );
       assert.deepEqual(await storage.listChanges(storage.revision, 10), []);
       assert.equal((await storage.listChanges(two.revision, 10)).length, 2);
     });
@@ -139,7 +175,9 @@ export function testApiStorage(name: string, subject: StorageSubject): void {
       storage.subscribe((changes) => {
         for (const { stored } of changes) {
           assert.ok(storage.revision >= stored.revision);
-          reads.push(storage.find(stored.key).then((found) => void seen.push(found?.revision === stored.revision)));
+          reads.push(
+            storage.find(stored.key).then((found) => void seen.push(found?.revision === stored.revision)),
+          );
         }
       });
       await Promise.all(
@@ -155,7 +193,11 @@ export function testApiStorage(name: string, subject: StorageSubject): void {
       let { revision } = await storage.write({ key: key("a"), expected: 0, object: object("a", "0") });
       await storage.write({ key: key("kept"), expected: 0, object: object("kept") });
       for (let at = 1; at < 40; at += 1) {
-        const next = await storage.write({ key: key("a"), expected: revision, object: object("a", String(at)) });
+        const next = await storage.write({
+          key: key("a"),
+          expected: revision,
+          object: object("a", String(at)),
+        });
         ({ revision } = next);
       }
       assert.ok(storage.compacted > start);
@@ -181,7 +223,12 @@ export function testApiStorage(name: string, subject: StorageSubject): void {
       assert.deepEqual(places(await storage.listExpired(1000, 10)), ["ns/a"]);
       assert.deepEqual(places(await storage.listExpired(5000, 10)), ["ns/a", "ns/b"]);
       assert.deepEqual(places(await storage.listExpired(5000, 1)), ["ns/a"]);
-      const two = await storage.write({ key: key("a"), expected: one.revision, object: object("a"), expires: 9000 });
+      const two = await storage.write({
+        key: key("a"),
+        expected: one.revision,
+        object: object("a"),
+        expires: 9000,
+      });
       assert.deepEqual(places(await storage.listExpired(5000, 10)), ["ns/b"]);
       await storage.write({ key: key("a"), expected: two.revision });
       assert.deepEqual(places(await storage.listExpired(9999, 10)), ["ns/b"]);
@@ -200,7 +247,9 @@ export function testApiStorage(name: string, subject: StorageSubject): void {
       const write = storage.write({ key: key("a"), expected: 0, object: object("a") });
       await storage.close();
       assert.equal((await write).key.name, "a");
-      await assert.rejects(storage.write({ key: key("b"), expected: 0, object: object("b") }), { code: "CLOSED" });
+      await assert.rejects(storage.write({ key: key("b"), expected: 0, object: object("b") }), {
+        code: "CLOSED",
+      });
       await storage.close();
     });
   });

@@ -48,8 +48,14 @@ describe("SqliteStorage", () => {
       ["ADDED b", "MODIFIED b", "ADDED c", "DELETED c"],
     );
     const past = await after.list({ resource: "configmaps" }, { at: gone.revision });
-    assert.deepEqual(past.items.map((each) => each.key.name), ["a", "b", "c"]);
-    assert.deepEqual((await after.listExpired(5, 10)).map((each) => each.key.name), ["a"]);
+    assert.deepEqual(
+      past.items.map((each) => each.key.name),
+      ["a", "b", "c"],
+    );
+    assert.deepEqual(
+      (await after.listExpired(5, 10)).map((each) => each.key.name),
+      ["a"],
+    );
     const next = await after.write({ key: key("d"), expected: 0, object: object("d") });
     assert.equal(next.revision, end.revision + 1);
   });
@@ -60,7 +66,9 @@ describe("SqliteStorage", () => {
     let batches = 0;
     storage.subscribe(() => void (batches += 1));
     const names = Array.from({ length: 200 }, (_, at) => `n${at}`);
-    await Promise.all(names.map((name) => storage.write({ key: key(name), expected: 0, object: object(name) })));
+    await Promise.all(
+      names.map((name) => storage.write({ key: key(name), expected: 0, object: object(name) })),
+    );
     assert.equal(batches, 1);
     assert.equal(storage.count().get("configmaps"), 200);
   });

@@ -16,13 +16,11 @@ import { isConflict } from "../storage/errors.ts";
 import type { StoredObject } from "../storage/storage.ts";
 import { admitMutating, admitValidating } from "./admit.ts";
 import type { ApiCall, ApiContext, CallBody } from "./context.ts";
-import { createDecoded } from "./create.ts";
+import { createDecoded, placeInNamespace } from "./create.ts";
 import { isReadyToGo } from "./graceful-deletion.ts";
 import { keyOf, kindSubject, resourceSubject } from "./names.ts";
 import { fromClient, presentObject, presentStored, type Presented } from "./present.ts";
 
-/** Another writer came first so often that something must be wrong. */
-const MAX_ATTEMPTS = 20;
 const MODIFIED =
   "the object has been modified; please apply your changes to the latest version and try again";
 
@@ -59,10 +57,11 @@ export async function changeObject(
   call: ApiCall,
   propose: (current: KubernetesObject) => Proposal | Promise<Proposal>,
 ): Promise<Presented> {
-  for (let attempt = 1; ; attempt += 1) {
+  for (;;) {
     const current = await context.storage.find(keyOf(call));
     if (current === undefined) throw notFound(resourceSubject(call));
-    const { object, managed } = await propose(current.object);
+    const { object: proposed, managed } = await propose(current.object);
+    const object = placeInNamespace(proposed, call.namespace);
     checkNames(call, object);
     checkPreconditions(call, object, current);
     const next = await settle(context, call, { current, proposed: object, managed: managed === true });
@@ -71,9 +70,8 @@ export async function changeObject(
     try {
       return await store(context, call, { current, next });
     } catch (error) {
-      // What carried no version of its own goes on from what is there now.
+      // What carried no version of its own goes on from what is there now. Somebody gets on each time.
       if (!isConflict(error)) throw error;
-      if (attempt >= MAX_ATTEMPTS) throw conflict(resourceSubject(call), MODIFIED);
     }
     call.signal.throwIfAborted();
   }
@@ -160,7 +158,7 @@ function keepSystemMetadata(object: KubernetesObject, old: KubernetesObject): Ku
 }
 
 function checkNames(call: ApiCall, object: KubernetesObject): void {
-  const { name = "", namespace = "" } = object.metadata;
+  const { name = "" } = object.metadata;
   if (name === "") {
     throw badRequest(
       `the name of the object (${call.name} based on URL) was undeterminable: name must be provided`,
@@ -168,11 +166,6 @@ function checkNames(call: ApiCall, object: KubernetesObject): void {
   }
   if (name !== call.name) {
     throw badRequest(`the name of the object (${name}) does not match the name on the URL (${call.name})`);
-  }
-  if (call.namespace !== "" && namespace !== "" && namespace !== call.namespace) {
-    throw badRequest(
-      `the namespace of the object (${namespace}) does not match the namespace on the request (${call.namespace})`,
-    );
   }
 }
 
