@@ -67,6 +67,27 @@ describe("parseJson()", () => {
     });
   }
 
+  test("quotes a byte as the API machinery does, or a character as Go's own package", () => {
+    const mark = Buffer.from([0xef, 0xbb, 0xbf]);
+    for (const [bytes, byte, rune] of [
+      [mark, "\u00ef", "\\ufeff"],
+      [Buffer.from("\u00e4"), "\u00c3", "\u00e4"],
+      [Buffer.from("\u{1f600}"), "\u00f0", "\u{1f600}"],
+      [Buffer.from([0xff]), "\u00ff", "\\xff"],
+    ] as const) {
+      const expected = (quoted: string): string =>
+        `invalid character '${quoted}' looking for beginning of value`;
+      assert.equal(
+        messageOf(() => parseJson(bytes)),
+        expected(byte),
+      );
+      assert.equal(
+        messageOf(() => parseJson(bytes, "rune")),
+        expected(rune),
+      );
+    }
+  });
+
   test("reads what JSON.parse reads", () => {
     fc.assert(
       fc.property(fc.json(), (text) => {

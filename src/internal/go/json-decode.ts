@@ -26,7 +26,7 @@ export type GoValue<Type> = Type extends GoType<infer T> ? T : never;
 
 /** @throws GoError */
 export function decodeJson<T>(text: Uint8Array | string, type: GoType<T>): T {
-  return decodeNode(parseJson(text), type);
+  return decodeNode(parseJson(text, "rune"), type);
 }
 
 /** @throws GoError */
