@@ -4,6 +4,7 @@ import { GoError } from "../go/errors.ts";
 import type { JsonNode } from "../go/json-parse.ts";
 import { compareBytes } from "../go/utf8.ts";
 import { yaml } from "../yaml.ts";
+import { explainYaml } from "./yaml-error.ts";
 
 /** Nodes, each counted as often as an alias repeats it. */
 const NODE_LIMIT = 200_000;
@@ -24,13 +25,8 @@ export function parseYaml(text: string): {
     }),
   );
   if (document === undefined) return { node: { kind: "null" }, strictError: undefined };
-  const [error] = document.errors;
-  if (error !== undefined) {
-    const line = error.linePos?.[0].line;
-    // The parser's sentence ends where it begins to show the text itself.
-    const why = error.message.split(/ at line |\n/)[0] ?? "";
-    throw new GoError(`yaml: ${line === undefined ? "" : `line ${line}: `}${why}`);
-  }
+  const { errors } = document;
+  if (errors.length > 0) throw new GoError(explainYaml({ text, errors, lines }));
   const reader = new Reader(lines);
   const node = reader.read(document.contents);
   const { duplicates } = reader;
