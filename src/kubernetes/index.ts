@@ -142,6 +142,7 @@ export { openApiSchemas, type OpenApiSchema, referenceOf } from "./schema/openap
 export { canonicalQuantity } from "./schema/quantity.ts";
 export { type Field, fieldAt, findSchema, type Schema, type SchemaKind } from "./schema/schema.ts";
 export { DELETE_OPTIONS, type DecodeTarget, findTarget } from "./schema/targets.ts";
+export { type QosClass, qosClassOf } from "./validation/qos-class.ts";
 export { prepareForCreate, prepareForUpdate } from "./validation/prepare.ts";
 export { validateCreate, validateUpdate } from "./validation/validate.ts";
 export { warningsFor } from "./validation/warnings.ts";

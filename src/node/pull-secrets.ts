@@ -1,9 +1,12 @@
 import { createHash } from "node:crypto";
 
 import type { PullSecret } from "../credentials/index.ts";
-import { GoError } from "../internal/go/errors.ts";
-import { decodeJson, goCustom, goMap } from "../internal/go/json-decode.ts";
-import type { Pod, SecretObject, ServiceAccountObject } from "../kubernetes/index.ts";
+import {
+  type Pod,
+  type SecretObject,
+  type ServiceAccountObject,
+  validateCreate,
+} from "../kubernetes/index.ts";
 
 /** ServiceAccounts by `namespace/name`. */
 export type AccountsByKey = ReadonlyMap<string, ServiceAccountObject>;
@@ -38,31 +41,21 @@ export function toPullSecret({ metadata, type, data }: SecretObject): PullSecret
   return { name, namespace, uid: metadata.uid ?? uidOf("Secret", namespace, name), type, data };
 }
 
-/** The key that must hold a JSON object, by type. */
-const DOCUMENTS: Readonly<Record<string, string>> = {
-  "kubernetes.io/dockercfg": ".dockercfg",
-  "kubernetes.io/dockerconfigjson": ".dockerconfigjson",
-};
-
-const Anything = goCustom("interface {}", undefined, () => undefined);
-const AnyObject = goMap("map[string]interface {}", Anything);
-
 /**
- * Why the API wouldn't keep a pull Secret, in its words; nothing of its content is quoted. What only the kubelet
- * stumbles over, below the document's top, is no fault.
+ * Why the API wouldn't keep a Secret, in its words; nothing of its content is quoted. What only the kubelet stumbles
+ * over, below a document's top, is no fault.
  */
-export function findSecretFault({ type, data }: SecretObject): string | undefined {
-  const key = Object.hasOwn(DOCUMENTS, type) ? (DOCUMENTS[type] ?? "") : undefined;
-  if (key === undefined) return undefined;
-  const bytes = Object.hasOwn(data, key) ? data[key] : undefined;
-  if (bytes === undefined) return `data[${key}]: Required value`;
-  try {
-    decodeJson(bytes, AnyObject);
-    return undefined;
-  } catch (error) {
-    if (!(error instanceof GoError)) throw error;
-    return `data[${key}]: Invalid value: "<secret contents redacted>": ${error.message}`;
-  }
+export function findSecretFault({ metadata, type, data }: SecretObject): string | undefined {
+  const { name, namespace, annotations } = metadata;
+  const encoded = Object.entries(data).map(([key, bytes]) => [key, Buffer.from(bytes).toString("base64")]);
+  const [fault] = validateCreate({
+    apiVersion: "v1",
+    kind: "Secret",
+    metadata: { name, namespace, annotations },
+    type,
+    data: Object.fromEntries(encoded) as Record<string, string>,
+  });
+  return fault?.message;
 }
 
 /** What the API would have given an object of a file for good: it stays the same however its content changes. */

@@ -1,11 +1,10 @@
 import { containerStatuses, type PreviousStatus, type StartError } from "../../images/index.ts";
-import type { Container } from "../../kubernetes/index.ts";
+import { type Container, type JsonObject, qosClassOf } from "../../kubernetes/index.ts";
 import type { PodContainer } from "../container-runtime.ts";
 import type { NodePod } from "../pod-source.ts";
 import { podConditions } from "./pod-conditions.ts";
 import { isSidecar, podPhase } from "./pod-phase.ts";
 import type { ContainerStateStatus, ContainerStatus, PodStatus } from "./pod-status.ts";
-import { qosClassOf } from "./qos-class.ts";
 
 export interface StatusInput {
   readonly pod: NodePod;
@@ -51,7 +50,8 @@ export function makePodStatus(input: StatusInput): PodStatus {
     ...(ofInit.length > 0 && { initContainerStatuses: ofInit }),
     containerStatuses: ofContainers,
     ...(ofEphemeral.length > 0 && { ephemeralContainerStatuses: ofEphemeral }),
-    qosClass: pod.qosClass ?? qosClassOf([...initContainers, ...containers]),
+    qosClass:
+      pod.qosClass ?? qosClassOf({ initContainers: asking(initContainers), containers: asking(containers) }),
   };
 }
 
@@ -128,6 +128,10 @@ function stateBefore({
     ...(running !== undefined && { running }),
     ...(terminated !== undefined && { terminated }),
   };
+}
+
+function asking(containers: readonly Container[]): readonly JsonObject[] {
+  return containers.map(({ resources }) => (resources === undefined ? {} : { resources: { ...resources } }));
 }
 
 function byName(statuses: readonly ContainerStatus[]): readonly ContainerStatus[] {

@@ -7,7 +7,6 @@ import { containerStep } from "../container-step.ts";
 import type { NodePod } from "../pod-source.ts";
 import { makePodStatus, type StatusInput } from "./make-pod-status.ts";
 import type { PodStatus } from "./pod-status.ts";
-import { qosClassOf } from "./qos-class.ts";
 
 const NOW = Date.UTC(2026, 0, 1);
 
@@ -225,18 +224,13 @@ test("a container is started, replaced or left by its kind, its last run and the
   assert.equal(step("ephemeral", "c", "Always", { image: "r.example/other:1" }), "running");
 });
 
-test("a Pod's quality of service is that of all its containers together", () => {
-  const asking = (
-    limits: Readonly<Record<string, string>>,
-    requests: Readonly<Record<string, string>> = {},
-  ): Container => container("c", { resources: { limits, requests } });
+test("a Pod's quality of service is that of all its containers together, unless the API said it", () => {
+  const asking = (limits: Readonly<Record<string, string>>, requests = {}): Container =>
+    container("c", { resources: { limits, requests } });
+  const qosOf = (given: Given): string => status(given, []).qosClass;
   const whole = { cpu: "500m", memory: "1Gi" };
-  assert.equal(qosClassOf([container("c"), asking({})]), "BestEffort");
-  assert.equal(qosClassOf([asking({}, { "nvidia.com/gpu": "1", cpu: "0" })]), "BestEffort");
-  assert.equal(qosClassOf([asking(whole)]), "Guaranteed");
-  assert.equal(qosClassOf([asking(whole, { cpu: "0.5", memory: "1024Mi" })]), "Guaranteed");
-  assert.equal(qosClassOf([asking(whole, { cpu: "5e-1", memory: "1073741824" })]), "Guaranteed");
-  assert.equal(qosClassOf([asking(whole, { cpu: "100m" })]), "Burstable");
-  assert.equal(qosClassOf([asking({ cpu: "1" })]), "Burstable");
-  assert.equal(qosClassOf([asking(whole), container("d")]), "Burstable");
+  assert.equal(qosOf({ containers: [asking({})] }), "BestEffort");
+  assert.equal(qosOf({ containers: [asking(whole, { cpu: "0.5", memory: "1024Mi" })] }), "Guaranteed");
+  assert.equal(qosOf({ containers: [asking(whole)], init: [asking({ cpu: "1" })] }), "Burstable");
+  assert.equal(status({}, [], { pod: { ...pod({}), qosClass: "Burstable" } }).qosClass, "Burstable");
 });

@@ -1,7 +1,10 @@
 /** A Pod's status as the Kubernetes API has it, as far as a node writes it. Times are RFC 3339, whole seconds. */
 
+import type { QosClass } from "../../kubernetes/index.ts";
+
+export type { QosClass } from "../../kubernetes/index.ts";
+
 export type PodPhase = "Pending" | "Running" | "Succeeded" | "Failed";
-export type QosClass = "Guaranteed" | "Burstable" | "BestEffort";
 
 export interface PodCondition {
   readonly type: "PodReadyToStartContainers" | "Initialized" | "Ready" | "ContainersReady" | "PodScheduled";
