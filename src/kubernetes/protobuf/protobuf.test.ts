@@ -66,6 +66,7 @@ describe("protobuf bodies", () => {
         fc.property(objects, fc.boolean(), (object, packed) => {
           const json = decode(Buffer.from(JSON.stringify(object)), resource, "application/json");
           const given = json as unknown as Record<string, Json>;
+          assert.deepEqual(decode(Buffer.from(JSON.stringify(json)), resource, "application/json"), json);
           assert.deepEqual(decode(encodeBody(given, resource.message, packed), resource), json);
         }),
         { numRuns: 20 },
