@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 
+import fc from "fast-check";
+
 import type { KubernetesObject } from "../objects/object.ts";
 import { API_RESOURCES } from "../objects/resources.ts";
 import { StatusError } from "../objects/status.ts";
@@ -288,6 +290,40 @@ describe("decodeObject()", () => {
   it("refuses bodies that are too large, and deep ones, without a crash", () => {
     assert.equal(refusal("{}  ", { maxBytes: 3 }), "Request entity too large: limit is 3");
     assert.match(refusal("[".repeat(200_000)), /exceeded max depth/);
+  });
+
+  it("never does more than refuse, whatever stands where", () => {
+    const names = [
+      "metadata",
+      "spec",
+      "status",
+      "labels",
+      "containers",
+      "image",
+      "resources",
+      "limits",
+      "name",
+    ];
+    const any = fc.letrec<{ value: unknown }>((tie) => ({
+      value: fc.oneof(
+        { maxDepth: 5 },
+        fc.constantFrom(null, true, 0, -1.5, "", "1Gi", "x", 1e300),
+        fc.array(tie("value"), { maxLength: 3 }),
+        fc.dictionary(fc.oneof(fc.constantFrom(...names), fc.string()), tie("value"), { maxKeys: 4 }),
+      ),
+    })).value;
+    fc.assert(
+      fc.property(any, fc.constantFrom("application/json", "application/yaml"), (value, contentType) => {
+        refusal(JSON.stringify(value), { contentType, fieldValidation: "Strict" });
+      }),
+      { numRuns: 500 },
+    );
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 60 }), (bytes) => {
+        refusal(Buffer.from(bytes).toString("latin1"), { contentType: "application/yaml" });
+      }),
+      { numRuns: 300 },
+    );
   });
 
   it("is not slowed down by duplicates or long numbers", () => {
