@@ -77,7 +77,7 @@ export interface AdmissionPlugin {
 
 export interface AdmissionOptions {
   /** Aborted when nobody waits for the decision any more. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** Aborted when somebody does, and not for much longer: who waits for others decides with what is known by then. */
-  readonly deadline?: AbortSignal;
+  readonly deadline?: AbortSignal | undefined;
 }

@@ -44,8 +44,21 @@ export function isPinOf(image: string, original: string): boolean {
   return tag !== undefined && formatReference({ domain, path, tag }) === formatReference(tagNameOnly(meant));
 }
 
+/** Names come again and again: with each replica, and twice in each review. */
+const KNOWN_NAMES = 1000;
+const known = new Map<string, Reference | undefined>();
+
 /** Undefined for what is no image name; the node will say so. */
 export function readImage(image: string): Reference | undefined {
+  const found = known.get(image);
+  if (found !== undefined || known.has(image)) return found;
+  const reference = parse(image);
+  if (known.size >= KNOWN_NAMES) known.clear();
+  if (image.length < 500) known.set(image, reference);
+  return reference;
+}
+
+function parse(image: string): Reference | undefined {
   try {
     return parseReference(image);
   } catch {

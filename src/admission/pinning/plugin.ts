@@ -211,6 +211,8 @@ function mergeOriginals(
   work: { readonly target: Target; readonly written: Originals; readonly pinned: Originals },
 ): Originals {
   const { target, written, pinned } = work;
+  // As with every new object: nothing was pinned before.
+  if (written.size === 0 && (target.before?.originals.size ?? 0) === 0) return pinned;
   const merged = new Map<string, string>();
   for (const slot of listImages(readPodSpec(object, target.place))) {
     const key = slotKey(slot);

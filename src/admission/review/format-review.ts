@@ -1,7 +1,8 @@
 /** The answer to an AdmissionReview, as JSON text. */
-import { createJsonPatch, type JsonObject, type Status } from "../../kubernetes/index.ts";
+import type { JsonObject, Status } from "../../kubernetes/index.ts";
 import type { AdmissionDecision } from "../admission.ts";
 import { REVIEW_API_VERSION, REVIEW_KIND, type ReadReview } from "./read-review.ts";
+import { createSharedPatch } from "./shared-patch.ts";
 
 const HEAD = `{"apiVersion":"${REVIEW_API_VERSION}","kind":"${REVIEW_KIND}","response":`;
 
@@ -11,7 +12,7 @@ export function formatReview({ uid, request }: ReadReview, decision: AdmissionDe
   if (!decision.allowed) response["status"] = trimStatus(decision.status);
   else if (decision.object !== undefined && request.object !== undefined) {
     const { object } = decision;
-    const operations = object === request.object ? [] : createJsonPatch(request.object, object);
+    const operations = createSharedPatch(request.object, object);
     if (operations.length > 0) {
       response["patchType"] = "JSONPatch";
       response["patch"] = Buffer.from(JSON.stringify(operations)).toString("base64");

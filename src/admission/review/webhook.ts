@@ -15,7 +15,8 @@ import { failure, StatusError } from "../../kubernetes/index.ts";
 import type { AdmissionDecision, AdmissionOptions, AdmissionPlugin } from "../admission.ts";
 import { runAdmission } from "../run-admission.ts";
 import { formatReview } from "./format-review.ts";
-import { type ReadReview, readReview } from "./read-review.ts";
+import type { ReadReview } from "./read-review.ts";
+import { ReviewMemory } from "./review-memory.ts";
 
 export interface WebhookRoute {
   readonly chain: readonly AdmissionPlugin[];
@@ -73,6 +74,7 @@ export class Webhook {
   readonly #routes: ReadonlyMap<string, WebhookRoute>;
   /** By the query's text: there are only ever a few. */
   readonly #deadlines = new Map<string, number>();
+  readonly #reviews = new ReviewMemory();
   readonly bodyLimit: number;
 
   constructor(options: WebhookOptions) {
@@ -89,14 +91,18 @@ export class Webhook {
     const answer =
       body === undefined
         ? this.tooLarge()
-        : await this.handle({ method, target: pathname + search, contentType, body }, signal);
+        : await this.handle({ method, target: pathname + search, contentType, body }, () => signal);
     return new Response(answer.body, { status: answer.status, headers: answer.headers });
   };
 
-  /** Never rejects. */
-  async handle(request: WebhookRequest, signal?: AbortSignal): Promise<WebhookAnswer> {
+  /**
+   * Never rejects.
+   *
+   * @param gone makes a signal that is aborted when nobody waits for the answer any more; called for who waits
+   */
+  async handle(request: WebhookRequest, gone?: () => AbortSignal): Promise<WebhookAnswer> {
     try {
-      return await this.#answer(request, signal);
+      return await this.#answer(request, gone);
     } catch (error) {
       if (error instanceof StatusError) return statusAnswer(error);
       this.#options.onError?.(error);
@@ -110,7 +116,7 @@ export class Webhook {
     return statusAnswer(failure("RequestEntityTooLarge", message));
   }
 
-  async #answer(request: WebhookRequest, signal: AbortSignal | undefined): Promise<WebhookAnswer> {
+  async #answer(request: WebhookRequest, gone: (() => AbortSignal) | undefined): Promise<WebhookAnswer> {
     const { onReview, clock = performanceNow } = this.#options;
     const query = request.target.indexOf("?");
     const path = query === -1 ? request.target : request.target.slice(0, query);
@@ -126,9 +132,9 @@ export class Webhook {
       return { ...answer, headers: { ...answer.headers, allow: "POST" } };
     }
     const started = onReview === undefined ? 0 : clock();
-    const review = readReview(parseBody(request));
+    const review = this.#read(request);
     const timeout = query === -1 ? "" : request.target.slice(query);
-    const limits = new Limits(this.#options.startTimer ?? startRealTimer, this.#deadlineOf(timeout), signal);
+    const limits = new Limits(this.#options.startTimer ?? startRealTimer, this.#deadlineOf(timeout), gone);
     try {
       const decision = await runAdmission(route.chain, review.request, limits.options(route.phase));
       const body = formatReview(review, decision);
@@ -136,6 +142,16 @@ export class Webhook {
       return { status: 200, headers: JSON_HEADERS, body };
     } finally {
       limits.end();
+    }
+  }
+
+  #read({ contentType = "", body }: WebhookRequest): ReadReview {
+    if (contentType !== "application/json") checkType(contentType);
+    try {
+      return this.#reviews.read(body);
+    } catch (error) {
+      if (error instanceof StatusError) throw error;
+      throw failure("BadRequest", "Cannot review this request: its body is no JSON");
     }
   }
 
@@ -154,18 +170,18 @@ export class Webhook {
 class Limits {
   readonly #startTimer: NonNullable<WebhookOptions["startTimer"]>;
   readonly #milliseconds: number;
-  readonly #signal: AbortSignal | undefined;
+  readonly #gone: (() => AbortSignal) | undefined;
   #controller: AbortController | undefined;
   #callOff: (() => void) | undefined;
 
   constructor(
     startTimer: NonNullable<WebhookOptions["startTimer"]>,
     milliseconds: number,
-    signal: AbortSignal | undefined,
+    gone: (() => AbortSignal) | undefined,
   ) {
     this.#startTimer = startTimer;
     this.#milliseconds = milliseconds;
-    this.#signal = signal;
+    this.#gone = gone;
   }
 
   options(phase: "admit" | "validate"): AdmissionOptions & { readonly phase: typeof phase } {
@@ -174,9 +190,12 @@ class Limits {
       this.#callOff ??= this.#startTimer(this.#milliseconds, () => controller.abort());
       return controller.signal;
     };
+    const gone = this.#gone;
     return {
       phase,
-      ...(this.#signal !== undefined && { signal: this.#signal }),
+      get signal() {
+        return gone?.();
+      },
       get deadline() {
         return start();
       },
@@ -188,19 +207,11 @@ class Limits {
   }
 }
 
-function parseBody({ contentType = "", body }: WebhookRequest): unknown {
-  if (contentType.split(";", 1)[0]?.trim().toLowerCase() !== "application/json") {
-    const given = contentType === "" ? "no content type" : `content type ${JSON.stringify(contentType)}`;
-    throw failure(
-      "UnsupportedMediaType",
-      `Cannot review this request: it has ${given}, not application/json`,
-    );
-  }
-  try {
-    return JSON.parse(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString("utf8"));
-  } catch {
-    throw failure("BadRequest", "Cannot review this request: its body is no JSON");
-  }
+/** @throws StatusError `UnsupportedMediaType` */
+function checkType(contentType: string): void {
+  if (contentType.split(";", 1)[0]?.trim().toLowerCase() === "application/json") return;
+  const given = contentType === "" ? "no content type" : `content type ${JSON.stringify(contentType)}`;
+  throw failure("UnsupportedMediaType", `Cannot review this request: it has ${given}, not application/json`);
 }
 
 /** Milliseconds of `?timeout=3s`. */

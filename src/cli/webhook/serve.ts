@@ -64,8 +64,6 @@ async function answerReview(
   response: ServerResponse,
 ): Promise<void> {
   const { method = "GET", url = "/", headers } = request;
-  const gone = new AbortController();
-  response.on("close", () => gone.abort());
   if (headers.expect?.toLowerCase() === "100-continue") response.writeContinue();
   const body = await readBody(request, webhook.bodyLimit).catch(() => null);
   if (body === null) return void response.destroy();
@@ -73,8 +71,16 @@ async function answerReview(
   const answer =
     body === undefined
       ? webhook.tooLarge()
-      : await webhook.handle({ method, target: url, contentType, body }, gone.signal);
+      : await webhook.handle({ method, target: url, contentType, body }, () => goneSignal(response));
   if (!response.destroyed) sendAnswer(response, answer, body === undefined);
+}
+
+/** Aborted when the client goes away before it has its answer. */
+function goneSignal(response: ServerResponse): AbortSignal {
+  const gone = new AbortController();
+  if (response.destroyed) gone.abort();
+  else response.on("close", () => gone.abort());
+  return gone.signal;
 }
 
 function sendAnswer(
