@@ -1,0 +1,297 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+
+import { configMap, openTestApi, pod, type TestApi, TestWatch } from "../testing.ts";
+
+const MAPS = "/api/v1/namespaces/default/configmaps";
+const PODS = "/api/v1/namespaces/default/pods";
+const INITIAL =
+  "watch=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true";
+const TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json";
+const PARTIAL = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io";
+
+describe("list", () => {
+  it("leaves the kind to the list, and says which version it is of", async () => {
+    await using api = await withMaps("a", "b");
+    const { body } = await api.call("GET", MAPS);
+    assert.equal(body.kind, "ConfigMapList");
+    assert.equal(body.metadata.resourceVersion, String(api.server.storage.revision));
+    assert.deepEqual(
+      body.items?.map((one) => [one.kind, one.metadata.name, one["data"]]),
+      [
+        [undefined, "a", { a: "b" }],
+        [undefined, "b", { a: "b" }],
+      ],
+    );
+    assert.equal((await api.call("GET", "/api/v1/configmaps")).body.items?.length, 2);
+    const empty = await api.call("GET", "/api/v1/namespaces/none/configmaps");
+    assert.deepEqual([empty.code, empty.body.items], [200, []]);
+  });
+
+  it("goes on in pages of one state while others write", async () => {
+    await using api = await withMaps("a", "b", "c", "d", "e");
+    const first = await api.call("GET", `${MAPS}?limit=2`);
+    assert.equal(first.body.metadata["remainingItemCount"], 3);
+    await api.call("DELETE", `${MAPS}/c`);
+    await api.call("POST", MAPS, { body: configMap("c2") });
+    const token = String(first.body.metadata["continue"]);
+    const second = await api.call("GET", `${MAPS}?limit=2&continue=${token}`);
+    assert.deepEqual(names(second.body), ["c", "d"]);
+    assert.equal(second.body.metadata.resourceVersion, first.body.metadata.resourceVersion);
+    const third = await api.call(
+      "GET",
+      `${MAPS}?limit=2&continue=${String(second.body.metadata["continue"])}`,
+    );
+    assert.deepEqual(names(third.body), ["e"]);
+    assert.equal(third.body.metadata["continue"], undefined);
+  });
+
+  it("tells a reader who is too late how to go on", async () => {
+    await using api = await openTestApi({ history: 10 });
+    for (const name of ["a", "b", "c"]) await api.call("POST", MAPS, { body: configMap(name) });
+    const first = await api.call("GET", `${MAPS}?limit=1`);
+    for (let at = 0; at < 40; at += 1) {
+      await api.call("PATCH", `${MAPS}/c`, {
+        body: { data: { a: `${at}` } },
+        type: "application/merge-patch+json",
+      });
+    }
+    const late = await api.call("GET", `${MAPS}?limit=1&continue=${String(first.body.metadata["continue"])}`);
+    assert.equal(late.code, 410);
+    assert.equal(late.body.reason, "Expired");
+    const rest = await api.call("GET", `${MAPS}?continue=${String(late.body.metadata["continue"])}`);
+    assert.deepEqual(names(rest.body), ["b", "c"]);
+    const { resourceVersion } = first.body.metadata;
+    const exact = await api.call(
+      "GET",
+      `${MAPS}?resourceVersion=${resourceVersion}&resourceVersionMatch=Exact`,
+    );
+    assert.deepEqual([exact.code, exact.body.reason], [410, "Expired"]);
+    const newer = await api.call("GET", `${MAPS}?resourceVersion=${resourceVersion}`);
+    assert.deepEqual(names(newer.body), ["a", "b", "c"]);
+  });
+
+  it("refuses versions and tokens that make no sense", async () => {
+    await using api = await withMaps("a");
+    for (const [query, code] of [
+      ["resourceVersion=x", 400],
+      ["resourceVersion=999999", 504],
+      ["continue=x", 400],
+      ["continue=e30", 400],
+      ["limit=x", 400],
+      ["resourceVersionMatch=Exact", 422],
+      ["resourceVersion=1&resourceVersionMatch=Foo", 422],
+      ["sendInitialEvents=true", 422],
+      ["watch=true&sendInitialEvents=true", 422],
+      ["labelSelector=%21%21", 400],
+      ["fieldSelector=spec.nosuch%3Dx", 400],
+    ] as const) {
+      const answer = await api.call("GET", `${MAPS}?${query}`);
+      assert.equal(answer.code, code, query);
+      assert.equal(answer.body.kind, "Status", query);
+    }
+  });
+
+  it("selects by labels and fields, and pages through what it selected", async () => {
+    await using api = await openTestApi();
+    for (const [name, tier] of [
+      ["a", "x"],
+      ["b", "y"],
+      ["c", "x"],
+      ["d", "x"],
+    ] as const) {
+      await api.call("POST", MAPS, { body: configMap(name, { labels: { tier } }) });
+    }
+    const first = await api.call("GET", `${MAPS}?labelSelector=tier%3Dx&limit=2`);
+    assert.deepEqual(names(first.body), ["a", "c"]);
+    assert.equal(first.body.metadata["remainingItemCount"], undefined);
+    const token = String(first.body.metadata["continue"]);
+    const second = await api.call("GET", `${MAPS}?labelSelector=tier%3Dx&limit=2&continue=${token}`);
+    assert.deepEqual([names(second.body), second.body.metadata["continue"]], [["d"], undefined]);
+    assert.deepEqual(names((await api.call("GET", `${MAPS}?fieldSelector=metadata.name%3Db`)).body), ["b"]);
+  });
+
+  it("shows itself as a table, as metadata alone, or as YAML", async () => {
+    await using api = await openTestApi();
+    await api.call("POST", PODS, { body: pod("web") });
+    const table = await api.call("GET", PODS, { accept: TABLE });
+    assert.equal(table.body.kind, "Table");
+    const [row] = table.body["rows"] as unknown as { cells: unknown[]; object: { kind: string } }[];
+    assert.deepEqual([row?.cells[0], row?.object.kind], ["web", "PartialObjectMetadata"]);
+    assert.equal((await api.call("GET", `${PODS}/web`, { accept: TABLE })).body.kind, "Table");
+    const partial = await api.call("GET", PODS, { accept: PARTIAL });
+    assert.equal(partial.body.kind, "PartialObjectMetadataList");
+    assert.deepEqual(
+      [partial.body.items?.[0]?.kind, partial.body.items?.[0]?.spec],
+      ["PartialObjectMetadata", undefined],
+    );
+    const yaml = await api.call("GET", `${PODS}/web`, { accept: "application/yaml" });
+    assert.match(yaml.text, /^kind: Pod\napiVersion: v1\nmetadata:\n {2}name: web\n/);
+    const none = await api.call("GET", PODS, { accept: "text/html" });
+    assert.deepEqual([none.code, none.body.reason], [406, "NotAcceptable"]);
+    const both = await api.call("GET", PODS, {
+      accept: "application/vnd.kubernetes.protobuf,application/json",
+    });
+    assert.equal(both.code, 200);
+  });
+});
+
+describe("watch", () => {
+  it("begins with what is there, marks the end of that, and goes on with every change", async () => {
+    await using api = await withMaps("a", "b");
+    const watch = new TestWatch(await api.send("GET", `${MAPS}?${INITIAL}`));
+    assert.deepEqual(await watch.take(2), ["ADDED a", "ADDED b"]);
+    const end = await watch.next();
+    assert.equal(end?.type, "BOOKMARK");
+    assert.deepEqual(end?.object.metadata["annotations"], { "k8s.io/initial-events-end": "true" });
+    assert.equal(end?.object.metadata.resourceVersion, String(api.server.storage.revision));
+    await api.call("POST", MAPS, { body: configMap("c") });
+    await api.call("POST", PODS, { body: pod("other") });
+    await api.call("PUT", `${MAPS}/a`, { body: configMap("a", { labels: { x: "y" } }) });
+    await api.call("DELETE", `${MAPS}/b`);
+    assert.deepEqual(await watch.take(3), ["ADDED c", "MODIFIED a", "DELETED b"]);
+    await watch.cancel();
+  });
+
+  it("resumes after a version, and begins now without initial events", async () => {
+    await using api = await withMaps("a");
+    const { resourceVersion } = (await api.call("GET", MAPS)).body.metadata;
+    await api.call("POST", MAPS, { body: configMap("b") });
+    await api.call("DELETE", `${MAPS}/a`);
+    const resumed = new TestWatch(
+      await api.send("GET", `${MAPS}?watch=1&resourceVersion=${resourceVersion}`),
+    );
+    assert.deepEqual(await resumed.take(2), ["ADDED b", "DELETED a"]);
+    const query = "watch=1&sendInitialEvents=false&resourceVersionMatch=NotOlderThan";
+    const fresh = new TestWatch(await api.send("GET", `${MAPS}?${query}`));
+    await api.call("POST", MAPS, { body: configMap("c") });
+    assert.deepEqual(await fresh.take(1), ["ADDED c"]);
+    assert.deepEqual(await resumed.take(1), ["ADDED c"]);
+    await Promise.all([resumed.cancel(), fresh.cancel()]);
+  });
+
+  it("says that a version is too old, in an event of its own", async () => {
+    await using api = await openTestApi({ history: 5 });
+    for (let at = 0; at < 20; at += 1) await api.call("POST", MAPS, { body: configMap(`m${at}`) });
+    const watch = new TestWatch(await api.send("GET", `${MAPS}?watch=1&resourceVersion=2`));
+    const event = await watch.next();
+    assert.equal(event?.type, "ERROR");
+    assert.deepEqual([event?.object["code"], event?.object.reason], [410, "Expired"]);
+    assert.equal(event?.object.message, `too old resource version: 2 (${api.server.storage.compacted})`);
+    assert.equal(await watch.next(), undefined);
+  });
+
+  it("adds what enters a selection and deletes what leaves it", async () => {
+    await using api = await openTestApi();
+    const watch = new TestWatch(await api.send("GET", `${MAPS}?watch=1&labelSelector=in%3Dyes`));
+    const labels = (value: string): object => configMap("a", { labels: { in: value } });
+    await api.call("POST", MAPS, { body: labels("no") });
+    await api.call("PUT", `${MAPS}/a`, { body: labels("yes") });
+    await api.call("PUT", `${MAPS}/a`, { body: configMap("a", { labels: { in: "yes", more: "x" } }) });
+    await api.call("PUT", `${MAPS}/a`, { body: labels("no") });
+    const left = api.server.storage.revision;
+    await api.call("PUT", `${MAPS}/a`, { body: labels("yes") });
+    await api.call("DELETE", `${MAPS}/a`);
+    assert.deepEqual(await watch.take(2), ["ADDED a", "MODIFIED a"]);
+    const gone = await watch.next();
+    assert.deepEqual([gone?.type, gone?.object.metadata.resourceVersion], ["DELETED", String(left)]);
+    assert.deepEqual(gone?.object.metadata["labels"], { in: "yes", more: "x" });
+    assert.deepEqual(await watch.take(2), ["ADDED a", "DELETED a"]);
+    await watch.cancel();
+  });
+
+  it("tells of a Pod's end in the steps that its node takes", async () => {
+    await using api = await openTestApi();
+    await api.call("POST", PODS, {
+      body: pod("web", { spec: { nodeName: "n", terminationGracePeriodSeconds: 7 } }),
+    });
+    const watch = new TestWatch(await api.send("GET", `${PODS}?watch=1&fieldSelector=spec.nodeName%3Dn`));
+    await api.call("DELETE", `${PODS}/web`);
+    await api.call("DELETE", `${PODS}/web`, { body: { gracePeriodSeconds: 0 } });
+    assert.deepEqual(await watch.take(1), ["ADDED web"]);
+    const events = [await watch.next(), await watch.next(), await watch.next()];
+    assert.deepEqual(
+      events.map((event) => [event?.type, event?.object.metadata["deletionGracePeriodSeconds"]]),
+      [
+        ["MODIFIED", 7],
+        ["MODIFIED", 0],
+        ["DELETED", 0],
+      ],
+    );
+    await watch.cancel();
+  });
+
+  it("tells the columns of a table once", async () => {
+    await using api = await openTestApi();
+    await api.call("POST", PODS, { body: pod("a") });
+    const watch = new TestWatch(await api.send("GET", `${PODS}?watch=1`, { accept: TABLE }));
+    await api.call("POST", PODS, { body: pod("b") });
+    const tables = [await watch.next(), await watch.next()];
+    assert.deepEqual(
+      tables.map((event) => event?.object.kind),
+      ["Table", "Table"],
+    );
+    assert.deepEqual(
+      tables.map((event) => event?.object["columnDefinitions"] === null),
+      [false, true],
+    );
+    await watch.cancel();
+  });
+
+  it("bookmarks now and then, and ends when the client's time is up", async () => {
+    await using api = await openTestApi();
+    const watch = new TestWatch(await api.send("GET", `${MAPS}?${INITIAL}&timeoutSeconds=90`));
+    assert.equal((await watch.next())?.type, "BOOKMARK");
+    await api.call("POST", PODS, { body: pod("other") });
+    api.clock.advance(60_000);
+    const bookmark = await watch.next();
+    assert.equal(bookmark?.type, "BOOKMARK");
+    assert.equal(bookmark?.object.metadata.resourceVersion, String(api.server.storage.revision));
+    api.clock.advance(30_000);
+    assert.equal((await watch.next())?.type, "BOOKMARK");
+    assert.equal(await watch.next(), undefined);
+  });
+
+  it("ends with the server, after a bookmark to come back with", async () => {
+    await using api = await withMaps("a");
+    const watch = new TestWatch(await api.send("GET", `${MAPS}?${INITIAL}`));
+    assert.deepEqual(await watch.take(2), ["ADDED a", "BOOKMARK"]);
+    await api.restart();
+    const last = await watch.next();
+    assert.equal(last?.type, "BOOKMARK");
+    assert.equal(await watch.next(), undefined);
+    await api.call("POST", MAPS, { body: configMap("b") });
+    const version = String(last?.object.metadata.resourceVersion);
+    const resumed = new TestWatch(await api.send("GET", `${MAPS}?watch=1&resourceVersion=${version}`));
+    assert.deepEqual(await resumed.take(1), ["ADDED b"]);
+    await resumed.cancel();
+  });
+
+  it("lets go of everything when its client goes away", async () => {
+    await using api = await openTestApi();
+    const leave = new AbortController();
+    const response = await api.send("GET", `${MAPS}?watch=1`, { signal: leave.signal });
+    assert.match(
+      (await api.call("GET", "/metrics")).text,
+      /^apiserver_longrunning_requests\{verb="WATCH"\} 1$/m,
+    );
+    leave.abort();
+    assert.equal(await new TestWatch(response).next(), undefined);
+    assert.match(
+      (await api.call("GET", "/metrics")).text,
+      /^apiserver_longrunning_requests\{verb="WATCH"\} 0$/m,
+    );
+  });
+});
+
+async function withMaps(...list: readonly string[]): Promise<TestApi> {
+  const api = await openTestApi();
+  for (const name of list) await api.call("POST", MAPS, { body: configMap(name) });
+  return api;
+}
+
+function names(list: {
+  readonly items?: readonly { readonly metadata: { readonly name?: string } }[];
+}): unknown {
+  return list.items?.map((one) => one.metadata.name);
+}
