@@ -7,3 +7,5 @@ export { type ApiClock } from "./clock.ts";
 export { ADMIN, type ApiUser, MASTERS, NODES } from "./auth/user.ts";
 export { type ApiServer, type ApiServerOptions, type ListeningApi, type ListenOptions } from "./server.ts";
 export { openApiServer } from "./server.ts";
+export { type ControllersOptions } from "./controllers/context.ts";
+export { type RunningControllers, startControllers } from "./controllers/start-controllers.ts";

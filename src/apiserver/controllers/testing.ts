@@ -3,6 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
+  type Clock,
   findResource,
   formatTime,
   Informer,
@@ -12,6 +13,7 @@ import {
   type KubernetesObject,
   type ResourceClient,
 } from "../../kubernetes/index.ts";
+import { systemClock } from "../clock.ts";
 import { openApiServer } from "../server.ts";
 import { isDeleting, listOf, nameOf, specOf, statusOf, textOf, withStatus } from "./objects.ts";
 import { nodeOf } from "./pods.ts";
@@ -23,6 +25,8 @@ export interface Cluster extends AsyncDisposable {
   readonly errors: unknown[];
   /** Whether Pods become ready on the node; all do, until told otherwise. */
   becomesReady: (pod: KubernetesObject) => boolean;
+  now(): number;
+  advance(milliseconds: number): Promise<void>;
   of(resource: string): ResourceClient;
   list(resource: string): Promise<readonly KubernetesObject[]>;
   events(): Promise<readonly string[]>;
@@ -36,10 +40,18 @@ export interface Cluster extends AsyncDisposable {
 
 const GROUPS = ["", "apps", "batch", "events.k8s.io"];
 
-export async function openCluster(options: { readonly nodes?: readonly string[] } = {}): Promise<Cluster> {
+export interface ClusterOptions {
+  readonly nodes?: readonly string[];
+  /** Lets time go by only when told; a minute's beginning at first. */
+  readonly clock?: boolean;
+}
+
+export async function openCluster(options: ClusterOptions = {}): Promise<Cluster> {
   const folder = await mkdtemp(join(tmpdir(), "dray-controllers-"));
-  const server = await openApiServer({ folder });
-  const client = new KubernetesClient({ server: "http://embedded", transport: server.transport() });
+  const clock = options.clock === true ? standingClock() : undefined;
+  const server = await openApiServer({ folder, ...(clock && { clock: { ...systemClock, now: clock.now } }) });
+  const transport = server.transport();
+  const client = new KubernetesClient({ server: "http://embedded", transport, ...(clock && { clock }) });
   const errors: unknown[] = [];
   const stop = new AbortController();
   let controllers = new AbortController();
@@ -65,6 +77,13 @@ export async function openCluster(options: { readonly nodes?: readonly string[] 
     client,
     errors,
     becomesReady: () => true,
+    now: () => (clock === undefined ? Date.now() : clock.now()),
+    advance: async (milliseconds) => {
+      // What is under way comes to rest first.
+      for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve));
+      clock?.advance(milliseconds);
+      for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve));
+    },
     of,
     list,
     events: async () =>
@@ -99,6 +118,35 @@ export async function openCluster(options: { readonly nodes?: readonly string[] 
   const kubelet = runKubelet(cluster, stop.signal);
   await start();
   return cluster;
+}
+
+interface StandingClock extends Clock {
+  advance(milliseconds: number): void;
+}
+
+function standingClock(): StandingClock {
+  let now = Math.floor(Date.now() / 60_000) * 60_000;
+  const waiting = new Set<{ readonly at: number; readonly resolve: () => void }>();
+  return {
+    now: () => now,
+    advance: (milliseconds) => {
+      now += milliseconds;
+      for (const one of waiting) if (one.at <= now && waiting.delete(one)) one.resolve();
+    },
+    wait: async (milliseconds, signal) => {
+      // Attempts that follow a refusal are not what these tests are about.
+      if (milliseconds < 1000) return void (await new Promise((resolve) => setImmediate(resolve)));
+      await new Promise<void>((resolve, reject) => {
+        const one = { at: now + milliseconds, resolve };
+        waiting.add(one);
+        const stop = (): void => {
+          waiting.delete(one);
+          reject(signal?.reason as Error);
+        };
+        signal?.addEventListener("abort", stop, { once: true });
+      });
+    },
+  };
 }
 
 /** Runs what is bound, ends what is to go. */
