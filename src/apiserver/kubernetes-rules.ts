@@ -1,6 +1,8 @@
 /** The rules of Kubernetes itself, as the kubernetes room knows them. */
 import { GoError } from "../internal/go/errors.ts";
+import { decodeReplacing } from "../internal/go/utf8.ts";
 import { invalidField } from "../internal/kubernetes/field-error.ts";
+import { parseYaml } from "../internal/kubernetes/yaml-node.ts";
 import {
   applyDefaults,
   applyJsonPatch,
@@ -23,6 +25,7 @@ import {
   prepareForCreate,
   prepareForUpdate,
   StatusError,
+  toJson,
   trackManagedFields,
   validateCreate,
   validateUpdate,
@@ -33,6 +36,12 @@ import type { ApiRules, Decoded, ManagerOptions, PatchOptions, PatchType } from 
 export const kubernetesRules: ApiRules = {
   decode: (body, { contentType, kind, fieldValidation }) =>
     decodeObject(body, { contentType, resource: kind, fieldValidation }),
+  decodeConfiguration: (body, { contentType, kind, fieldValidation }) => {
+    const { object, warnings } = decodeObject(body, { contentType, resource: kind, fieldValidation });
+    const written = toJson(parseYaml(decodeReplacing(body)).node) as JsonObject;
+    const { apiVersion, kind: name } = object;
+    return { object: { ...written, apiVersion, kind: name } as KubernetesObject, warnings };
+  },
   applyDefaults,
   prepareForCreate,
   prepareForUpdate,

@@ -48,6 +48,8 @@ export interface ApplyOptions extends ManagerOptions {
 /** All are pure; inputs stay as they are. Refusals are StatusErrors. */
 export interface ApiRules {
   decode(body: Uint8Array, options: DecodeOptions): Decoded;
+  /** What a client applies: as it was written, since what it leaves out isn't its own. */
+  decodeConfiguration(body: Uint8Array, options: DecodeOptions): Decoded;
   applyDefaults(object: KubernetesObject): KubernetesObject;
   prepareForCreate(object: KubernetesObject): KubernetesObject;
   prepareForUpdate(object: KubernetesObject, old: KubernetesObject, subresource: string): KubernetesObject;

@@ -1,7 +1,7 @@
 /** Who may do what: a few fixed rules in the shape of Kubernetes' own roles. */
 import { forbidden, failure, type JsonObject, type StatusError } from "../../kubernetes/index.ts";
 import { goQuote } from "../../internal/go/quote.ts";
-import { type ApiUser, AUTHENTICATED, MASTERS, NODES, UNAUTHENTICATED } from "./user.ts";
+import { type ApiUser, AUTHENTICATED, MASTERS, NODES, SERVICE_ACCOUNTS, UNAUTHENTICATED } from "./user.ts";
 
 export interface ResourceAccess {
   readonly verb: string;
@@ -54,6 +54,14 @@ const ROLES: readonly Role[] = [
   {
     groups: [AUTHENTICATED, UNAUTHENTICATED],
     paths: [{ verbs: ["get"], nonResourceURLs: ["/healthz", "/livez", "/readyz", "/version", "/version/"] }],
+  },
+  {
+    groups: [AUTHENTICATED],
+    paths: [{ verbs: ["get"], nonResourceURLs: ["/.well-known", "/.well-known/*"] }],
+  },
+  {
+    groups: [SERVICE_ACCOUNTS],
+    paths: [{ verbs: ["get"], nonResourceURLs: ["/openid/v1/jwks", "/openid/v1/jwks/"] }],
   },
   {
     groups: [MASTERS],

@@ -11,6 +11,7 @@ export const UNAUTHENTICATED = "system:unauthenticated";
 /** May do everything. */
 export const MASTERS = "system:masters";
 export const NODES = "system:nodes";
+export const SERVICE_ACCOUNTS = "system:serviceaccounts";
 
 export const ADMIN: ApiUser = { name: "admin", uid: "1", groups: [MASTERS, AUTHENTICATED] };
 export const ANONYMOUS: ApiUser = { name: "system:anonymous", groups: [UNAUTHENTICATED] };
@@ -24,7 +25,7 @@ export function serviceAccountUser(
   name: string,
   more: { readonly uid?: string; readonly extra?: ApiUser["extra"] } = {},
 ): ApiUser {
-  const groups = ["system:serviceaccounts", `system:serviceaccounts:${namespace}`, AUTHENTICATED];
+  const groups = [SERVICE_ACCOUNTS, `${SERVICE_ACCOUNTS}:${namespace}`, AUTHENTICATED];
   return {
     name: `${PREFIX}${namespace}:${name}`,
     ...(more.uid !== undefined && { uid: more.uid }),

@@ -10,6 +10,7 @@ import { type ApiUser, UNAUTHENTICATED } from "../auth/user.ts";
 import type { ApiContext } from "../verbs/context.ts";
 import { parseBoolean } from "../verbs/options.ts";
 import { answerHealth, type HealthChecks } from "./health.ts";
+import { answerIssuer } from "./issuer.ts";
 import { isKnownGroup, unknownResource } from "./known-kubernetes.ts";
 import type { ApiMetrics, RequestLabels } from "./metrics.ts";
 import { answerResource } from "./resource-requests.ts";
@@ -127,6 +128,8 @@ async function answerPath(options: HandlerOptions, { request, url }: Exchange): 
   const { pathname } = url;
   const health = answerHealth(url, options.health);
   if (health !== undefined) return health;
+  const issuer = answerIssuer(url, options.context.serviceAccountKey);
+  if (issuer !== undefined) return issuer;
   if (pathname === "/metrics") return respondText(200, options.metrics.format(options.context.storage));
   const document = await options.documents(request, url);
   if (document !== undefined) return document;

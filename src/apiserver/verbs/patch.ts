@@ -56,7 +56,7 @@ interface Applying {
 async function applyObject(context: ApiContext, call: ApiCall, it: Applying): Promise<Patched> {
   const { rules } = context;
   const { resource } = call;
-  const { object: sent, warnings } = rules.decode(it.body.bytes, {
+  const { object: sent, warnings } = rules.decodeConfiguration(it.body.bytes, {
     contentType: "application/yaml",
     kind: resource,
     fieldValidation: call.fieldValidation,

@@ -28,6 +28,8 @@ export class Identities {
   /** @param path with its query */
   translatePath(path: string): string {
     const url = new URL(path, "http://server");
+    // The hash is that of the document, and ours is another; without one the document is the newest.
+    if (url.pathname.startsWith("/openapi/")) url.searchParams.delete("hash");
     for (const [name, value] of url.searchParams) {
       if (name === "resourceVersion") url.searchParams.set(name, this.#versions.get(value) ?? value);
       if (name === "fieldSelector") url.searchParams.set(name, this.#translateText(value));
@@ -39,6 +41,11 @@ export class Identities {
     if (Array.isArray(body)) return body.map((one: Json) => this.translateBody(one));
     if (!isRecord(body)) return body;
     const translated: Record<string, Json | undefined> = {};
+    const { op, path, value: given } = body as JsonObject;
+    if (typeof op === "string" && typeof path === "string" && typeof given === "string") {
+      const known = this.#known(path.slice(path.lastIndexOf("/") + 1), given);
+      return { ...(body as JsonObject), value: known ?? given };
+    }
     for (const [name, value] of Object.entries(body as JsonObject)) {
       const known = typeof value !== "string" ? undefined : this.#known(name, value);
       translated[name] = known ?? (value === undefined ? undefined : this.translateBody(value));

@@ -8,9 +8,14 @@ export function objectsIn(answer: JsonObject | undefined): readonly JsonObject[]
   const kind = answer["kind"];
   if (kind === "Table" || kind === "Status" || kind.endsWith("Review")) return [];
   if (!kind.endsWith("List")) return isObject(answer) ? [answer] : [];
-  const itemKind = kind.slice(0, -"List".length);
+  // Printed lists are of any kind, and their items say which.
+  const itemKind = kind === "List" ? undefined : kind.slice(0, -"List".length);
   return list(answer["items"])
-    .map((item): JsonObject => ({ apiVersion: answer["apiVersion"], kind: itemKind, ...item }))
+    .map((item): JsonObject => ({
+      apiVersion: answer["apiVersion"],
+      ...(itemKind && { kind: itemKind }),
+      ...item,
+    }))
     .filter((item) => isObject(item));
 }
 

@@ -13,13 +13,16 @@ const OTHERS_PART: readonly string[] = ["status"];
 
 export class Lab {
   readonly #storage: ApiStorage;
+  readonly #translate: (object: JsonObject) => JsonObject;
   /** What the recording last said of each object. */
   readonly #recorded = new Map<string, JsonObject>();
   /** Objects that were taken over because the recording itself jumped, or never showed their making. */
   readonly adopted: string[] = [];
 
-  constructor(storage: ApiStorage) {
+  /** @param translate gives recorded identities those that the server gave the same objects */
+  constructor(storage: ApiStorage, translate: (object: JsonObject) => JsonObject) {
     this.#storage = storage;
+    this.#translate = translate;
   }
 
   /** Takes note of what an answer said, without doing anything. */
@@ -40,7 +43,9 @@ export class Lab {
     const jumped = last === undefined || differences(serversPart(last), serversPart(object)).length > 0;
     if (there === undefined || jumped) {
       if (there === undefined || !isNearly(there.object, object)) this.adopted.push(keyOf(object));
-      await this.#write(key, there?.revision ?? 0, withIdentity(object, there?.object));
+      const adopted = withIdentity(this.#translate(object), there?.object);
+      await this.#bringOwners(adopted);
+      await this.#write(key, there?.revision ?? 0, adopted);
       return;
     }
     await this.#bringOthersPart(key, there, object);
@@ -71,6 +76,17 @@ export class Lab {
       if (names.has(`${key.namespace}/${key.name}`)) continue;
       this.#recorded.delete(keyOf(object));
       await this.#storage.write({ key, expected: revision });
+    }
+  }
+
+  /** Owners that no answer shows exist all the same: without them, what they own would be garbage. */
+  async #bringOwners({ metadata }: KubernetesObject): Promise<void> {
+    for (const { apiVersion, kind, name, uid } of metadata.ownerReferences ?? []) {
+      const namespace = metadata.namespace ?? "";
+      const owner = { apiVersion, kind, metadata: { namespace, name, uid }, spec: {} };
+      const key = storageKey(owner);
+      if (key === undefined || (await this.#storage.find(key)) !== undefined) continue;
+      await this.#write(key, 0, owner);
     }
   }
 

@@ -37,7 +37,7 @@ function normaliseTable(table: JsonObject): JsonObject {
   const { columnDefinitions, rows } = table;
   return {
     ...table,
-    columnDefinitions: mapRecords(columnDefinitions, ({ description: _, ...column }) => column),
+    columnDefinitions: mapRecords(columnDefinitions, ({ description: _description, ...column }) => column),
     rows: mapRecords(rows, (row) => ({
       ...row,
       cells: Array.isArray(row["cells"]) ? row["cells"].map((cell: Json) => normaliseCell(cell)) : [],

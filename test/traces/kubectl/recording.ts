@@ -2,6 +2,8 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
+import { parse as parseYaml } from "yaml";
+
 import { isRecord, type Json, type JsonObject } from "./json.ts";
 
 export interface CommandRecording {
@@ -64,6 +66,19 @@ export function readCommands(folder: string): readonly CommandRecording[] {
     .filter((value) => isCommandRecording(value))
     .map((one) => ({ ...one, files: one.files ?? {}, env: one.env ?? {} }))
     .toSorted((one, other) => one.order - other.order);
+}
+
+/** What a command printed, where that is a document: a recording may hold the output and not the answer behind it. */
+export function printedBy(command: CommandRecording): JsonObject | undefined {
+  const { stdout, argv } = command;
+  const format = argv[argv.indexOf("-o") + 1];
+  if (!argv.includes("-o") || (format !== "json" && format !== "yaml")) return undefined;
+  try {
+    const printed: unknown = format === "json" ? JSON.parse(stdout) : parseYaml(stdout);
+    return isRecord(printed) ? (printed as JsonObject) : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** The JSON of a body, whichever way it went over the wire; `undefined` where the recording cut it off. */

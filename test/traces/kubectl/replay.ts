@@ -11,7 +11,7 @@ import { objectsIn, objectsOf, VersionIndex } from "./known-objects.ts";
 import { Lab } from "./lab.ts";
 import { normalise } from "./normalise.ts";
 import { parseTarget, type Target } from "./target.ts";
-import { bytesOf, type CommandRecording, contentOf, type Exchange } from "./recording.ts";
+import { bytesOf, type CommandRecording, contentOf, type Exchange, printedBy } from "./recording.ts";
 import { replayStream } from "./stream.ts";
 
 export interface ApiUnderTest {
@@ -34,12 +34,15 @@ export class CommandReplay {
   readonly #identities = new Identities();
   readonly #versions = new VersionIndex();
   readonly #lab: Lab;
+  /** What kubectl would have kept beside each document. */
+  readonly #etags = new Map<string, string>();
 
   constructor(api: ApiUnderTest, commands: readonly CommandRecording[], documents: Documents) {
     this.#api = api;
     this.#documents = documents;
-    this.#lab = new Lab(api.storage);
+    this.#lab = new Lab(api.storage, (object) => this.#identities.translateBody(object) as JsonObject);
     for (const command of commands) {
+      for (const object of objectsIn(printedBy(command))) this.#versions.add(object);
       for (const exchange of command.exchanges) {
         for (const object of objectsOf(exchange)) this.#versions.add(object);
       }
@@ -51,7 +54,9 @@ export class CommandReplay {
     const found: string[] = [];
     for (const [index, exchange] of command.exchanges.entries()) {
       const where = `${index + 1}. ${exchange.method} ${exchange.path.slice(0, 120)}`;
-      const outcome = await this.#exchange(exchange, (why) => uncovered.push(`${where}: ${why}`));
+      const outcome = await this.#exchange(asCommanded(exchange, command), (why) =>
+        uncovered.push(`${where}: ${why}`),
+      );
       found.push(...outcome.map((difference) => `${where}: ${difference}`));
     }
     return { id: command.id, exchanges: command.exchanges.length, uncovered, differences: found };
@@ -73,6 +78,8 @@ export class CommandReplay {
       controller.abort();
       return found;
     }
+    const etag = response.headers.get("etag");
+    if (etag !== null) this.#etags.set(pathOf(exchange), etag);
     const text = await response.text();
     const document = exchange.responseBody?.document;
     if (document !== undefined) return [...found, ...compareDocument(this.#documents, document, text)];
@@ -83,7 +90,8 @@ export class CommandReplay {
 
   #compareBody(exchange: Exchange, text: string, skip: (why: string) => void): readonly string[] {
     const body = exchange.responseBody;
-    if (body === undefined) return text === "" ? [] : [`body: nothing ≠ ${text.slice(0, 200)}`];
+    if (body === undefined || body === null)
+      return text === "" ? [] : [`body: nothing ≠ ${text.slice(0, 200)}`];
     if (body.truncated === true) {
       skip("the recording holds the answer's beginning only");
       return [];
@@ -93,14 +101,16 @@ export class CommandReplay {
     const recorded = contentOf(body);
     const ours = parse(text);
     this.#identities.learn(recorded, ours);
-    return differences(normalise(recorded), normalise(ours));
+    const shown = recorded?.["kind"] === "Table" ? this.#knownRows(recorded, ours, skip) : [recorded, ours];
+    return differences(normalise(shown[0]), normalise(shown[1]));
   }
 
   /** What the others did before this question. */
   async #prepare(exchange: Exchange, target: Target): Promise<void> {
     const answer = contentOf(exchange.responseBody);
     const isRead = exchange.method === "GET";
-    if (isRead && exchange.status === 404 && target.name !== "") return this.#forget(target);
+    const isAbsent = exchange.status === 404 && target.name !== "" && target.subresource === "";
+    if (isAbsent) return this.#forget(target);
     if (exchange.status >= 300 || answer === undefined) return;
     if (exchange.method === "DELETE") {
       for (const object of objectsIn(answer)) await this.#lab.bringTo(beforeDeletion(object));
@@ -118,6 +128,25 @@ export class CommandReplay {
       const found = this.#versions.find(member(row, "object", "metadata"));
       return found === undefined ? [] : [found];
     });
+  }
+
+  /** Of a table, the rows whose objects are recorded in full as well; nothing tells what the others consist of. */
+  #knownRows(
+    recorded: JsonObject,
+    ours: Json | undefined,
+    skip: (why: string) => void,
+  ): readonly (Json | undefined)[] {
+    const rows = list(recorded["rows"]);
+    const known = rows.filter((row) => this.#versions.find(member(row, "object", "metadata")) !== undefined);
+    if (known.length === rows.length) return [recorded, ours];
+    const missing = rows.filter((row) => !known.includes(row)).map((row) => nameOf(row));
+    skip(`the object behind a row is recorded nowhere in full: ${missing.join(", ")}`);
+    const names = new Set(missing);
+    const others = list(member(ours, "rows")).filter((row) => !names.has(nameOf(row)));
+    return [
+      { ...recorded, rows: known },
+      { ...(ours as JsonObject), rows: others },
+    ];
   }
 
   async #retain(target: Target, answer: JsonObject): Promise<void> {
@@ -143,14 +172,32 @@ export class CommandReplay {
     for (const [name, value] of Object.entries(exchange.requestHeaders)) {
       if (!/^(?:accept-encoding|if-none-match)$/i.test(name)) headers.set(name, value);
     }
+    const etag = this.#etags.get(pathOf(exchange));
+    if (exchange.status === 304 && etag !== undefined) headers.set("If-None-Match", etag);
     if (exchange.accept !== undefined) headers.set("Accept", exchange.accept);
-    const body = exchange.requestBody;
+    const body = exchange.requestBody ?? undefined;
     const url = `https://server${this.#identities.translatePath(exchange.path)}`;
     if (body === undefined) return new Request(url, { method: exchange.method, headers, signal });
     const content =
       body.json === undefined ? bytesOf(body) : JSON.stringify(this.#identities.translateBody(body.json));
-    return new Request(url, { method: exchange.method, headers, body: content as string | Uint8Array<ArrayBuffer>, signal });
+    return new Request(url, {
+      method: exchange.method,
+      headers,
+      body: content as string | Uint8Array<ArrayBuffer>,
+      signal,
+    });
   }
+}
+
+/** Recordings leave out whom a command asked to be. */
+function asCommanded(exchange: Exchange, { argv }: CommandRecording): Exchange {
+  const user = argv.find((word) => word.startsWith("--as="))?.slice("--as=".length);
+  if (user === undefined) return exchange;
+  return { ...exchange, requestHeaders: { ...exchange.requestHeaders, "Impersonate-User": user } };
+}
+
+function pathOf(exchange: Exchange): string {
+  return new URL(exchange.path, "http://server").pathname;
 }
 
 /** A list that shows all there is of a kind in its place. */
@@ -172,6 +219,11 @@ function beforeDeletion(object: JsonObject): JsonObject {
   if (deletionTimestamp === undefined) return object;
   const before = typeof generation === "number" ? { generation: generation - 1 } : {};
   return { ...object, metadata: { ...metadata, ...before } };
+}
+
+function nameOf(row: JsonObject): string {
+  const metadata = member(row, "object", "metadata");
+  return `${textOf(metadata, "namespace")}/${textOf(metadata, "name")}`;
 }
 
 function textOf(value: Json | undefined, name: string): string {
