@@ -49,7 +49,10 @@ export interface ClusterOptions {
 export async function openCluster(options: ClusterOptions = {}): Promise<Cluster> {
   const folder = await mkdtemp(join(tmpdir(), "dray-controllers-"));
   const clock = options.clock === true ? standingClock() : undefined;
-  const server = await openApiServer({ folder, ...(clock && { clock: { ...systemClock, now: clock.now } }) });
+  const server = await openApiServer({
+    folder,
+    ...(clock && { clock: { ...systemClock, now: () => clock.now() } }),
+  });
   const transport = server.transport();
   const client = new KubernetesClient({ server: "http://embedded", transport, ...(clock && { clock }) });
   const errors: unknown[] = [];
@@ -87,7 +90,7 @@ export async function openCluster(options: ClusterOptions = {}): Promise<Cluster
     of,
     list,
     events: async () =>
-      (await list("events")).map((event) => `${String(event["reason"])}: ${String(event["message"])}`),
+      (await list("events")).map((event) => `${textOf(event, "reason")}: ${textOf(event, "message")}`),
     say: async (pod, status) => {
       await of("pods").updateStatus(withStatus(pod, { ...statusOf(pod), ...status }));
     },
@@ -188,8 +191,8 @@ function runningStatus(pod: KubernetesObject): JsonObject {
       condition("Ready"),
     ],
     containerStatuses: listOf(specOf(pod), "containers").map((container) => ({
-      name: String(container["name"]),
-      image: String(container["image"]),
+      name: textOf(container, "name") ?? "",
+      image: textOf(container, "image") ?? "",
       imageID: "",
       ready: true,
       restartCount: 0,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { JsonObject, KubernetesObject } from "../../kubernetes/index.ts";
-import { isDeleting, listOf, nameOf, specOf, statusOf } from "./objects.ts";
+import { isDeleting, listOf, nameOf, specOf, statusOf, textOf } from "./objects.ts";
 import { type Cluster, openCluster, templateOf, workload } from "./testing.ts";
 
 async function podNames(cluster: Cluster): Promise<readonly string[]> {
@@ -75,7 +75,7 @@ test("a DaemonSet has one Pod on every Node that it selects, as Nodes come and g
   await sets.create(workload("apps/v1", "DaemonSet", "web", { template }));
   const nodes = async (): Promise<string> =>
     (await cluster.list("pods"))
-      .map((pod) => String(specOf(pod)["nodeName"]))
+      .map((pod) => textOf(specOf(pod), "nodeName") ?? "")
       .toSorted()
       .join(" ");
   await cluster.until("both are ready", async () => statusOf(await sets.get("web"))["numberReady"] === 2);
@@ -121,7 +121,7 @@ async function running(cluster: Cluster): Promise<readonly KubernetesObject[]> {
 
 function conditions(object: KubernetesObject): readonly string[] {
   return listOf(statusOf(object), "conditions").map(
-    ({ type, reason }) => `${String(type)} ${String(reason)}`,
+    (one) => `${textOf(one, "type")} ${textOf(one, "reason")}`,
   );
 }
 
