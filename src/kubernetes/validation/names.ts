@@ -98,7 +98,7 @@ export function portNameFaults(text: string): readonly string[] {
 }
 
 export function percentFaults(text: string): readonly string[] {
-  if (new RegExp(`^${PERCENT}$`).test(text)) return [];
+  if (whole(PERCENT).test(text)) return [];
   return [
     `a valid percent string must be a numeric string followed by an ending '%' ${examples(PERCENT, "1%", "93%")}`,
   ];
@@ -128,8 +128,17 @@ function faults(
 ): readonly string[] {
   const found: string[] = [];
   if (Buffer.byteLength(text) > limit) found.push(`must be no more than ${limit} bytes`);
-  if (!new RegExp(`^(?:${pattern})$`).test(text)) found.push(`${rule} ${examples(pattern, ...names)}`);
+  if (!whole(pattern).test(text)) found.push(`${rule} ${examples(pattern, ...names)}`);
   return found;
+}
+
+const compiled = new Map<string, RegExp>();
+
+/** Names are many and patterns few. */
+function whole(pattern: string): RegExp {
+  let regex = compiled.get(pattern);
+  if (regex === undefined) compiled.set(pattern, (regex = new RegExp(`^(?:${pattern})$`)));
+  return regex;
 }
 
 function examples(pattern: string, ...names: readonly string[]): string {

@@ -84,10 +84,6 @@ export function validateEphemeralUpdate(pod: JsonObject, old: JsonObject): reado
   return [...validateAsChanged(pod, old), ...changes];
 }
 
-export function validatePodStatusUpdate(pod: JsonObject, old: JsonObject): readonly FieldError[] {
-  return validateMetadataUpdate(metadataOf(pod), metadataOf(old));
-}
-
 /** Of a Pod or a template. */
 export function validatePodAnnotations(
   metadata: JsonObject,

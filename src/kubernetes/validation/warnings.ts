@@ -43,6 +43,7 @@ const TEMPLATES: Readonly<Record<string, string>> = {
 
 /** Kinds whose name goes on into their Pods' names. */
 const NAMED_ON = new Set([
+  "CronJob",
   "DaemonSet",
   "Deployment",
   "Job",
