@@ -35,6 +35,8 @@ const MAX_SERIES = 1000;
 export class PrometheusMetrics implements MetricSink {
   readonly #specs: Readonly<Record<string, MetricSpec>>;
   readonly #series = new Map<string, Map<string, Series>>();
+  /** The way to a series for who always hands in the same object: rendering labels costs more than counting. */
+  readonly #byObject = new Map<string, WeakMap<Labels, Series>>();
 
   constructor(specs: Readonly<Record<string, MetricSpec>>) {
     this.#specs = specs;
@@ -62,6 +64,7 @@ export class PrometheusMetrics implements MetricSink {
   /** Forgets all series of a metric: for a gauge of which only the last labels count. */
   clear(name: string): void {
     this.#series.delete(name);
+    this.#byObject.delete(name);
   }
 
   render(): string {
@@ -76,6 +79,17 @@ export class PrometheusMetrics implements MetricSink {
   }
 
   #find(name: string, labels: Labels): Series | undefined {
+    let objects = this.#byObject.get(name);
+    const same = objects?.get(labels);
+    if (same !== undefined) return same;
+    const series = this.#findByText(name, labels);
+    if (series === undefined) return undefined;
+    if (objects === undefined) this.#byObject.set(name, (objects = new WeakMap()));
+    objects.set(labels, series);
+    return series;
+  }
+
+  #findByText(name: string, labels: Labels): Series | undefined {
     const spec = this.#specs[name];
     if (spec === undefined) throw new RangeError(`no metric ${name}`);
     let all = this.#series.get(name);

@@ -1,5 +1,5 @@
 import type { DigestAnswer, ReviewReport } from "../../admission/index.ts";
-import { type MetricSpec, PrometheusMetrics } from "../metrics/prometheus.ts";
+import { type Labels, type MetricSpec, PrometheusMetrics } from "../metrics/prometheus.ts";
 
 const REVIEWS = "dray_webhook_reviews_total";
 const SECONDS = "dray_webhook_review_seconds";
@@ -21,6 +21,8 @@ const SPECS: Readonly<Record<string, MetricSpec>> = {
 
 /** What a webhook measures. No label has a name of an image, a Pod or a person. */
 export class WebhookMetrics extends PrometheusMetrics {
+  readonly #known = new Map<string, Labels>();
+
   constructor() {
     super(SPECS);
   }
@@ -29,9 +31,19 @@ export class WebhookMetrics extends PrometheusMetrics {
     const { operation, object } = review.request;
     const changed = decision.allowed && decision.object !== object;
     const outcome = decision.allowed ? (changed ? "changed" : "allowed") : "refused";
-    this.count(REVIEWS, { path, operation, outcome });
-    this.observe(SECONDS, milliseconds / 1000, { path });
-    for (const _ of decision.warnings) this.count(WARNINGS, { path });
+    this.count(REVIEWS, this.#labels(path, operation, outcome));
+    this.observe(SECONDS, milliseconds / 1000, this.#labels(path));
+    for (const _ of decision.warnings) this.count(WARNINGS, this.#labels(path));
+  }
+
+  /** There are few, and the same ones are found again at once. */
+  #labels(path: string, operation = "", outcome = ""): Labels {
+    const key = `${path} ${operation} ${outcome}`;
+    const known = this.#known.get(key);
+    if (known !== undefined) return known;
+    const labels: Labels = operation === "" ? { path } : { path, operation, outcome };
+    this.#known.set(key, labels);
+    return labels;
   }
 
   recordLookup(answer: DigestAnswer): void {
