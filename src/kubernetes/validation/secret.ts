@@ -65,7 +65,7 @@ export function validateConfigMap(map: JsonObject): readonly FieldError[] {
   let size = 0;
   for (const [key, value] of entriesAt(map, "data")) {
     errors.push(...invalids(`data[${key}]`, key, configKeyFaults(key)));
-    if (key in binary)
+    if (Object.hasOwn(binary, key))
       errors.push(invalidField(`data[${key}]`, key, "duplicate of key present in binaryData"));
     size += Buffer.byteLength(typeof value === "string" ? value : "");
   }
