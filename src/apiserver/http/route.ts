@@ -93,6 +93,7 @@ export function climbs(target: string): boolean {
 export function verbOf(method: string, route: ResourceRoute, watch: boolean): Verb | undefined {
   const verb = methodVerb(method, route.name !== "", watch);
   if (verb === undefined) return undefined;
+  if (verb === "create" && route.name !== "" && route.subresource === undefined) return undefined;
   if (route.subresource !== undefined) return route.subresource.verbs.includes(verb) ? verb : undefined;
   // Objects are created in their namespace; lists and watches look across.
   const across = route.resource.namespaced && route.namespace === "" && verb !== "list" && verb !== "watch";
