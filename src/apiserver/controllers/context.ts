@@ -44,6 +44,7 @@ export class ControllerContext {
   /** Pods that were asked to go, until it shows. */
   readonly leaving: Set<string> = new Set();
   readonly #informers: ReadonlyMap<WatchedResource, Informer>;
+  readonly #recorders: EventRecorder[] = [];
   readonly #clients: ReadonlyMap<WatchedResource, ResourceClient>;
 
   constructor(options: ControllersOptions) {
@@ -75,12 +76,19 @@ export class ControllerContext {
 
   recorder(component: string): EventRecorder {
     const { client, signal, onError } = this;
-    return new EventRecorder({ client, signal, onError, source: { component } });
+    const recorder = new EventRecorder({ client, signal, onError, source: { component } });
+    this.#recorders.push(recorder);
+    return recorder;
   }
 
   /** Follows everything until the signal is aborted. */
   async run(): Promise<void> {
     await Promise.all([...this.#informers.values()].map((informer) => informer.run(this.signal)));
+  }
+
+  /** Waits for events that are being written. */
+  async flush(): Promise<void> {
+    await Promise.all(this.#recorders.map((recorder) => recorder.flush()));
   }
 
   async synced(): Promise<void> {

@@ -73,7 +73,7 @@ export class PodControl {
       this.#written.set(keyOf(owner), made.metadata.resourceVersion ?? "");
       return made;
     } catch (error) {
-      if (!isRefusal(error, 409) && !this.#context.signal.aborted) {
+      if (!isRefusal(error, 409) && !isEnding(error) && !this.#context.signal.aborted) {
         const message = `Error creating: ${error instanceof Error ? error.message : String(error)}`;
         this.#recorder.record(owner, { type: "Warning", reason: "FailedCreate", message });
       }
@@ -95,6 +95,12 @@ export class PodControl {
       if (!isRefusal(error, 404) && !isRefusal(error, 409)) throw error;
     }
   }
+}
+
+/** Whether the namespace is on its way out: the owner will follow, and until then there is nothing to complain about. */
+export function isEnding(error: unknown): boolean {
+  const causes = isRefusal(error, 403) ? (error.status.details?.causes ?? []) : [];
+  return causes.some(({ reason }) => reason === "NamespaceTerminating");
 }
 
 function labelsIn(metadata: JsonObject): Labels {

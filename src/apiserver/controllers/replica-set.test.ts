@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { KubernetesObject } from "../../kubernetes/index.ts";
 import { isDeleting, nameOf, specOf, statusOf } from "./objects.ts";
+import { isEnding } from "./pod-control.ts";
 import { openCluster, workload } from "./testing.ts";
 
 test("a ReplicaSet makes its Pods, a scheduler binds them, and both say so", async () => {
@@ -136,5 +137,31 @@ test("a ReplicationController keeps its Pods, too; with no node they wait, and s
   await cluster.until(
     "it is ready",
     async () => statusOf(await controllers.get("web"))["readyReplicas"] === 1,
+  );
+});
+
+test("in a namespace that ends, nothing is made any more, and nobody complains", async () => {
+  await using cluster = await openCluster();
+  const namespaces = cluster.client.resource({
+    group: "",
+    version: "v1",
+    resource: "namespaces",
+    namespaced: false,
+  });
+  await namespaces.create({ apiVersion: "v1", kind: "Namespace", metadata: { name: "brief" } });
+  const set = workload("apps/v1", "ReplicaSet", "web", { replicas: 3 });
+  const inside = { ...set, metadata: { ...set.metadata, namespace: "brief" } };
+  const pods = cluster.of("pods");
+  await cluster.of("replicasets").create(inside);
+  await cluster.until(
+    "its Pods are there",
+    async () => (await pods.listAll({ namespace: "brief" })).items.length === 3,
+  );
+  await namespaces.delete("brief");
+  await cluster.until("it is gone", async () => (await namespaces.find("brief")) === undefined);
+  assert.deepEqual((await pods.listAll({ namespace: "brief" })).items, []);
+  assert.deepEqual(
+    cluster.errors.filter((error) => !isEnding(error)),
+    [],
   );
 });

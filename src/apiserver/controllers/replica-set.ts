@@ -15,7 +15,7 @@ import {
   statusOf,
   withStatus,
 } from "./objects.ts";
-import { PodControl } from "./pod-control.ts";
+import { isEnding, PodControl } from "./pod-control.ts";
 import { byDispensability, isActive, isAvailable, isReady, nextAvailability } from "./pods.ts";
 import { WorkQueue } from "./work-queue.ts";
 
@@ -85,6 +85,7 @@ class ReplicaController {
       try {
         await this.#scale(owner, active);
       } catch (error) {
+        if (isEnding(error)) return undefined;
         failed = error instanceof Error ? error : new Error("unknown", { cause: error });
       }
     }

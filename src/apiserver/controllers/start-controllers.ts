@@ -41,6 +41,6 @@ export function startControllers(options: ControllersOptions): RunningController
   })();
   // Whoever stops before the first list was read need not be told.
   synced.catch(() => {});
-  const stopped = Promise.all([following, working]).then(() => {});
+  const stopped = Promise.all([following, working]).then(() => context.flush());
   return { synced, stopped };
 }

@@ -89,20 +89,20 @@ export class EventRecorder {
   async #write(occurrence: Occurrence, event: CorrelatedEvent): Promise<string> {
     const { signal } = this.#options;
     const { namespace = "default" } = occurrence.object;
-    const { count, message, name } = event;
-    if (name !== undefined && count > 1) {
+    const { count, message } = event;
+    const name = event.name ?? `${occurrence.object.name}.${this.#stamp(event.last).toString(16)}`;
+    if (event.name !== undefined && count > 1) {
       const body = { count, lastTimestamp: formatTime(event.last), message };
       try {
         await this.#events.patch(name, { type: "strategic", body }, { namespace, signal });
         return name;
       } catch (error) {
-        // It has expired meanwhile: events live for an hour.
+        // It has expired meanwhile, since events live for an hour: it comes again with its count.
         if (!isRefusal(error, 404)) throw error;
       }
     }
-    const fresh = `${occurrence.object.name}.${this.#stamp(event.last).toString(16)}`;
-    await this.#events.create(formatEvent(occurrence, event, fresh), { signal });
-    return fresh;
+    await this.#events.create(formatEvent(occurrence, event, name), { signal });
+    return name;
   }
 
   /** Nanoseconds as in names of events, never twice the same. */
