@@ -1,7 +1,19 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
-import { aggregate, duplicateField, invalidField, requiredField, unsupportedField } from "./field-error.ts";
+import {
+  aggregate,
+  duplicateField,
+  invalidField,
+  invalidWord,
+  notFoundField,
+  requiredField,
+  tooLongField,
+  tooManyField,
+  typeInvalidField,
+  unsupportedField,
+  unsupportedWord,
+} from "./field-error.ts";
 import { qualifiedNameFaults } from "./qualified-name.ts";
 
 test("a field's error says field, kind, value and detail", () => {
@@ -10,10 +22,21 @@ test("a field's error says field, kind, value and detail", () => {
   assert.equal(invalidField("a", 'x"\n', "why").message, 'a: Invalid value: "x\\"\\n": why');
   assert.equal(invalidField("a", 5, "why").message, "a: Invalid value: 5: why");
   assert.equal(invalidField("a", ["<"], "why").message, 'a: Invalid value: ["\\u003c"]: why');
+  assert.equal(invalidField("a", null, "why").message, 'a: Invalid value: "null": why');
+  assert.equal(invalidField("a", undefined, "why").message, "a: Invalid value: null: why");
+  assert.equal(invalidWord("a", "<x>", "why").message, 'a: Invalid value: "\\u003cx\\u003e": why');
+  assert.equal(tooLongField("", 5).message, ": Too long: may not be more than 5 bytes");
+  assert.equal(tooManyField("a", 3, 1).message, "a: Too many: 3: must have at most 1 item");
+  assert.equal(notFoundField("a", "x").message, 'a: Not found: "x"');
+  assert.equal(typeInvalidField("a", "why").message, "a: Invalid value: why");
   assert.equal(duplicateField("a", true).message, "a: Duplicate value: true");
   assert.equal(
-    unsupportedField("a", "x", ["p", "q"]).message,
-    'a: Unsupported value: "x": supported values: "p", "q"',
+    unsupportedField("a", "<", ["p", "q"]).message,
+    'a: Unsupported value: "<": supported values: "p", "q"',
+  );
+  assert.equal(
+    unsupportedWord("a", "<", ["p", "q"]).message,
+    'a: Unsupported value: "\\u003c": supported values: "p", "q"',
   );
 });
 

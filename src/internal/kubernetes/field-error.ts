@@ -40,8 +40,14 @@ export function forbiddenField(field: string, detail: string): FieldError {
   return fieldError("Forbidden", field, [detail]);
 }
 
-export function invalidField(field: string, value: GoJson, detail: string): FieldError {
+/** @param value null is a pointer to nothing, undefined a map or list that isn't there */
+export function invalidField(field: string, value: GoJson | undefined, detail: string): FieldError {
   return fieldError("Invalid", field, [format(value), detail]);
+}
+
+/** Of a text that has a type of its own, such as a policy; it is shown as JSON. */
+export function invalidWord(field: string, value: string, detail: string): FieldError {
+  return fieldError("Invalid", field, [encodeJson(value), detail]);
 }
 
 export function duplicateField(field: string, value: GoJson): FieldError {
@@ -49,13 +55,17 @@ export function duplicateField(field: string, value: GoJson): FieldError {
 }
 
 export function unsupportedField(field: string, value: string, supported: readonly string[]): FieldError {
-  const list = supported.map((one) => goQuote(one)).join(", ");
-  return fieldError("NotSupported", field, [format(value), `supported values: ${list}`]);
+  return fieldError("NotSupported", field, [format(value), choices(supported)]);
+}
+
+/** Of a text that has a type of its own, such as a policy; it is shown as JSON. */
+export function unsupportedWord(field: string, value: string, supported: readonly string[]): FieldError {
+  return fieldError("NotSupported", field, [encodeJson(value), choices(supported)]);
 }
 
 /** Where a type is wrong that the schema left open. */
-export function typeInvalidField(field: string, value: GoJson, detail: string): FieldError {
-  return fieldError("TypeInvalid", field, [format(value), detail]);
+export function typeInvalidField(field: string, detail: string): FieldError {
+  return fieldError("TypeInvalid", field, [detail]);
 }
 
 /** A reference to something that isn't there. */
@@ -85,6 +95,12 @@ function fieldError(type: FieldErrorType, field: string, parts: readonly string[
   return { type, field, message };
 }
 
-function format(value: GoJson): string {
-  return typeof value === "string" ? goQuote(value) : encodeJson(value);
+function choices(supported: readonly string[]): string {
+  return `supported values: ${supported.map((one) => goQuote(one)).join(", ")}`;
+}
+
+function format(value: GoJson | undefined): string {
+  if (value === undefined) return "null";
+  // The API server shows a pointer to nothing as a text.
+  return typeof value === "string" || value === null ? goQuote(value ?? "null") : encodeJson(value);
 }

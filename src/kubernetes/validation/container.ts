@@ -6,7 +6,7 @@ import {
   invalidField,
   notFoundField,
   requiredField,
-  unsupportedField,
+  unsupportedWord,
 } from "../../internal/kubernetes/field-error.ts";
 import { asObject, isAbsent, objectAt, objectsAt, textAt } from "../objects/fields.ts";
 import type { JsonObject } from "../objects/object.ts";
@@ -121,7 +121,7 @@ export function validatePullPolicy(policy: unknown, path: string): readonly Fiel
   if (text === "") return [requiredField(path)];
   return (PULL_POLICIES as readonly string[]).includes(text)
     ? []
-    : [unsupportedField(path, text, PULL_POLICIES)];
+    : [unsupportedWord(path, text, PULL_POLICIES)];
 }
 
 /** Only of Pods: templates may have had padded images before anyone minded. */
@@ -140,7 +140,7 @@ export function validateChoice(
 ): readonly FieldError[] {
   const value = textAt(object, member);
   if (value === "") return [requiredField(`${path}.${member}`)];
-  return choices.includes(value) ? [] : [unsupportedField(`${path}.${member}`, value, choices)];
+  return choices.includes(value) ? [] : [unsupportedWord(`${path}.${member}`, value, choices)];
 }
 
 function claimName(container: JsonObject, names: Set<string>, path: string): readonly FieldError[] {
@@ -157,7 +157,7 @@ function validateOwnRestartPolicy(
 ): readonly FieldError[] {
   if (isAbsent(container["restartPolicy"])) return [];
   const policy = textAt(container, "restartPolicy");
-  return choices.includes(policy) ? [] : [unsupportedField(`${path}.restartPolicy`, policy, choices)];
+  return choices.includes(policy) ? [] : [unsupportedWord(`${path}.restartPolicy`, policy, choices)];
 }
 
 function validateLife(container: JsonObject, path: string): readonly FieldError[] {

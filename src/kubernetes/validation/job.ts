@@ -3,7 +3,7 @@ import {
   type FieldError,
   invalidField,
   requiredField,
-  unsupportedField,
+  unsupportedWord,
 } from "../../internal/kubernetes/field-error.ts";
 import { goQuote } from "../../internal/go/quote.ts";
 import { flagAt, isAbsent, numberAt, objectAt, sameJson, textAt, withMembers } from "../objects/fields.ts";
@@ -111,7 +111,7 @@ function validateEnding(spec: JsonObject, path: string): readonly FieldError[] {
     const values = RESTARTS.map((one) => goQuote(one)).join(", ");
     return [requiredField(path, `valid values: ${values}`)];
   }
-  return RESTARTS.includes(policy) ? [] : [unsupportedField(path, policy, RESTARTS)];
+  return RESTARTS.includes(policy) ? [] : [unsupportedWord(path, policy, RESTARTS)];
 }
 
 function validateWord(
@@ -122,7 +122,7 @@ function validateWord(
 ): readonly FieldError[] {
   const value = spec[member];
   if (typeof value !== "string" || words.includes(value)) return [];
-  return [unsupportedField(`${path}.${member}`, value, words)];
+  return [unsupportedWord(`${path}.${member}`, value, words)];
 }
 
 function validateSame(
@@ -176,7 +176,7 @@ function validateCronSpec(spec: JsonObject): readonly FieldError[] {
     ...(concurrency === "" ? [requiredField(path)] : []),
     ...(concurrency === "" || CONCURRENCIES.includes(concurrency)
       ? []
-      : [unsupportedField(path, concurrency, CONCURRENCIES)]),
+      : [unsupportedWord(path, concurrency, CONCURRENCIES)]),
     ...(isAbsent(template["selector"])
       ? []
       : [

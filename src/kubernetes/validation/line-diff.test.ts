@@ -8,7 +8,7 @@ test("unifiedDiff() is empty where nothing differs", () => {
 });
 
 test("unifiedDiff() shows three lines around a change, and counts lines from one", () => {
-  const lines = [..."abcdefghij"].join("\n");
+  const lines = "abcdefghij".split("").join("\n");
   assert.equal(
     unifiedDiff(lines, lines.replace("e", "E")),
     "@@ -2,7 +2,7 @@\n b\n c\n d\n-e\n+E\n f\n g\n h\n",

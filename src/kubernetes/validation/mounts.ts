@@ -4,7 +4,7 @@ import {
   invalidField,
   notFoundField,
   requiredField,
-  unsupportedField,
+  unsupportedWord,
 } from "../../internal/kubernetes/field-error.ts";
 import { flagAt, isAbsent, objectAt, objectsAt, textAt } from "../objects/fields.ts";
 import type { JsonObject } from "../objects/object.ts";
@@ -95,7 +95,7 @@ function validateSharing(mount: JsonObject, container: JsonObject, path: string)
   const propagation = mount["mountPropagation"];
   if (typeof propagation === "string") {
     const at = `${path}.mountPropagation`;
-    if (!PROPAGATIONS.includes(propagation)) errors.push(unsupportedField(at, propagation, PROPAGATIONS));
+    if (!PROPAGATIONS.includes(propagation)) errors.push(unsupportedWord(at, propagation, PROPAGATIONS));
     if (propagation === "Bidirectional" && !flagAt(objectAt(container, "securityContext"), "privileged")) {
       const why = "Bidirectional mount propagation is available only to privileged containers";
       errors.push(invalidField(at, propagation, why));
@@ -103,7 +103,7 @@ function validateSharing(mount: JsonObject, container: JsonObject, path: string)
   }
   const recursive = mount["recursiveReadOnly"];
   if (typeof recursive === "string" && !RECURSIONS.includes(recursive)) {
-    errors.push(unsupportedField(`${path}.recursiveReadOnly`, recursive, RECURSIONS));
+    errors.push(unsupportedWord(`${path}.recursiveReadOnly`, recursive, RECURSIONS));
   }
   return errors;
 }

@@ -5,7 +5,7 @@ import {
   forbiddenField,
   invalidField,
   requiredField,
-  unsupportedField,
+  unsupportedWord,
 } from "../../internal/kubernetes/field-error.ts";
 import {
   flagAt,
@@ -186,13 +186,13 @@ function validateClasses(spec: JsonObject, path: string): readonly FieldError[] 
   });
   const preemption = spec["preemptionPolicy"];
   if (typeof preemption === "string" && !PREEMPTIONS.includes(preemption)) {
-    errors.push(unsupportedField(`${path}.preemptionPolicy`, preemption, PREEMPTIONS));
+    errors.push(unsupportedWord(`${path}.preemptionPolicy`, preemption, PREEMPTIONS));
   }
   const system = objectAt(spec, "os");
   if (system === undefined) return errors;
   const name = textAt(system, "name");
   if (name === "") return [...errors, requiredField(`${path}.os.name`, "cannot be empty")];
-  return SYSTEMS.includes(name) ? errors : [...errors, unsupportedField(`${path}.os.name`, name, SYSTEMS)];
+  return SYSTEMS.includes(name) ? errors : [...errors, unsupportedWord(`${path}.os.name`, name, SYSTEMS)];
 }
 
 /** A Pod that still waits for something is on no node. */

@@ -4,7 +4,7 @@ import {
   forbiddenField,
   invalidField,
   requiredField,
-  unsupportedField,
+  unsupportedWord,
 } from "../../internal/kubernetes/field-error.ts";
 import { isAbsent, listAt, numberAt, objectAt, objectsAt, textAt } from "../objects/fields.ts";
 import type { Json, JsonObject } from "../objects/object.ts";
@@ -77,7 +77,7 @@ function validateAction(action: JsonObject | undefined, name: string, path: stri
   return [
     ...(textAt(action, "path") === "" ? [requiredField(`${path}.path`)] : []),
     ...port,
-    ...(SCHEMES.includes(scheme) ? [] : [unsupportedField(`${path}.scheme`, scheme, SCHEMES)]),
+    ...(SCHEMES.includes(scheme) ? [] : [unsupportedWord(`${path}.scheme`, scheme, SCHEMES)]),
     ...objectsAt(action, "httpHeaders").flatMap((header) => validateHeader(header, `${path}.httpHeaders`)),
   ];
 }

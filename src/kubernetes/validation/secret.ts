@@ -6,6 +6,7 @@ import {
   type FieldError,
   forbiddenField,
   invalidField,
+  invalidWord,
   requiredField,
   tooLongField,
 } from "../../internal/kubernetes/field-error.ts";
@@ -53,7 +54,7 @@ export function validateSecretUpdate(secret: JsonObject, old: JsonObject): reado
   const type = textAt(secret, "type");
   return [
     ...validateMetadataUpdate(objectAt(secret, "metadata") ?? {}, objectAt(old, "metadata") ?? {}),
-    ...(type === textAt(old, "type") ? [] : [invalidField("type", type, IMMUTABLE)]),
+    ...(type === textAt(old, "type") ? [] : [invalidWord("type", type, IMMUTABLE)]),
     ...validateFrozen(secret, old, ["data"]),
     ...validateSecret(secret),
   ];

@@ -3,7 +3,7 @@ import {
   type FieldError,
   invalidField,
   requiredField,
-  unsupportedField,
+  unsupportedWord,
 } from "../../internal/kubernetes/field-error.ts";
 import { isAbsent, listAt, numberAt, objectAt, objectsAt, textAt } from "../objects/fields.ts";
 import type { JsonObject } from "../objects/object.ts";
@@ -24,7 +24,7 @@ export function validateSecurityContext(
   ];
   const procMount = context["procMount"];
   if (typeof procMount === "string" && !PROC_MOUNTS.includes(procMount)) {
-    errors.push(unsupportedField(`${path}.procMount`, procMount, PROC_MOUNTS));
+    errors.push(unsupportedWord(`${path}.procMount`, procMount, PROC_MOUNTS));
   }
   errors.push(...validateProfile(context, "seccompProfile", path));
   if (context["allowPrivilegeEscalation"] === false) {
@@ -84,7 +84,7 @@ function validateProfile(context: JsonObject, name: string, path: string): reado
         : "must be set when AppArmor type is Localhost";
     return [requiredField(`${at}.localhostProfile`, why)];
   }
-  if (!PROFILES.includes(type)) return [unsupportedField(`${at}.type`, type, PROFILES)];
+  if (!PROFILES.includes(type)) return [unsupportedWord(`${at}.type`, type, PROFILES)];
   if (isAbsent(local)) return [];
   const kind = name === "seccompProfile" ? "seccomp" : "AppArmor";
   return [invalidField(`${at}.localhostProfile`, local, `can only be set when ${kind} type is Localhost`)];

@@ -3,7 +3,8 @@ import {
   type FieldError,
   forbiddenField,
   invalidField,
-  unsupportedField,
+  invalidWord,
+  unsupportedWord,
 } from "../../internal/kubernetes/field-error.ts";
 import { qualifiedNameFaults } from "../../internal/kubernetes/qualified-name.ts";
 import { isAbsent, sameJson, textAt, withMembers } from "../objects/fields.ts";
@@ -24,15 +25,15 @@ export function validateTolerations(tolerations: readonly JsonObject[], path: st
     const errors: FieldError[] = key === "" ? [] : [...invalids(`${at}.key`, key, qualifiedNameFaults(key))];
     if (key === "" && operator !== "Exists") {
       const why = 'operator must be Exists when `key` is empty, which means "match all values and all keys"';
-      errors.push(invalidField(`${at}.operator`, operator, why));
+      errors.push(invalidWord(`${at}.operator`, operator, why));
     }
     if (!isAbsent(toleration["tolerationSeconds"]) && effect !== "NoExecute") {
       const why = "effect must be 'NoExecute' when `tolerationSeconds` is set";
-      errors.push(invalidField(`${at}.effect`, effect, why));
+      errors.push(invalidWord(`${at}.effect`, effect, why));
     }
     errors.push(...validateOperator(toleration, at));
     if (effect !== "" && !EFFECTS.includes(effect)) {
-      errors.push(unsupportedField(`${at}.effect`, effect, EFFECTS));
+      errors.push(unsupportedWord(`${at}.effect`, effect, EFFECTS));
     }
     return errors;
   });
@@ -59,7 +60,7 @@ function validateOperator(toleration: JsonObject, path: string): readonly FieldE
     const whole = JSON.parse(printShape(toleration, "Toleration")) as never;
     return [invalidField(at, whole, "value must be empty when `operator` is 'Exists'")];
   }
-  if (operator !== "" && operator !== "Equal") return [unsupportedField(at, operator, OPERATORS)];
+  if (operator !== "" && operator !== "Equal") return [unsupportedWord(at, operator, OPERATORS)];
   const faults = labelValueFaults(value);
   return faults.length === 0 ? [] : [invalidField(at, value, faults.join(";"))];
 }

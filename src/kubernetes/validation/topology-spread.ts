@@ -4,7 +4,7 @@ import {
   type FieldError,
   invalidField,
   requiredField,
-  unsupportedField,
+  unsupportedWord,
 } from "../../internal/kubernetes/field-error.ts";
 import { qualifiedNameFaults } from "../../internal/kubernetes/qualified-name.ts";
 import { numberAt, objectAt, objectsAt, textAt } from "../objects/fields.ts";
@@ -27,7 +27,7 @@ export function validateSpread(spec: JsonObject, path: string): readonly FieldEr
     if (key === "") errors.push(requiredField(`${at}.topologyKey`, "can not be empty"));
     else errors.push(...invalids(`${at}.topologyKey`, key, qualifiedNameFaults(key)));
     if (!ACTIONS.includes(action)) {
-      errors.push(unsupportedField(`${at}.whenUnsatisfiable`, action, ACTIONS));
+      errors.push(unsupportedWord(`${at}.whenUnsatisfiable`, action, ACTIONS));
     }
     const pair = `{${key}, ${action}}`;
     if (seen.has(pair)) errors.push(duplicateField(`${at}.{topologyKey, whenUnsatisfiable}`, pair));

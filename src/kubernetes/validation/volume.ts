@@ -5,7 +5,7 @@ import {
   forbiddenField,
   invalidField,
   requiredField,
-  unsupportedField,
+  unsupportedWord,
 } from "../../internal/kubernetes/field-error.ts";
 import { isAbsent, numberAt, objectAt, objectsAt, textAt } from "../objects/fields.ts";
 import type { JsonObject } from "../objects/object.ts";
@@ -125,7 +125,7 @@ function validateHostPath(source: JsonObject, path: string): readonly FieldError
   if (place === "") return [requiredField(`${path}.path`)];
   return [
     ...validateNoBacksteps(place, `${path}.path`),
-    ...(HOST_PATH_TYPES.includes(type) ? [] : [unsupportedField(`${path}.type`, type, HOST_PATH_TYPES)]),
+    ...(HOST_PATH_TYPES.includes(type) ? [] : [unsupportedWord(`${path}.type`, type, HOST_PATH_TYPES)]),
   ];
 }
 

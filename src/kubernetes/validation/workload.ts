@@ -3,8 +3,9 @@ import {
   type FieldError,
   forbiddenField,
   invalidField,
+  invalidWord,
   requiredField,
-  unsupportedField,
+  unsupportedWord,
 } from "../../internal/kubernetes/field-error.ts";
 import { isAbsent, numberAt, objectAt, objectsAt, sameJson, textAt, withMembers } from "../objects/fields.ts";
 import type { Json, JsonObject } from "../objects/object.ts";
@@ -148,7 +149,7 @@ function validateStatefulSetSpec(spec: JsonObject): readonly FieldError[] {
   const errors: FieldError[] = [];
   if (management !== "OrderedReady" && management !== "Parallel") {
     const why = "must be 'OrderedReady' or 'Parallel'";
-    errors.push(invalidField("spec.podManagementPolicy", management, why));
+    errors.push(invalidWord("spec.podManagementPolicy", management, why));
   }
   return [
     ...errors,
@@ -217,7 +218,7 @@ export function validateSelected(
 ): readonly FieldError[] {
   const labels = objectAt(objectAt(template, "metadata"), "labels");
   if (selectsLabels(selector, labels ?? {})) return [];
-  return [invalidField("spec.template.metadata.labels", (labels ?? null) as never, MISMATCH)];
+  return [invalidField("spec.template.metadata.labels", labels, MISMATCH)];
 }
 
 function validateAlwaysRunning(template: JsonObject, kind: string): readonly FieldError[] {
@@ -226,7 +227,7 @@ function validateAlwaysRunning(template: JsonObject, kind: string): readonly Fie
   const policy = textAt(spec, "restartPolicy");
   const why = `activeDeadlineSeconds in ${kind} is not Supported`;
   return [
-    ...(policy === "Always" ? [] : [unsupportedField(`${path}.restartPolicy`, policy, ["Always"])]),
+    ...(policy === "Always" ? [] : [unsupportedWord(`${path}.restartPolicy`, policy, ["Always"])]),
     ...(isAbsent(spec["activeDeadlineSeconds"])
       ? []
       : [forbiddenField(`${path}.activeDeadlineSeconds`, why)]),
@@ -243,7 +244,7 @@ function validateStrategy(strategy: JsonObject, path: string, other: string): re
     return [forbiddenField(`${path}.rollingUpdate`, why)];
   }
   if (type !== "RollingUpdate") {
-    return [unsupportedField(`${path}.type`, type, [other, "RollingUpdate"].toSorted())];
+    return [unsupportedWord(`${path}.type`, type, [other, "RollingUpdate"].toSorted())];
   }
   if (rolling === undefined) return [requiredField(`${path}.rollingUpdate`, "")];
   return validateRolling(rolling, `${path}.rollingUpdate`);
@@ -284,7 +285,7 @@ function validateRetention(retention: JsonObject): readonly FieldError[] {
   return ["whenDeleted", "whenScaled"].flatMap((name) => {
     const value = textAt(retention, name);
     const path = `spec.persistentVolumeClaimRetentionPolicy.${name}`;
-    return choices.includes(value) ? [] : [unsupportedField(path, value, choices)];
+    return choices.includes(value) ? [] : [unsupportedWord(path, value, choices)];
   });
 }
 
