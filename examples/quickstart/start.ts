@@ -4,6 +4,7 @@
  *
  *     npm start                            serves until Ctrl-C
  *     npm start -- --registry-port 5001    if something else has port 5000
+ *     npm start -- --api-port 6444         the Kubernetes API elsewhere than on port 6443
  *     npm start -- --once                  ends when all has settled; fails unless the good Pod's images came
  */
 import { mkdir, readFile, readdir, rm, writeFile } from "node:fs/promises";
@@ -33,6 +34,7 @@ const { values } = parseArgs({
     once: { type: "boolean" },
     json: { type: "boolean" },
     "registry-port": { type: "string", default: String(DEFAULT_PORT) },
+    "api-port": { type: "string" },
     "data-dir": {
       type: "string",
       default: fileURLToPath(new URL("../../.dray/quickstart", import.meta.url)),
@@ -49,6 +51,8 @@ const result = await runUp(
     dataDir,
     address: "127.0.0.1",
     port,
+    // A run that ends by itself has no use for a door.
+    api: values.once === true ? undefined : { port: readPort(values["api-port"]) },
     recheckInterval: undefined,
     json: values.json === true,
     once: values.once === true,
@@ -68,7 +72,7 @@ const result = await runUp(
       );
       if (code !== 0) note("The image could not be built or pushed; the Pods show what is missing");
     },
-    hints: (registry) => (values.json === true ? [] : startHints(folder, registry)),
+    hints: (registry, api) => (values.json === true ? [] : startHints(folder, registry, api)),
   },
   context,
 );
@@ -99,4 +103,8 @@ function note(text: string): void {
 function silent(from: CommandContext): CommandContext {
   const stdout: Output = { isTTY: false, columns: 80, rows: 24, write: () => {} };
   return { ...from, stdout };
+}
+
+function readPort(text: string | undefined): number | undefined {
+  return text === undefined ? undefined : Number(text);
 }

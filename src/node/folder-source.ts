@@ -52,6 +52,11 @@ export class FolderSource implements PodSource, PullSecretLookup {
     return secret;
   }
 
+  /** Whether a ServiceAccount is written down here. */
+  hasAccount(namespace: string, name: string): boolean {
+    return this.#objects.accounts.has(`${namespace}/${name}`);
+  }
+
   /** Every namespace has a ServiceAccount `default`, written down or not. */
   findAccount(
     namespace: string,

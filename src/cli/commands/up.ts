@@ -3,12 +3,21 @@ import { resolve } from "node:path";
 import { type Command, defineCommand } from "../command.ts";
 import { UsageError } from "../errors.ts";
 import { dataDir, readDuration, readPort } from "../settings.ts";
+import type { CommandContext } from "../context.ts";
 import { REGISTRY_OPTIONS, STORE_OPTIONS } from "../shared-options.ts";
 import { IMAGE_OPTIONS, readImageSettings } from "../up/image-settings.ts";
 import { NODE_CREDENTIAL_OPTIONS } from "../up/node-credential-options.ts";
 import { runUp } from "../up/run-up.ts";
 import { isAllReady } from "../up/settled.ts";
+import type { ApiOptions } from "../up/start-api.ts";
 import { startHints } from "../up/start-hints.ts";
+import {
+  ADMISSION_OPTIONS as WEBHOOK_OPTIONS,
+  admissionSettings,
+  type AdmissionValues,
+} from "../webhook/options.ts";
+
+const { config: _config, ...ADMISSION_OPTIONS } = WEBHOOK_OPTIONS;
 
 const {
   username: _username,
@@ -25,6 +34,7 @@ export const up: Command = defineCommand({
     "The registry listens on 127.0.0.1:5000 and takes pushes from any client. What can't start says why, and the rest goes on; then the exit code at the end isn't 0.",
     "Namespaces, Secrets and ServiceAccounts may stand in the folder, too: a Pod's imagePullSecrets are looked for in its namespace, and one without any has those of its ServiceAccount. After them come the node's own credentials, found as the kubelet finds them: config.json, then .dockercfg, in the data directory, the working directory and the home directory; then exec credential providers. Credentials that match are tried in turn.",
     "Pulls, verification and collection of images follow the kubelet's settings and their defaults. dray status shows the node from another terminal.",
+    "The Kubernetes API serves stock kubectl: the kubeconfig stands in the data directory. Pods made there, by hand or by Deployments and the like, are this node's beside those of the folder, which the API shows as mirror Pods. With --once it is served only where --api-port asks for it.",
     "Ends with Ctrl-C.",
   ],
   options: {
@@ -39,6 +49,18 @@ export const up: Command = defineCommand({
       summary: "Listen on this address; 127.0.0.1 by default",
     },
     "no-registry": { type: "boolean", summary: "Run the node alone" },
+    "api-port": {
+      type: "string",
+      value: "PORT",
+      summary: "Serve the Kubernetes API here; 6443 by default, or any free port where that is taken",
+    },
+    "no-api": { type: "boolean", summary: "Run without the Kubernetes API, on the folder alone" },
+    "admission-config": {
+      type: "string",
+      value: "FILE",
+      summary: "Read what the API does with images from this YAML file, as dray webhook's --config",
+    },
+    ...ADMISSION_OPTIONS,
     "metrics-port": {
       type: "string",
       value: "PORT",
@@ -95,6 +117,7 @@ export const up: Command = defineCommand({
         dataDir: dataDir(values, context),
         address: values["registry-address"] ?? "127.0.0.1",
         port,
+        api: await readApiOptions(values, context),
         metricsPort: readPort(values["metrics-port"], "--metrics-port"),
         nodeName: values["node-name"],
         images: await readImageSettings(values, context),
@@ -110,7 +133,7 @@ export const up: Command = defineCommand({
         json: values.json === true,
         once,
         connection: values,
-        hints: (registry) => (values.json === true ? [] : startHints(folder, registry)),
+        hints: (registry, api) => (values.json === true ? [] : startHints(folder, registry, api)),
       },
       context,
     );
@@ -118,3 +141,24 @@ export const up: Command = defineCommand({
     return isAllReady(result.state) ? 0 : 1;
   },
 });
+
+interface ApiValues extends AdmissionValues {
+  readonly "api-port"?: string;
+  readonly "no-api"?: boolean;
+  readonly "admission-config"?: string;
+  readonly once?: boolean;
+}
+
+async function readApiOptions(values: ApiValues, context: CommandContext): Promise<ApiOptions | undefined> {
+  const port = readPort(values["api-port"], "--api-port");
+  if (values["no-api"] === true && port !== undefined) {
+    throw new UsageError("Options --no-api and --api-port contradict each other", "up");
+  }
+  const { "admission-config": config, ...admission } = values;
+  const settings = await admissionSettings(
+    { ...admission, ...(config !== undefined && { config }) },
+    context,
+  );
+  if (values["no-api"] === true || (values.once === true && port === undefined)) return undefined;
+  return { port, admission: settings };
+}

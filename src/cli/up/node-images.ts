@@ -47,6 +47,7 @@ export interface NodeImages {
   /** What a Node's status says of them. */
   readonly status: () => readonly NodeStatusImage[];
   readonly records: PullManager | undefined;
+  readonly registry: NodeRegistry;
 }
 
 /** The images room's manager, as the settings want it, over a store and the registries. */
@@ -96,7 +97,7 @@ export async function openNodeImages(options: NodeImagesOptions): Promise<NodeIm
   });
   const status = (): readonly NodeStatusImage[] =>
     nodeStatusImages(listed.images, config.nodeStatusMaxImages);
-  return { manager, listed, status, records };
+  return { manager, listed, status, records, registry };
 }
 
 /** Nothing is collected, and images are looked at all the same. */

@@ -1,9 +1,9 @@
 /**
  * `dray up`: a registry and a node in one process. What can't start says why in one sentence, and the rest goes on.
  */
-import { hostname } from "node:os";
 import { join } from "node:path";
 
+import type { ListeningApi } from "../../apiserver/index.ts";
 import { CachingServiceAccounts, StaticSource } from "../../credentials/index.ts";
 import { makeFolder } from "../../internal/make-folder.ts";
 import { FolderSource, ImageNode, type NodeChange, type NodeState } from "../../node/index.ts";
@@ -18,9 +18,12 @@ import { FolderTokens } from "./folder-tokens.ts";
 import { defaultImageSettings, type ImageSettings } from "./image-settings.ts";
 import { type NodeCredentialOptions, openNodeCredentials } from "./node-credentials.ts";
 import { openNodeImages } from "./node-images.ts";
+import { nodeName as defaultNodeName, readNodeFacts } from "./node-facts.ts";
+import { JoinedTokens, putNodeOnApi } from "./node-on-api.ts";
 import { createPodView, type PodView } from "./pod-view.ts";
 import { RegistryTags } from "./registry-tags.ts";
 import { isSettled, mayHaveSettled } from "./settled.ts";
+import { type ApiOptions, type PinningNeeds, startApi } from "./start-api.ts";
 import { startMetrics, startRegistry } from "./start-servers.ts";
 import { StatusFile } from "./status-file.ts";
 import { watchCredentials, watchImages } from "./watch.ts";
@@ -35,6 +38,8 @@ export interface UpOptions {
   readonly address: string;
   /** `undefined` runs no registry; 0 takes any free port. */
   readonly port: number | undefined;
+  /** Serve the Kubernetes API, and live on it; `undefined` runs none. */
+  readonly api?: ApiOptions | undefined;
   /** Serve metrics here; `undefined` serves none, 0 takes any free port. */
   readonly metricsPort?: number | undefined;
   /** What events and tokens call this node; the machine's name by default. */
@@ -52,7 +57,9 @@ export interface UpOptions {
   /** Called when the registry answers, before the node begins. */
   readonly onServing?: ((registry: ServedRegistry | undefined) => Promise<void>) | undefined;
   /** Lines to show once everything is ready. */
-  readonly hints?: ((registry: ServedRegistry | undefined) => readonly string[]) | undefined;
+  readonly hints?:
+    | ((registry: ServedRegistry | undefined, api: ListeningApi | undefined) => readonly string[])
+    | undefined;
 }
 
 export interface UpResult {
@@ -95,9 +102,13 @@ export async function runUp(options: UpOptions, context: CommandContext): Promis
   const settings = options.images ?? defaultImageSettings();
   const now = (): number => context.clock.now();
   const onWarning = (message: string): void => view.note(`dray: ${message}`);
-  const pods = new FolderSource({ folder });
-  const nodeName = options.nodeName ?? hostname().toLowerCase();
-  const tokens = new FolderTokens(pods, { keyFile: join(dataDir, "pki", "sa.key"), nodeName, now });
+  const pinning: PinningNeeds = {};
+  const { api, failure: apiFailure } =
+    options.api === undefined ? {} : await startApi(options.api, { dataDir, context, view, stack, pinning });
+  const files = new FolderSource({ folder });
+  const nodeName = options.nodeName ?? defaultNodeName();
+  const ofFiles = new FolderTokens(files, { keyFile: join(dataDir, "pki", "sa.key"), nodeName, now });
+  const tokens = api === undefined ? ofFiles : new JoinedTokens(files, ofFiles, api);
   const credentials = await openNodeCredentials(options.credentials ?? {}, {
     context,
     root: dataDir,
@@ -117,6 +128,21 @@ export async function runUp(options: UpOptions, context: CommandContext): Promis
   );
   const wiring = { store, dataDir, access, credentials, settings, metrics, now, onWarning };
   const images = await openNodeImages(wiring);
+  pinning.keyring = credentials.keyring;
+  pinning.registry = images.registry;
+  const onApi =
+    api === undefined
+      ? undefined
+      : putNodeOnApi({
+          api,
+          name: nodeName,
+          facts: await readNodeFacts(dataDir),
+          files,
+          images: images.status,
+          stack,
+          onError: (error) => onWarning(describeError(error).message),
+        });
+  await onApi?.start();
   const pages = {
     metrics: () => metrics.render(),
     progress: (signal: AbortSignal) => images.manager.progress({ signal }),
@@ -124,8 +150,9 @@ export async function runUp(options: UpOptions, context: CommandContext): Promis
   const metricsAt = await startMetrics(options, { pages, stack });
   const node = stack.use(
     new ImageNode({
-      pods,
-      secrets: pods,
+      pods: onApi?.pods ?? files,
+      secrets: onApi?.secrets ?? files,
+      sink: onApi?.sink,
       images: images.manager,
       onChange,
       onFailure: (error) => onWarning(describeError(error).message),
@@ -147,6 +174,7 @@ export async function runUp(options: UpOptions, context: CommandContext): Promis
     node: nodeName,
     folder,
     registry: where,
+    api: api === undefined ? null : { url: api.listening.url, kubeconfig: api.listening.kubeconfig },
     metrics: metricsAt,
   };
   const status = new StatusFile({
@@ -160,10 +188,10 @@ export async function runUp(options: UpOptions, context: CommandContext): Promis
   running.status = stack.use(status);
   await status.write(true);
   if (options.json) {
-    const started = { event: "started", folder, registry: where, metrics: metricsAt };
+    const started = { event: "started", folder, registry: where, api: facts.api, metrics: metricsAt };
     void context.stdout.write(`${JSON.stringify(started)}\n`);
   }
-  for (const hint of options.hints?.(registry) ?? []) view.note(hint);
+  for (const hint of options.hints?.(registry, api?.listening) ?? []) view.note(hint);
   await node.start();
   // Not before all Pods are known: what they name is in use.
   const watching = watchImages(wiring, {
@@ -177,7 +205,8 @@ export async function runUp(options: UpOptions, context: CommandContext): Promis
   await Promise.race([aborted(context.signal), ...(options.once ? [settled.promise] : [])]);
   await watching.lookAgain();
   const state = node.state;
-  return { code: failure === undefined ? 0 : exitCodeOf(failure), state };
+  const first = failure ?? apiFailure;
+  return { code: first === undefined ? 0 : exitCodeOf(first), state };
 }
 
 /** What a provider fails with, it fails with at every look; once is enough to say so. */

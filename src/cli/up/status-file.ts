@@ -22,6 +22,7 @@ export interface NodeStatus extends NodeState {
   readonly node: string;
   readonly folder: string;
   readonly registry: Listening | null;
+  readonly api: { readonly url: string; readonly kubeconfig: string } | null;
   readonly metrics: Listening | null;
   /** As a Node's status has them: the largest, and not more than it is set to tell. */
   readonly images: readonly NodeStatusImage[];
@@ -32,7 +33,10 @@ export interface Listening {
   readonly port: number;
 }
 
-export type StatusFacts = Pick<NodeStatus, "pid" | "startedAt" | "node" | "folder" | "registry" | "metrics">;
+export type StatusFacts = Pick<
+  NodeStatus,
+  "pid" | "startedAt" | "node" | "folder" | "registry" | "api" | "metrics"
+>;
 
 export interface StatusFileOptions {
   readonly dataDir: string;
