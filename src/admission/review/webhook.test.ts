@@ -198,3 +198,47 @@ test("no timer is left behind", async () => {
   for (let round = 0; round < 3; round++) await post(webhook, reviewOf(REQUEST));
   assert.equal(time.running, 0);
 });
+
+test("what was let pass a moment ago is let pass again, under its own uid, and no longer than a moment", async () => {
+  let [now, asked] = [0, 0];
+  const plugin: AdmissionPlugin = {
+    name: "counting",
+    admit: (request) => {
+      asked++;
+      return {
+        allowed: request.name !== "bad",
+        warnings: [],
+        reasons: [],
+        status: NO,
+        object: request.object,
+      } as never;
+    },
+  };
+  const reports: ReviewReport[] = [];
+  const webhook = webhookOf([plugin], { clock: () => now, onReview: (report) => reports.push(report) });
+  const ask = async (uid: string, name: string): Promise<JsonObject> => {
+    const { uid: _, ...rest } = REQUEST;
+    // In the order of an API server.
+    const review = {
+      kind: "AdmissionReview",
+      apiVersion: "admission.k8s.io/v1",
+      request: { uid, ...rest, name },
+    };
+    return (await post(webhook, review)).body["response"] as JsonObject;
+  };
+  const [one, two] = ["1".repeat(36), "2".repeat(36)];
+  assert.deepEqual(await ask(one, "good"), { uid: one, allowed: true });
+  assert.deepEqual(await ask(two, "good"), { uid: two, allowed: true });
+  assert.equal(asked, 1);
+  assert.deepEqual(
+    reports.map(({ review }) => review.uid),
+    [one, two],
+  );
+  now = 1001;
+  await ask(one, "good");
+  assert.equal(asked, 2);
+  for (const uid of [one, two]) assert.equal((await ask(uid, "bad"))["allowed"], false);
+  assert.equal(asked, 4, "refusals are looked at each time");
+});
+
+const NO = { kind: "Status", apiVersion: "v1", metadata: {}, status: "Failure", message: "no" } as const;

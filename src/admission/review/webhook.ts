@@ -16,7 +16,7 @@ import type { AdmissionDecision, AdmissionOptions, AdmissionPlugin } from "../ad
 import { runAdmission } from "../run-admission.ts";
 import { formatReview } from "./format-review.ts";
 import type { ReadReview } from "./read-review.ts";
-import { ReviewMemory } from "./review-memory.ts";
+import { type RecalledReview, ReviewMemory } from "./review-memory.ts";
 
 export interface WebhookRoute {
   readonly chain: readonly AdmissionPlugin[];
@@ -67,6 +67,8 @@ const DEFAULT_DEADLINE = 9000;
 const DEFAULT_BODY_LIMIT = 8 * 1024 * 1024;
 /** Of the time the API server waits, for the way there and back. */
 const TRAVEL_SHARE = 0.1;
+/** How long what was let pass may be let pass again unseen, in milliseconds: less than any digest lasts. */
+const ANSWER_LIFETIME = 1000;
 const JSON_HEADERS = { "content-type": "application/json" };
 
 export class Webhook {
@@ -75,11 +77,13 @@ export class Webhook {
   /** By the query's text: there are only ever a few. */
   readonly #deadlines = new Map<string, number>();
   readonly #reviews = new ReviewMemory();
+  readonly #clock: () => number;
   readonly bodyLimit: number;
 
   constructor(options: WebhookOptions) {
     this.#options = options;
     this.#routes = new Map(Object.entries(options.routes));
+    this.#clock = options.clock ?? performanceNow;
     this.bodyLimit = options.bodyLimit ?? DEFAULT_BODY_LIMIT;
   }
 
@@ -96,18 +100,23 @@ export class Webhook {
   };
 
   /**
-   * Never rejects.
+   * At once where nobody has to be waited for; never throws, never rejects.
    *
    * @param gone makes a signal that is aborted when nobody waits for the answer any more; called for who waits
    */
-  async handle(request: WebhookRequest, gone?: () => AbortSignal): Promise<WebhookAnswer> {
+  handle(request: WebhookRequest, gone?: () => AbortSignal): WebhookAnswer | Promise<WebhookAnswer> {
     try {
-      return await this.#answer(request, gone);
+      const answer = this.#answer(request, gone);
+      return answer instanceof Promise ? answer.catch((error: unknown) => this.#failed(error)) : answer;
     } catch (error) {
-      if (error instanceof StatusError) return statusAnswer(error);
-      this.#options.onError?.(error);
-      return statusAnswer(failure("InternalError", "Cannot review this request: the webhook has a defect"));
+      return this.#failed(error);
     }
+  }
+
+  #failed(error: unknown): WebhookAnswer {
+    if (error instanceof StatusError) return statusAnswer(error);
+    this.#options.onError?.(error);
+    return statusAnswer(failure("InternalError", "Cannot review this request: the webhook has a defect"));
   }
 
   /** The answer to more bytes than `bodyLimit`. */
@@ -116,8 +125,10 @@ export class Webhook {
     return statusAnswer(failure("RequestEntityTooLarge", message));
   }
 
-  async #answer(request: WebhookRequest, gone: (() => AbortSignal) | undefined): Promise<WebhookAnswer> {
-    const { onReview, clock = performanceNow } = this.#options;
+  #answer(
+    request: WebhookRequest,
+    gone: (() => AbortSignal) | undefined,
+  ): WebhookAnswer | Promise<WebhookAnswer> {
     const query = request.target.indexOf("?");
     const path = query === -1 ? request.target : request.target.slice(0, query);
     const route = this.#routes.get(path);
@@ -131,21 +142,46 @@ export class Webhook {
       );
       return { ...answer, headers: { ...answer.headers, allow: "POST" } };
     }
-    const started = onReview === undefined ? 0 : clock();
+    const started = this.#clock();
     const review = this.#read(request);
+    const known = review.answers?.get(path);
+    if (known !== undefined && started < known.until) {
+      this.#report({ path, review, decision: known.decision, started });
+      return { status: 200, headers: JSON_HEADERS, body: known.text[0] + review.uid + known.text[1] };
+    }
     const timeout = query === -1 ? "" : request.target.slice(query);
     const limits = new Limits(this.#options.startTimer ?? startRealTimer, this.#deadlineOf(timeout), gone);
+    return this.#decide({ path, route, review, limits, started });
+  }
+
+  async #decide(work: {
+    readonly path: string;
+    readonly route: WebhookRoute;
+    readonly review: RecalledReview;
+    readonly limits: Limits;
+    readonly started: number;
+  }): Promise<WebhookAnswer> {
+    const { path, route, review, limits, started } = work;
     try {
       const decision = await runAdmission(route.chain, review.request, limits.options(route.phase));
       const body = formatReview(review, decision);
-      onReview?.({ path, review, decision, milliseconds: clock() - started });
+      if (review.answers !== undefined && decision.allowed && decision.warnings.length === 0) {
+        const at = body.indexOf(review.uid);
+        const text = [body.slice(0, at), body.slice(at + review.uid.length)] as const;
+        review.answers.set(path, { decision, text, until: this.#clock() + ANSWER_LIFETIME });
+      }
+      this.#report({ path, review, decision, started });
       return { status: 200, headers: JSON_HEADERS, body };
     } finally {
       limits.end();
     }
   }
 
-  #read({ contentType = "", body }: WebhookRequest): ReadReview {
+  #report({ started, ...report }: Omit<ReviewReport, "milliseconds"> & { readonly started: number }): void {
+    this.#options.onReview?.({ ...report, milliseconds: this.#clock() - started });
+  }
+
+  #read({ contentType = "", body }: WebhookRequest): RecalledReview {
     if (contentType !== "application/json") checkType(contentType);
     try {
       return this.#reviews.read(body);

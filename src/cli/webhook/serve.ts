@@ -54,25 +54,22 @@ export function webhookListener(
       const page = method === "GET" || method === "HEAD" ? findPage(url, pages) : undefined;
       if (page !== undefined) return sendText(response, page);
     }
-    void answerReview(webhook, request, response);
+    answerReview(webhook, request, response);
   };
 }
 
-async function answerReview(
-  webhook: Webhook,
-  request: IncomingMessage,
-  response: ServerResponse,
-): Promise<void> {
-  const { method = "GET", url = "/", headers } = request;
+function answerReview(webhook: Webhook, request: IncomingMessage, response: ServerResponse): void {
+  const { method = "GET", url: target = "/", headers } = request;
   if (headers.expect?.toLowerCase() === "100-continue") response.writeContinue();
-  const body = await readBody(request, webhook.bodyLimit).catch(() => null);
-  if (body === null) return void response.destroy();
-  const contentType = headers["content-type"];
-  const answer =
-    body === undefined
-      ? webhook.tooLarge()
-      : await webhook.handle({ method, target: url, contentType, body }, () => goneSignal(response));
-  if (!response.destroyed) sendAnswer(response, answer, body === undefined);
+  readBody(request, webhook.bodyLimit, (body) => {
+    if (body === undefined) return sendAnswer(response, webhook.tooLarge(), true);
+    const asked = { method, target, contentType: headers["content-type"], body };
+    const answer = webhook.handle(asked, () => goneSignal(response));
+    if (!(answer instanceof Promise)) return sendAnswer(response, answer, false);
+    void answer.then((late) => {
+      if (!response.destroyed) sendAnswer(response, late, false);
+    });
+  });
 }
 
 /** Aborted when the client goes away before it has its answer. */
@@ -97,22 +94,27 @@ function sendAnswer(
   response.end(bytes);
 }
 
-/** Undefined for more than the limit; rejects when the client goes away. */
-function readBody(request: IncomingMessage, limit: number): Promise<Uint8Array | undefined> {
-  if (Number(request.headers["content-length"] ?? 0) > limit) return Promise.resolve(undefined);
-  return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    let length = 0;
-    request.on("data", (chunk: Buffer) => {
-      length += chunk.length;
-      if (length > limit) {
-        request.pause();
-        resolve(undefined);
-      } else chunks.push(chunk);
-    });
-    request.on("end", () => resolve(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks)));
-    // Too late to matter where the body has ended.
-    request.on("close", () => reject(new Error("the client went away")));
+/** Calls back once, with undefined for more than the limit; never when the client goes away before the end. */
+function readBody(
+  request: IncomingMessage,
+  limit: number,
+  callback: (body: Uint8Array | undefined) => void,
+): void {
+  if (Number(request.headers["content-length"] ?? 0) > limit) return callback(undefined);
+  const chunks: Buffer[] = [];
+  let length = 0;
+  request.on("data", (chunk: Buffer) => {
+    if (length > limit) return;
+    length += chunk.length;
+    chunks.push(chunk);
+    if (length <= limit) return;
+    request.pause();
+    callback(undefined);
+  });
+  request.on("end", () => {
+    if (length > limit) return;
+    const [only] = chunks;
+    callback(chunks.length === 1 ? only : Buffer.concat(chunks));
   });
 }
 
