@@ -165,3 +165,42 @@ test("in a namespace that ends, nothing is made any more, and nobody complains",
     [],
   );
 });
+
+test("what a controller has just done counts, though its own view of the Pods comes late", async () => {
+  await using cluster = await openCluster();
+  const sets = cluster.of("replicasets");
+  const observed = async (): Promise<boolean> => {
+    const set = await sets.get("web");
+    return statusOf(set)["observedGeneration"] === set.metadata.generation;
+  };
+  // Each change of the set has it looked at once more.
+  const nudge = async (count: number): Promise<void> => {
+    for (let index = 0; index < count; index++) {
+      const body = { metadata: { annotations: { nudge: String(index) } } };
+      await sets.patch("web", { type: "merge", body });
+      for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+    }
+  };
+  cluster.holdPods();
+  await sets.create(workload("apps/v1", "ReplicaSet", "web", { replicas: 3 }));
+  await cluster.until("its Pods are there", async () => (await cluster.list("pods")).length >= 3);
+  await nudge(5);
+  assert.equal((await cluster.list("pods")).length, 3);
+  cluster.releasePods();
+  await cluster.until("all are ready", async () => statusOf(await sets.get("web"))["readyReplicas"] === 3);
+  cluster.holdPods();
+  await sets.patch("web", { type: "merge", body: { spec: { replicas: 2 } } });
+  await cluster.until("one is gone", async () => (await cluster.list("pods")).length === 2);
+  await nudge(5);
+  assert.equal((await cluster.list("pods")).length, 2);
+  cluster.releasePods();
+  await cluster.until("it has settled", observed);
+  assert.equal((await cluster.list("pods")).length, 2);
+  await cluster.stopControllers();
+  const deletions = (await cluster.list("events")).filter((event) => event["reason"] === "SuccessfulDelete");
+  assert.deepEqual(
+    deletions.map((event) => event["count"]),
+    [1],
+    "told once",
+  );
+});

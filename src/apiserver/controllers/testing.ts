@@ -34,6 +34,10 @@ export interface Cluster extends AsyncDisposable {
   say(pod: KubernetesObject, status: JsonObject): Promise<void>;
   /** Waits until this is so; fails when it doesn't come about. */
   until(what: string, isSo: () => Promise<boolean>): Promise<void>;
+  /** From now on the controllers hear nothing of Pods. */
+  holdPods(): void;
+  /** They hear what they missed. */
+  releasePods(): void;
   stopControllers(): Promise<void>;
   startControllers(): Promise<void>;
 }
@@ -66,10 +70,30 @@ export async function openCluster(options: ClusterOptions = {}): Promise<Cluster
   };
   const list = async (resource: string): Promise<readonly KubernetesObject[]> =>
     (await of(resource).listAll({ namespace: resource === "nodes" ? "" : "default" })).items;
+  let held: PromiseWithResolvers<void> | undefined;
+  const late = new KubernetesClient({
+    server: "http://embedded",
+    ...(clock && { clock }),
+    transport: async (request) => {
+      const response = await transport(request);
+      const watches = /\/pods\?.*watch=true/v.test(request.url) && response.body !== null;
+      if (!watches) return response;
+      const slow = new TransformStream<Uint8Array, Uint8Array>({
+        transform: async (chunk, controller) => {
+          await held?.promise;
+          controller.enqueue(chunk);
+        },
+      });
+      return new Response(response.body.pipeThrough(slow), {
+        status: response.status,
+        headers: response.headers,
+      });
+    },
+  });
   const start = async (): Promise<void> => {
     controllers = new AbortController();
     const started = startControllers({
-      client,
+      client: late,
       signal: controllers.signal,
       onError: (error) => errors.push(error),
     });
@@ -102,12 +126,20 @@ export async function openCluster(options: ClusterOptions = {}): Promise<Cluster
         await new Promise((resolve) => setImmediate(resolve));
       }
     },
+    holdPods: () => {
+      held ??= Promise.withResolvers();
+    },
+    releasePods: () => {
+      held?.resolve();
+      held = undefined;
+    },
     startControllers: start,
     stopControllers: async () => {
       controllers.abort();
       await running;
     },
     [Symbol.asyncDispose]: async () => {
+      held?.resolve();
       controllers.abort();
       stop.abort();
       await Promise.all([running, kubelet]);
