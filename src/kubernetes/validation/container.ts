@@ -10,7 +10,7 @@ import {
 } from "../../internal/kubernetes/field-error.ts";
 import { asObject, isAbsent, objectAt, objectsAt, textAt } from "../objects/fields.ts";
 import type { JsonObject } from "../objects/object.ts";
-import { PULL_POLICIES, RESTART_POLICIES } from "../pod.ts";
+import { PULL_POLICIES } from "../pod.ts";
 import { validateEnvironment, validateEnvironmentSources } from "./environment.ts";
 import { invalids } from "./metadata.ts";
 import { validateDevices, validateMounts } from "./mounts.ts";
@@ -20,6 +20,7 @@ import { validateResources } from "./resource-requirements.ts";
 import { validateSecurityContext } from "./security-context.ts";
 
 const MESSAGE_POLICIES = ["File", "FallbackToLogsOnError"];
+const OWN_RESTART_POLICIES = ["Always", "Never", "OnFailure"];
 const PROTOCOLS = ["SCTP", "TCP", "UDP"];
 const HOOKS = ["postStart", "preStop"];
 
@@ -47,7 +48,7 @@ export function validateContainers(
       ...validateContainer(container, context, at),
       ...claimName(container, names, at),
       ...validateLife(container, at),
-      ...validateOwnRestartPolicy(container, RESTART_POLICIES, at),
+      ...validateOwnRestartPolicy(container, at),
     ];
   });
   return [...errors, ...validateHostPorts(containers, path)];
@@ -65,7 +66,7 @@ export function validateInitContainers(
     const sidecar = textAt(container, "restartPolicy") === "Always";
     return [
       ...validateContainer(container, context, at),
-      ...validateOwnRestartPolicy(container, RESTART_POLICIES, at),
+      ...validateOwnRestartPolicy(container, at),
       ...claimName(container, names, at),
       // Init containers run one by one, so only a container's own ports meet.
       ...validateHostPorts([container], path),
@@ -150,14 +151,11 @@ function claimName(container: JsonObject, names: Set<string>, path: string): rea
   return [];
 }
 
-function validateOwnRestartPolicy(
-  container: JsonObject,
-  choices: readonly string[],
-  path: string,
-): readonly FieldError[] {
+function validateOwnRestartPolicy(container: JsonObject, path: string): readonly FieldError[] {
   if (isAbsent(container["restartPolicy"])) return [];
   const policy = textAt(container, "restartPolicy");
-  return choices.includes(policy) ? [] : [unsupportedWord(`${path}.restartPolicy`, policy, choices)];
+  const at = `${path}.restartPolicy`;
+  return OWN_RESTART_POLICIES.includes(policy) ? [] : [unsupportedWord(at, policy, OWN_RESTART_POLICIES)];
 }
 
 function validateLife(container: JsonObject, path: string): readonly FieldError[] {

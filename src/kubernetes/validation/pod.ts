@@ -190,6 +190,7 @@ function validateRest(spec: JsonObject, before: JsonObject): readonly FieldError
     // Where a Pod isn't scheduled yet, what decides about it may be narrowed.
     ...(gated && { nodeSelector: before["nodeSelector"], affinity: before["affinity"] }),
   });
+  if (sameJson(kept, before)) return [];
   const [was, is] = [printPodSpec(before), printPodSpec(kept)];
   return was === is ? [] : [forbiddenField("spec", `${CHANGEABLE}\n${unifiedDiff(was, is)}`)];
 }

@@ -244,7 +244,8 @@ function validateStrategy(strategy: JsonObject, path: string, other: string): re
     return [forbiddenField(`${path}.rollingUpdate`, why)];
   }
   if (type !== "RollingUpdate") {
-    return [unsupportedWord(`${path}.type`, type, [other, "RollingUpdate"].toSorted())];
+    const types = other === "Recreate" ? [other, "RollingUpdate"] : ["RollingUpdate", other];
+    return [unsupportedWord(`${path}.type`, type, types)];
   }
   if (rolling === undefined) return [requiredField(`${path}.rollingUpdate`, "")];
   return validateRolling(rolling, `${path}.rollingUpdate`);
