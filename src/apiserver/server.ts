@@ -129,7 +129,7 @@ async function start(options: ApiServerOptions, lock: FileLock): Promise<ApiServ
     metrics: new ApiMetrics(),
     documents: async (request, url) =>
       (await import("./documents/answer-document.ts")).answerDocument(request, { serverAddress: url.host }),
-    health: () => ({}),
+    health: () => ({ shutdown: closing.signal.aborted ? "the server is shutting down" : "" }),
     closing: closing.signal,
     onFailure: options.onFailure,
   });

@@ -14,7 +14,7 @@ import { answerIssuer } from "./issuer.ts";
 import { isKnownGroup, unknownResource } from "./known-kubernetes.ts";
 import type { ApiMetrics, RequestLabels } from "./metrics.ts";
 import { answerResource } from "./resource-requests.ts";
-import { pageNotFound, respondError, respondText } from "./respond.ts";
+import { pageNotFound, respondError, respondJson, respondText } from "./respond.ts";
 import { parseRoute, type ResourceRoute, type Route, verbOf } from "./route.ts";
 
 export interface HandlerOptions {
@@ -42,13 +42,17 @@ export function createHandler(options: HandlerOptions): ApiHandler {
     const url = new URL(request.url);
     const pretty = wantsPretty(request, url);
     const done = options.metrics.begin();
+    const onFailure = (error: unknown): void => {
+      // Whoever went away in the middle of a request made it fail; there's nothing to mend here.
+      if (!request.signal.aborted) options.onFailure?.(error);
+    };
     let route: Route | undefined;
     let response: Response;
     try {
       route = parseRoute(url.pathname);
-      response = await answer(options, { request, url, route, caller, pretty });
+      response = await answer({ ...options, onFailure }, { request, url, route, caller, pretty });
     } catch (error) {
-      response = respondError(error, { pretty, onFailure: options.onFailure });
+      response = respondError(error, { pretty, onFailure });
     }
     // The answer is there before the body was read: what is left of it is nobody's.
     if (request.body !== null && !request.bodyUsed) await request.body.cancel();
@@ -124,12 +128,13 @@ function refuse(user: ApiUser, denied: StatusError): StatusError {
   return user.groups.includes(UNAUTHENTICATED) ? unauthorized() : denied;
 }
 
-async function answerPath(options: HandlerOptions, { request, url }: Exchange): Promise<Response> {
+async function answerPath(options: HandlerOptions, { request, url, pretty }: Exchange): Promise<Response> {
   const { pathname } = url;
   const health = answerHealth(url, options.health);
   if (health !== undefined) return health;
   const issuer = answerIssuer(url, options.context.serviceAccountKey);
   if (issuer !== undefined) return issuer;
+  if (pathname === "/") return respondJson({ code: 200, text: JSON.stringify({ paths: PATHS }), pretty });
   if (pathname === "/metrics") return respondText(200, options.metrics.format(options.context.storage));
   const document = await options.documents(request, url);
   if (document !== undefined) return document;
@@ -171,6 +176,25 @@ function labelsOf(request: Request, url: URL, route: Route | undefined): Request
     dryRun: url.searchParams.has("dryRun") ? "All" : "",
   };
 }
+
+/** What there is besides the documents of discovery, which tell of themselves. */
+const PATHS: readonly string[] = [
+  "/api",
+  "/api/v1",
+  "/apis",
+  ...new Set(
+    API_RESOURCES.filter(({ group }) => group !== "").map(
+      ({ group, version }) => `/apis/${group}/${version}`,
+    ),
+  ),
+  "/healthz",
+  "/livez",
+  "/metrics",
+  "/openapi/v2",
+  "/openapi/v3",
+  "/readyz",
+  "/version",
+];
 
 const METRIC_VERBS: Readonly<Record<string, string>> = {
   create: "POST",

@@ -1,5 +1,4 @@
 /** Requests of `node:http` as the platform's `Request`, and its `Response` back. */
-import { Readable } from "node:stream";
 import { once } from "node:events";
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 
@@ -7,8 +6,9 @@ import { badRequest } from "../../kubernetes/index.ts";
 import { respondError } from "./respond.ts";
 import { climbs } from "./route.ts";
 
-/** Of a body nobody wants, so much is read to keep the connection. */
-const MAX_DISCARD = 64 * 1024;
+/** Of a body nobody wants, so much is read before the connection is closed, and for so long. */
+const MAX_LINGER = 8 * 1024 * 1024;
+const LINGER_TIME = 2_000;
 
 export interface ListenerOptions {
   readonly fetch: (request: Request) => Promise<Response>;
@@ -64,8 +64,37 @@ function toRequest(
   const hasBody = method !== "GET" && method !== "HEAD" && !isEmpty(incoming);
   if (!hasBody) return new Request(url, { method, headers, signal });
   if (incoming.headers.expect?.toLowerCase() === "100-continue") outgoing.writeContinue();
-  const body = Readable.toWeb(incoming) as unknown as ReadableStream<Uint8Array>;
-  return new Request(url, { method, headers, signal, body, duplex: "half" } as RequestInit);
+  return new Request(url, { method, headers, signal, body: bodyOf(incoming), duplex: "half" } as RequestInit);
+}
+
+/** The bytes as they are wanted. Who wants no more of them leaves the connection as it is, for the answer. */
+function bodyOf(incoming: IncomingMessage): ReadableStream<Uint8Array> {
+  let open = true;
+  return new ReadableStream<Uint8Array>({
+    start: (controller) => {
+      const fail = (error: unknown): void => {
+        if (open) controller.error(error);
+        open = false;
+      };
+      incoming.on("data", (chunk: Uint8Array) => {
+        if (!open) return;
+        controller.enqueue(new Uint8Array(chunk));
+        if ((controller.desiredSize ?? 0) <= 0) incoming.pause();
+      });
+      incoming.once("end", () => {
+        if (open) controller.close();
+        open = false;
+      });
+      incoming.once("error", fail);
+      incoming.once("close", () => fail(new Error("the client went away")));
+      incoming.pause();
+    },
+    pull: () => void incoming.resume(),
+    cancel: () => {
+      open = false;
+      incoming.resume();
+    },
+  });
 }
 
 function isEmpty(incoming: IncomingMessage): boolean {
@@ -87,29 +116,43 @@ function it(incoming: IncomingMessage, outgoing: ServerResponse): Ends {
 async function send(response: Response, { incoming, outgoing }: Ends): Promise<void> {
   const headers: string[] = [];
   response.headers.forEach((value, name) => headers.push(name, value));
-  // What is left of a large body isn't worth reading; the next request comes on another connection.
-  if (
-    !incoming.complete &&
-    Number(incoming.headers["content-length"] ?? Infinity) > MAX_DISCARD &&
-    !isEmpty(incoming)
-  ) {
-    headers.push("Connection", "close");
-  }
+  const unread = !incoming.complete && !isEmpty(incoming);
+  // The rest of the body isn't worth reading for the sake of another request.
+  if (unread) headers.push("Connection", "close");
   outgoing.writeHead(response.status, headers);
-  if (response.body === null) {
-    outgoing.end();
-    return;
-  }
+  if (response.body !== null) await pump(response.body, outgoing);
+  if (unread) await linger(incoming);
+  outgoing.end();
+}
+
+async function pump(body: ReadableStream<Uint8Array>, outgoing: ServerResponse): Promise<void> {
   // A watch may be silent for long: its reader shall know that it began, and nobody shall take it for dead.
   outgoing.setTimeout(0);
   setImmediate(() => outgoing.flushHeaders());
-  const reader = response.body.getReader();
+  const reader = body.getReader();
   outgoing.once("close", () => void reader.cancel().catch(() => {}));
   for (;;) {
     const { done, value } = await reader.read();
-    if (done) break;
-    if (outgoing.destroyed) return;
+    if (done || outgoing.destroyed) return;
     if (!outgoing.write(value)) await Promise.race([once(outgoing, "drain"), once(outgoing, "close")]);
   }
-  outgoing.end();
+}
+
+/** Reads on for a while, so that the answer isn't lost to a reset while its reader still writes. */
+function linger(incoming: IncomingMessage): Promise<void> {
+  return new Promise((resolve) => {
+    let left = MAX_LINGER;
+    const stop = (): void => {
+      clearTimeout(timer);
+      incoming.off("data", count).off("end", stop).off("close", stop);
+      resolve();
+    };
+    const count = (chunk: Uint8Array): void => {
+      left -= chunk.length;
+      if (left < 0) stop();
+    };
+    const timer = setTimeout(stop, LINGER_TIME);
+    if (incoming.destroyed || incoming.readableEnded) return stop();
+    incoming.on("data", count).once("end", stop).once("close", stop).resume();
+  });
 }

@@ -254,10 +254,13 @@ describe("events", () => {
     api.clock.advance(2 * 60_000);
     await api.restart();
     await api.server.idle();
-    assert.deepEqual(
-      (await api.call("GET", path)).body.items?.map((one) => one.metadata.name),
-      ["new"],
-    );
+    const left = async (): Promise<unknown> =>
+      (await api.call("GET", path)).body.items?.map((one) => one.metadata.name);
+    assert.deepEqual(await left(), ["new"]);
+    api.clock.advance(60 * 60_000);
+    await api.restart();
+    await api.server.idle();
+    assert.deepEqual(await left(), []);
   });
 });
 

@@ -230,7 +230,13 @@ export function testApiStorage(name: string, subject: StorageSubject): void {
         expires: 9000,
       });
       assert.deepEqual(places(await storage.listExpired(5000, 10)), ["ns/b"]);
-      await storage.write({ key: key("a"), expected: two.revision });
+      const kept = await storage.write({
+        key: key("a"),
+        expected: two.revision,
+        object: object("a", "kept"),
+      });
+      assert.deepEqual(places(await storage.listExpired(9000, 10)), ["ns/b", "ns/a"]);
+      await storage.write({ key: key("a"), expected: kept.revision });
       assert.deepEqual(places(await storage.listExpired(9999, 10)), ["ns/b"]);
     });
 

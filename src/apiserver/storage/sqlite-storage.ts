@@ -234,7 +234,7 @@ export class SqliteStorage implements ApiStorage {
     }
     this.#database.run(
       `INSERT INTO versions (revision, resource, namespace, name, previous, deleted, expires, text)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+       VALUES (?1, ?2, ?3, ?4, ?5, ?6, coalesce(?7, (SELECT expires FROM versions WHERE revision = ?5)), ?8)`,
       revision,
       key.resource,
       key.namespace,

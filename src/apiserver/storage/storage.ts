@@ -44,7 +44,7 @@ export interface Write {
   readonly expected: number;
   /** Absent to delete. `metadata.resourceVersion` is set by the storage. */
   readonly object?: KubernetesObject;
-  /** Milliseconds since the epoch after which {@link ApiStorage.listExpired} names it. */
+  /** Milliseconds since the epoch after which {@link ApiStorage.listExpired} names it; as before when absent. */
   readonly expires?: number;
 }
 

@@ -13,11 +13,9 @@ import { withRevision } from "../storage/encode-object.ts";
 import { isConflict } from "../storage/errors.ts";
 import { admitMutating, admitValidating } from "./admit.ts";
 import type { ApiCall, ApiContext, CallBody } from "./context.ts";
-import { generateName, keyOf, kindSubject, resourceSubject } from "./names.ts";
+import { expiryOf, generateName, keyOf, kindSubject, resourceSubject } from "./names.ts";
 import { fromClient, presentObject, presentStored, type Presented } from "./present.ts";
 
-/** Events are told for an hour. */
-const EVENT_LIFETIME = 60 * 60 * 1000;
 /** So often another name is made up when the one that was generated is taken. */
 const NAME_ATTEMPTS = 8;
 
@@ -77,13 +75,8 @@ async function storeNew(context: ApiContext, call: ApiCall, object: KubernetesOb
       return presentObject(call.resource, withRevision(prepared, undefined));
     }
     try {
-      const expires = key.resource === "events" ? context.clock.now() + EVENT_LIFETIME : undefined;
-      const stored = await context.storage.write({
-        key,
-        expected: 0,
-        object: prepared,
-        ...(expires !== undefined && { expires }),
-      });
+      const lifetime = expiryOf(key, context.clock.now());
+      const stored = await context.storage.write({ key, expected: 0, object: prepared, ...lifetime });
       if (key.resource === "namespaces") await context.furnishNamespace(name);
       return presentStored(call.resource, stored);
     } catch (error) {

@@ -34,6 +34,13 @@ export function kindSubject(resource: ApiResource, object: KubernetesObject): Su
   return { group: resource.group, kind: resource.kind, name: object.metadata.name ?? "" };
 }
 
+/** Events are told for an hour after they were written last. */
+const EVENT_LIFETIME = 60 * 60 * 1000;
+
+export function expiryOf(key: ObjectKey, now: number): { readonly expires?: number } {
+  return key.resource === "events" ? { expires: now + EVENT_LIFETIME } : {};
+}
+
 const ALPHABET = "bcdfghjklmnpqrstvwxz2456789";
 /** A label's longest value: generated names can stand in one. */
 const MAX_NAME = 63;

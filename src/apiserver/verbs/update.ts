@@ -18,7 +18,7 @@ import { admitMutating, admitValidating } from "./admit.ts";
 import type { ApiCall, ApiContext, CallBody } from "./context.ts";
 import { createDecoded, placeInNamespace } from "./create.ts";
 import { isReadyToGo } from "./graceful-deletion.ts";
-import { keyOf, kindSubject, resourceSubject } from "./names.ts";
+import { expiryOf, keyOf, kindSubject, resourceSubject } from "./names.ts";
 import { fromClient, presentObject, presentStored, type Presented } from "./present.ts";
 
 const MODIFIED =
@@ -108,7 +108,8 @@ async function store(
 ): Promise<Presented> {
   const { key, revision } = current;
   if (!isReadyToGo(next, current.object)) {
-    const stored = await context.storage.write({ key, expected: revision, object: next });
+    const lifetime = expiryOf(key, context.clock.now());
+    const stored = await context.storage.write({ key, expected: revision, object: next, ...lifetime });
     return presentStored(call.resource, stored);
   }
   const last = await context.storage.write({ key, expected: revision });

@@ -1,0 +1,129 @@
+import assert from "node:assert/strict";
+import { Agent, request, type RequestOptions } from "node:https";
+import type { IncomingMessage } from "node:http";
+import { describe, it } from "node:test";
+
+import { configMap, openTestApi, type TestApi } from "../testing.ts";
+
+const MAPS = "/api/v1/namespaces/default/configmaps";
+
+describe("a server on a port", () => {
+  it("speaks HTTPS with a certificate that its authority vouches for", async () => {
+    await using api = await openTestApi();
+    await using client = await openClient(api);
+    const made = await client.send("POST", MAPS, { body: JSON.stringify(configMap("a")) });
+    assert.equal(made.code, 201);
+    const { code, text } = await client.send("GET", `${MAPS}/a`);
+    assert.deepEqual([code, (JSON.parse(text) as { kind: string }).kind], [200, "ConfigMap"]);
+    assert.equal((await client.send("HEAD", `${MAPS}/a`)).text, "");
+  });
+
+  it("keeps its certificates over a restart", async () => {
+    await using api = await openTestApi();
+    const first = await api.server.listen({ port: 0 });
+    await api.restart();
+    assert.equal((await api.server.listen({ port: 0 })).authority, first.authority);
+  });
+
+  it("answers before it has read a body that it doesn't want", async () => {
+    await using api = await openTestApi();
+    await using client = await openClient(api);
+    const body = JSON.stringify({ ...configMap("a"), data: { a: "x".repeat(5 * 1024 * 1024) } });
+    assert.equal((await client.send("POST", MAPS, { body })).code, 413);
+    assert.equal((await client.send("POST", MAPS, { body, token: "wrong" })).code, 401);
+    assert.equal((await client.send("POST", "/nosuch", { body: "{}" })).code, 404);
+    assert.equal((await client.send("GET", MAPS)).code, 200);
+    assert.deepEqual(api.failures, []);
+  });
+
+  it("streams a watch from its first moment to its end", async () => {
+    await using api = await openTestApi();
+    await using client = await openClient(api);
+    const watch = await client.open("GET", `${MAPS}?watch=1`);
+    assert.equal(watch.statusCode, 200);
+    watch.setEncoding("utf8");
+    const lines: string[] = [];
+    const came = new Promise<void>((resolve) => {
+      watch.on("data", (part: string) => {
+        lines.push(part);
+        resolve();
+      });
+    });
+    await api.call("POST", MAPS, { body: configMap("a") });
+    await came;
+    assert.match(lines.join(""), /^\{"type":"ADDED".*"name":"a"/);
+    const ended = new Promise((resolve) => watch.once("end", resolve));
+    await api.server.close();
+    await ended;
+    assert.deepEqual(api.failures, []);
+  });
+
+  it("forgets a watch whose client is gone", async () => {
+    await using api = await openTestApi();
+    await using client = await openClient(api);
+    const watch = await client.open("GET", `${MAPS}?watch=1`);
+    const gone = new Promise((resolve) => watch.once("close", resolve));
+    watch.on("error", () => {});
+    watch.destroy();
+    await gone;
+    for (;;) {
+      const { text } = await api.call("GET", "/metrics");
+      if (text.includes('apiserver_longrunning_requests{verb="WATCH"} 0')) break;
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    assert.deepEqual(api.failures, []);
+  });
+
+  it("says what stands in the way of its port", async () => {
+    await using api = await openTestApi();
+    await using other = await openTestApi();
+    const { port } = await api.server.listen({ port: 0 });
+    await assert.rejects(other.server.listen({ port }), {
+      code: "ADDRESS_IN_USE",
+      message: `Cannot serve the Kubernetes API on "127.0.0.1:${port}": something else listens on that port; stop it or choose another port`,
+    });
+  });
+});
+
+interface Sent {
+  readonly body?: string;
+  readonly token?: string;
+}
+
+interface Client extends AsyncDisposable {
+  open(method: string, path: string, sent?: Sent): Promise<IncomingMessage>;
+  send(method: string, path: string, sent?: Sent): Promise<{ readonly code: number; readonly text: string }>;
+}
+
+async function openClient(api: TestApi): Promise<Client> {
+  const { port, authority } = await api.server.listen({ port: 0 });
+  const agent = new Agent({ keepAlive: true, ca: authority });
+  const open: Client["open"] = (method, path, sent = {}) =>
+    new Promise((resolve, reject) => {
+      const { body, token = api.server.adminToken.reveal() } = sent;
+      const headers = {
+        authorization: `Bearer ${token}`,
+        ...(body !== undefined && {
+          "content-type": "application/json",
+          "content-length": Buffer.byteLength(body),
+        }),
+      };
+      const options: RequestOptions = { host: "127.0.0.1", port, agent, method, path, headers };
+      const outgoing = request(options, resolve);
+      outgoing.on("error", reject);
+      outgoing.end(body);
+    });
+  return {
+    open,
+    send: async (method, path, sent) => {
+      const incoming = await open(method, path, sent);
+      let text = "";
+      for await (const part of incoming.setEncoding("utf8")) text += String(part);
+      return { code: incoming.statusCode ?? 0, text };
+    },
+    [Symbol.asyncDispose]: () => {
+      agent.destroy();
+      return Promise.resolve();
+    },
+  };
+}
