@@ -40,7 +40,6 @@ export async function benchWebhook(bench: Bench): Promise<void> {
   await new Promise<void>((resolve) => registry.listen(0, "127.0.0.1", resolve));
   const { port } = registry.address() as AddressInfo;
   const review = readReview(`127.0.0.1:${port}`);
-  const script = writeScript(join(folder, "post.lua"), review);
   const tls = ["--tls-cert", cert, "--tls-key", key];
   await using webhook = start(
     ...split(
@@ -70,30 +69,39 @@ export async function benchWebhook(bench: Bench): Promise<void> {
   ]);
   const [, theirs = ""] = await bare.waitFor(/listening at (\S+)/);
 
-  const targets = {
-    dray: { url: `${mine}/mutate?timeout=10s`, script },
-    bare: { url: `${theirs}/mutate?timeout=10s`, script },
-  };
-  const loads: Record<keyof typeof targets, Load[]> = { dray: [], bare: [] };
-  // Warm: code that has been compiled, digests that are known.
-  for (const target of Object.values(targets)) await load(target);
-  for (let round = 0; round < bench.rounds; round++) {
-    for (const name of ["dray", "bare"] as const) loads[name].push(await load(targets[name]));
+  const urls = { dray: `${mine}/mutate?timeout=10s`, bare: `${theirs}/mutate?timeout=10s` };
+  for (const kind of ["replicas", "different"] as const) {
+    const script = writeScript(join(folder, `${kind}.lua`), { review, different: kind === "different" });
+    const loads: Record<keyof typeof urls, Load[]> = { dray: [], bare: [] };
+    // Warm: code that has been compiled, digests that are known.
+    for (const url of Object.values(urls)) await load({ url, script });
+    for (let round = 0; round < bench.rounds; round++) {
+      for (const name of ["dray", "bare"] as const) loads[name].push(await load({ url: urls[name], script }));
+    }
+    report(bench, kind, loads);
   }
   registry.close();
-  report(bench, loads);
 }
 
-function report(bench: Bench, loads: Readonly<Record<"dray" | "bare", readonly Load[]>>): void {
+const WORDS = {
+  replicas: "warm reviews of replicas, alike but for their uid",
+  different: "warm reviews of Pods that are all different",
+} as const;
+
+function report(
+  bench: Bench,
+  kind: keyof typeof WORDS,
+  loads: Readonly<Record<"dray" | "bare", readonly Load[]>>,
+): void {
   const rateOf = (name: "dray" | "bare"): number => median(loads[name].map(({ rate }) => rate));
   const p99Of = (name: "dray" | "bare"): number => median(loads[name].map(({ p99 }) => p99));
   const show = (rate: number): string => `${Math.round(rate).toLocaleString("en")}/s`;
   const [rate, bare] = [rateOf("dray"), rateOf("bare")];
   bench.say(
-    `  warm reviews: dray ${show(rate)}, p99 ${p99Of("dray").toFixed(2)} ms; bare HTTPS server ${show(bare)}, p99 ${p99Of("bare").toFixed(2)} ms; ${(rate / bare).toFixed(2)} ×`,
+    `  ${WORDS[kind]}: dray ${show(rate)}, p99 ${p99Of("dray").toFixed(2)} ms; bare HTTPS server ${show(bare)}, p99 ${p99Of("bare").toFixed(2)} ms; ${(rate / bare).toFixed(2)} ×`,
   );
   bench.results.push({
-    what: `warm reviews that pin three images, ${CONNECTIONS} connections (p99 ${p99Of("dray").toFixed(1)} ms)`,
+    what: `${WORDS[kind]}, ${CONNECTIONS} connections (p99 ${p99Of("dray").toFixed(1)} ms)`,
     dray: show(rate),
     peer: `bare HTTPS server ${show(bare)} (p99 ${p99Of("bare").toFixed(1)} ms)`,
     ratio: rate / bare,
@@ -126,10 +134,31 @@ async function writeCertificate(folder: string): Promise<{ readonly cert: string
   return { cert, key };
 }
 
-/** wrk posts what its script says. */
-function writeScript(file: string, review: string): string {
-  const headers = 'wrk.headers["Content-Type"] = "application/json"';
-  writeFileSync(file, `wrk.method = "POST"\n${headers}\nwrk.body = [==[${review}]==]\n`);
+/** wrk posts what its script says: each review with a uid of its own, and a name where all are different. */
+function writeScript(
+  file: string,
+  { review, different }: { readonly review: string; readonly different: boolean },
+): string {
+  const { uid, name } = JSON.parse(review).request as { readonly uid: string; readonly name: string };
+  const pieces = review.replace(uid, "\0UID\0").split("\0");
+  const [head = "", , tail = ""] = pieces;
+  const [before = "", after = ""] = different ? tail.split(`"name":"${name}"`, 2) : [tail];
+  const rest = tail.slice(before.length + `"name":"${name}"`.length);
+  const naming = different ? `.. '"name":"n' .. count .. '"' .. rest` : "";
+  writeFileSync(
+    file,
+    [
+      "local count = 0",
+      `local head, before, rest = [==[${head}]==], [==[${before}]==], [==[${different ? rest : after}]==]`,
+      'local headers = { ["Content-Type"] = "application/json" }',
+      "function request()",
+      "  count = count + 1",
+      `  local uid = string.format("%s", "${uid.slice(0, 28)}") .. string.format("%08x", count)`,
+      `  return wrk.format("POST", nil, headers, head .. uid .. before ${naming})`,
+      "end",
+      "",
+    ].join("\n"),
+  );
   return file;
 }
 
