@@ -44,7 +44,9 @@ export function validateSecret(secret: JsonObject): readonly FieldError[] {
   let size = 0;
   for (const [key, value] of entriesAt(secret, "data")) {
     errors.push(...invalids(`data[${key}]`, key, configKeyFaults(key)));
-    size += bytesOf(value).length;
+    const bytes = tryBytes(value);
+    if (typeof bytes === "string") errors.push(invalidField(`data[${key}]`, REDACTED, bytes));
+    else size += bytes.length;
   }
   if (size > LIMIT) errors.push(tooLongField("data", LIMIT));
   return [...errors, ...(TYPES[textAt(secret, "type")]?.(secret) ?? [])];
@@ -72,7 +74,7 @@ export function validateConfigMap(map: JsonObject): readonly FieldError[] {
   }
   for (const [key, value] of entriesAt(map, "binaryData")) {
     errors.push(...invalids(`binaryData[${key}]`, key, configKeyFaults(key)));
-    size += bytesOf(value).length;
+    size += tryBytes(value).length;
   }
   return size > LIMIT ? [...errors, tooLongField("", LIMIT)] : errors;
 }
@@ -127,7 +129,17 @@ function has(secret: JsonObject, key: string): boolean {
   return objectAt(secret, "data")?.[key] !== undefined;
 }
 
-/** Whether it is base64 was found out when it was decoded. */
+/** What is wrong instead, where somebody made an object that was never decoded. */
+function tryBytes(value: unknown): Uint8Array | string {
+  try {
+    return bytesOf(value);
+  } catch (error) {
+    if (!(error instanceof GoError)) throw error;
+    return error.message;
+  }
+}
+
+/** @throws GoError for what is no base64 */
 function bytesOf(value: unknown): Uint8Array {
   return typeof value === "string" ? decodeBase64(value, { padded: true }) : new Uint8Array();
 }
