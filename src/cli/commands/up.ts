@@ -154,9 +154,10 @@ async function readApiOptions(values: ApiValues, context: CommandContext): Promi
   if (values["no-api"] === true && port !== undefined) {
     throw new UsageError("Options --no-api and --api-port contradict each other", "up");
   }
-  const { "admission-config": config, ...admission } = values;
+  // The node's own --config is a KubeletConfiguration, and says nothing of admission.
+  const { "admission-config": file, config: _kubelet, ...admission } = values;
   const settings = await admissionSettings(
-    { ...admission, ...(config !== undefined && { config }) },
+    { ...admission, ...(file !== undefined && { config: file }) },
     context,
   );
   if (values["no-api"] === true || (values.once === true && port === undefined)) return undefined;
