@@ -5,6 +5,7 @@ import {
   canonical,
   isDeleting,
   keyOf,
+  listOf,
   member,
   nameOf,
   numberOf,
@@ -14,6 +15,7 @@ import {
   textOf,
   withStatus,
 } from "./objects.ts";
+import { findMisfit } from "./node-fit.ts";
 import { PodControl } from "./pod-control.ts";
 import { isActive, isAvailable, isFinished, isReady, nextAvailability, nodeOf } from "./pods.ts";
 import { hashTemplate } from "./template-hash.ts";
@@ -146,17 +148,41 @@ interface View {
   readonly hash: string;
 }
 
-/** DaemonSets go to Nodes that are closed for others, too. */
 function takes(node: KubernetesObject, set: KubernetesObject): boolean {
-  const labels = node.metadata.labels ?? {};
-  const wanted = member(member(member(specOf(set), "template"), "spec"), "nodeSelector");
-  return !isDeleting(node) && Object.entries(wanted).every(([name, value]) => labels[name] === value);
+  const spec = member(member(specOf(set), "template"), "spec");
+  const tolerations = tolerationsFor(spec);
+  return !isDeleting(node) && findMisfit(node, { ...spec, tolerations }) === undefined;
 }
 
-/** The Node a Pod was made for. */
-function targetOf(pod: KubernetesObject): string {
-  return nodeOf(pod) ?? "";
+/** What belongs to a Node stays on it, and comes to it, whatever its state. */
+function tolerationsFor(podSpec: JsonObject): readonly JsonObject[] {
+  const own = listOf(podSpec, "tolerations");
+  const host = podSpec["hostNetwork"] === true ? ["network-unavailable"] : [];
+  const states = ["disk-pressure", "memory-pressure", "pid-pressure", "unschedulable", ...host];
+  const added: JsonObject[] = [
+    ...["not-ready", "unreachable"].map((state) => ({ state, effect: "NoExecute" })),
+    ...states.map((state) => ({ state, effect: "NoSchedule" })),
+  ].map(({ state, effect }) => ({ key: `node.kubernetes.io/${state}`, operator: "Exists", effect }));
+  const missing = added.filter(
+    ({ key, effect }) => !own.some((one) => one["key"] === key && one["effect"] === effect),
+  );
+  return [...own, ...missing];
 }
+
+/** The Node a Pod was made for, bound to it or not. */
+function targetOf(pod: KubernetesObject): string {
+  const bound = nodeOf(pod);
+  if (bound !== undefined) return bound;
+  const [term] = listOf(
+    member(member(member(specOf(pod), "affinity"), "nodeAffinity"), REQUIRED),
+    "nodeSelectorTerms",
+  );
+  const [field] = listOf(term ?? {}, "matchFields");
+  const [value] = Array.isArray(field?.["values"]) ? (field["values"] as readonly unknown[]) : [];
+  return typeof value === "string" ? value : "";
+}
+
+const REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution";
 
 function shapeFor(
   set: KubernetesObject,
@@ -164,9 +190,19 @@ function shapeFor(
   hash: string,
 ): { readonly metadata: JsonObject; readonly spec: JsonObject } {
   const generation = String(set.metadata.generation ?? 1);
+  const podSpec = member(member(specOf(set), "template"), "spec");
+  const affinity = member(podSpec, "affinity");
+  const nodeAffinity = member(affinity, "nodeAffinity");
+  const matchFields = [{ key: "metadata.name", operator: "In", values: [nameOf(node)] }];
   return {
     metadata: { generateName: `${nameOf(set)}-`, labels: { [HASH]: hash, [GENERATION]: generation } },
-    // The DaemonSet has chosen the Node already; there is nothing for a scheduler to decide.
-    spec: { nodeName: nameOf(node) },
+    // The scheduler binds it, as it does all Pods; there is but one Node that it can choose.
+    spec: {
+      tolerations: tolerationsFor(podSpec),
+      affinity: {
+        ...affinity,
+        nodeAffinity: { ...nodeAffinity, [REQUIRED]: { nodeSelectorTerms: [{ matchFields }] } },
+      },
+    },
   };
 }

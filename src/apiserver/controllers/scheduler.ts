@@ -8,18 +8,8 @@ import {
 } from "../../kubernetes/index.ts";
 import { conditionsIn, setCondition } from "./conditions.ts";
 import type { ControllerContext } from "./context.ts";
-import {
-  isDeleting,
-  keyOf,
-  listOf,
-  member,
-  nameOf,
-  specOf,
-  splitKey,
-  statusOf,
-  textOf,
-  withStatus,
-} from "./objects.ts";
+import { keyOf, listOf, nameOf, specOf, splitKey, statusOf, textOf, withStatus } from "./objects.ts";
+import { findMisfit } from "./node-fit.ts";
 import { conditionOf, isActive, nodeOf } from "./pods.ts";
 import { WorkQueue } from "./work-queue.ts";
 
@@ -59,26 +49,16 @@ async function schedule(
   if (pod === undefined || !isOurs(pod)) return undefined;
   const nodes = context.informer("nodes").list();
   const [node] = nodes
-    .filter((one) => takes(one, pod))
+    .filter((one) => findMisfit(one, specOf(pod)) === undefined)
     .toSorted(
       (one, other) => load(context, one) - load(context, other) || (nameOf(one) < nameOf(other) ? -1 : 1),
     );
   if (node === undefined) {
-    await refuse(context, pod, { nodes: nodes.length, recorder });
+    await refuse(context, pod, { nodes, recorder });
     return RETRY_MS;
   }
   await bind(context, pod, node);
   return undefined;
-}
-
-function takes(node: KubernetesObject, pod: KubernetesObject): boolean {
-  const labels = node.metadata.labels ?? {};
-  const wanted = Object.entries(member(specOf(pod), "nodeSelector"));
-  return (
-    !isDeleting(node) &&
-    specOf(node)["unschedulable"] !== true &&
-    wanted.every(([name, value]) => labels[name] === value)
-  );
 }
 
 function load(context: ControllerContext, node: KubernetesObject): number {
@@ -143,12 +123,9 @@ async function tell(
 async function refuse(
   context: ControllerContext,
   pod: KubernetesObject,
-  about: { readonly nodes: number; readonly recorder: EventRecorder },
+  about: { readonly nodes: readonly KubernetesObject[]; readonly recorder: EventRecorder },
 ): Promise<void> {
-  const message =
-    about.nodes === 0
-      ? "no nodes available to schedule pods"
-      : `0/${about.nodes} nodes are available: ${about.nodes} node(s) didn't match Pod's node affinity/selector or were unschedulable.`;
+  const message = explain(about.nodes, pod);
   const known = conditionOf(pod, "PodScheduled");
   if (known?.["status"] === "False" && known["message"] === message) return;
   about.recorder.record(pod, { type: "Warning", reason: "FailedScheduling", message });
@@ -158,4 +135,18 @@ async function refuse(
   await context
     .resource("pods")
     .updateStatus(withStatus(pod, { ...status, conditions }), { signal: context.signal });
+}
+
+/** Each reason with the number of Nodes it keeps the Pod from. */
+function explain(nodes: readonly KubernetesObject[], pod: KubernetesObject): string {
+  if (nodes.length === 0) return "no nodes available to schedule pods";
+  const counts = new Map<string, number>();
+  for (const node of nodes) {
+    const misfit = findMisfit(node, specOf(pod)) ?? "";
+    counts.set(misfit, (counts.get(misfit) ?? 0) + 1);
+  }
+  const reasons = [...counts]
+    .map(([reason, count]) => `${count} ${reason}`)
+    .toSorted((a, b) => (a < b ? -1 : 1));
+  return `0/${nodes.length} nodes are available: ${reasons.join(", ")}.`;
 }
