@@ -9,9 +9,14 @@ export interface Access {
 }
 
 export type Decision =
-  | { readonly allowed: true }
+  | {
+      readonly allowed: true;
+      /** How it logged in, for logs: `alice`, `robot+ci`; absent for nobody. */
+      readonly caller?: string | undefined;
+    }
   | {
       readonly allowed: false;
+      readonly caller?: string | undefined;
       /** 401 asks for (other) credentials, 403 says that none will ever do, 429 to come again later. */
       readonly status: 401 | 403 | 429;
       /** One sentence without secrets. */
@@ -30,6 +35,15 @@ export type Decision =
  */
 export type Authorize = (request: RegistryRequest, access: readonly Access[]) => Decision | Promise<Decision>;
 
+/** Who may not try to log in for a while. */
+export interface LockedOut {
+  readonly kind: "account" | "address";
+  /** A login or an address. */
+  readonly name: string;
+  /** Milliseconds until one more attempt is allowed. */
+  readonly wait: number;
+}
+
 /** The repositories that a caller may pull from, for lists that show nothing else. */
 export interface RepositoryView {
   sees(repository: string): boolean | Promise<boolean>;
@@ -44,6 +58,8 @@ export interface AccessControl extends AsyncDisposable {
   viewFor(request: RegistryRequest): RepositoryView | Promise<RepositoryView>;
   /** Answers for paths outside the protocol, such as a token service's; `undefined` for all others. */
   serve?(request: RegistryRequest): Promise<RegistryResponse | undefined> | undefined;
+  /** Those that guessed too often, now. */
+  lockedOut?(): readonly LockedOut[];
 }
 
 /** Everybody may do everything. */

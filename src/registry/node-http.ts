@@ -78,6 +78,10 @@ class NodeRequest implements RegistryRequest, RequestBody {
     return this.#incoming.socket.remoteAddress;
   }
 
+  get protocol(): string {
+    return `HTTP/${this.#incoming.httpVersion}`;
+  }
+
   get secure(): boolean {
     return "encrypted" in this.#incoming.socket;
   }

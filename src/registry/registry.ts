@@ -11,6 +11,8 @@ import { listCatalog, listTags } from "./lists.ts";
 import { ManifestCache } from "./manifest-cache.ts";
 import { answerCached, deleteManifest, putManifest, serveManifest, tagInvalid } from "./manifests.ts";
 import type { RegistryMetadata } from "./metadata.ts";
+import type { Observer } from "./operations/exchange.ts";
+import { Watch } from "./operations/watch.ts";
 import { listReferrers } from "./referrers.ts";
 import { RequestAborted, type RegistryRequest, type RegistryResponse } from "./request.ts";
 import { accessFor, decodePath, methodsOf } from "./route-rules.ts";
@@ -52,6 +54,8 @@ export interface RegistryOptions {
   readonly newUploadId?: (() => string) | undefined;
   /** Told of every tag that is pushed, once others can pull it. */
   readonly onTag?: ((push: TagPush) => void) | undefined;
+  /** Told of every request and what became of it. */
+  readonly observers?: readonly Observer[] | undefined;
   /** Told of failures that are neither the client's fault nor part of the protocol. */
   readonly onFailure?: ((error: unknown) => void) | undefined;
 }
@@ -84,6 +88,7 @@ class DistributionRegistry implements Registry {
   readonly #uploadAge: number;
   readonly #timer: NodeJS.Timeout | undefined;
   readonly #stop = new AbortController();
+  readonly #watch: Watch | undefined;
   readonly #underWay = new Set<Promise<RegistryResponse>>();
   #purging: Promise<void> = Promise.resolve();
 
@@ -92,6 +97,11 @@ class DistributionRegistry implements Registry {
     const clock = options.clock ?? Date.now;
     this.#onFailure = options.onFailure ?? ((): void => {});
     this.#uploadAge = options.uploadAge ?? WEEK;
+    const { observers = [] } = options;
+    if (observers.length > 0) {
+      this.#watch = new Watch({ observers, metadata, clock, onFailure: this.#onFailure });
+    }
+    const access = options.access ?? accessBy(options.authorize ?? allowAll);
     this.#context = {
       blobs,
       metadata,
@@ -103,7 +113,8 @@ class DistributionRegistry implements Registry {
         patience: options.uploadPatience ?? 10_000,
       }),
       cache: new ManifestCache(options.cacheSize ?? 64 * 1024 * 1024),
-      access: options.access ?? accessBy(options.authorize ?? allowAll),
+      // What everybody may do needs no noting down.
+      access: access.authorize === allowAll ? access : (this.#watch?.access(access) ?? access),
       newUploadId: options.newUploadId ?? randomUUID,
       onTag: options.onTag,
       sparse: options.sparse ?? false,
@@ -121,6 +132,12 @@ class DistributionRegistry implements Registry {
   }
 
   handle(request: RegistryRequest): RegistryResponse | Promise<RegistryResponse> {
+    return this.#watch === undefined
+      ? this.#handle(request)
+      : this.#watch.handle(request, (watched) => this.#handle(watched));
+  }
+
+  #handle(request: RegistryRequest): RegistryResponse | Promise<RegistryResponse> {
     const response = this.#answerAtOnce(request);
     if (response !== undefined) return response;
     const answering = this.#answer(request);

@@ -22,6 +22,8 @@ export interface RegistryRequest {
   readonly address?: string | undefined;
   /** Whether it came over TLS. */
   readonly secure?: boolean | undefined;
+  /** `HTTP/1.1`, `HTTP/2.0`, where there is a network. */
+  readonly protocol?: string | undefined;
   /** A header by its lower-case name; several of one name are joined by a comma. */
   header(name: string): string | undefined;
 }

@@ -1,6 +1,6 @@
 import { hash } from "node:crypto";
 
-import type { Access, AccessControl, Authorize, Decision, RepositoryView } from "../access.ts";
+import type { Access, AccessControl, Authorize, Decision, LockedOut, RepositoryView } from "../access.ts";
 import type { RegistryRequest, RegistryResponse } from "../request.ts";
 import type { Accounts } from "./accounts.ts";
 import { parseAuthorization } from "./authorization.ts";
@@ -9,6 +9,7 @@ import { callerOf, decideRequest, viewFor, type Identity, type RequestVerdict } 
 import { ExpiringCache } from "./expiring-cache.ts";
 import type { LoginOutcome, Logins } from "./logins.ts";
 import { ANONYMOUS, type Policy } from "./policy.ts";
+import { ROBOT_PREFIX } from "./robots.ts";
 import { formatAccess, GrantedScopes } from "./scope.ts";
 import type { TokenService } from "./token-service.ts";
 import { verifyToken, type Issuer, type TokenClaims } from "./tokens.ts";
@@ -89,6 +90,10 @@ export class RegistryAccess implements AccessControl {
     return identified instanceof Promise ? identified.then(view) : view(identified);
   }
 
+  lockedOut(): readonly LockedOut[] {
+    return this.#options.logins.lockedOut();
+  }
+
   serve(request: RegistryRequest): Promise<RegistryResponse | undefined> | undefined {
     return this.#options.tokenService?.serve(request);
   }
@@ -104,14 +109,16 @@ export class RegistryAccess implements AccessControl {
       return { allowed: false, status: 401, reason, challenge: this.#challenge(request, wanted, error) };
     }
     const verdict = decideRequest(this.#options.policy, who.identity, wanted);
-    if (verdict.allowed) return verdict;
+    const caller = loginOf(who.identity);
+    if (verdict.allowed) return { allowed: true, caller };
     const { status, reason, insufficient } = verdict;
-    if (status === 403) return { allowed: false, status, reason };
+    if (status === 403) return { allowed: false, status, reason, caller };
     const challenge = this.#challenge(request, wanted, insufficient ? "insufficient_scope" : undefined);
     return {
       allowed: false,
       status,
       reason,
+      caller,
       challenge,
       renewable: this.#isRenewable(who.identity, verdict, wanted),
     };
@@ -222,6 +229,13 @@ export class RegistryAccess implements AccessControl {
 function identifyLogin(outcome: LoginOutcome): Identified {
   if (outcome.proof === undefined) return { reason: outcome.reason, retryAfter: outcome.retryAfter };
   return { identity: { via: "login", caller: outcome.proof.account.caller } };
+}
+
+/** For logs. */
+function loginOf(identity: Identity): string | undefined {
+  const { kind, name } = callerOf(identity);
+  if (kind === "anonymous") return undefined;
+  return kind === "robot" ? ROBOT_PREFIX + name : name;
 }
 
 function identifyClaims(claims: TokenClaims, issuer: TrustedIssuer): Identity {

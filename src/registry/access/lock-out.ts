@@ -6,6 +6,8 @@
  * guess each from many places get far. An address that logged in to an account before has an allowance of its own
  * there: strangers who guess can't lock out those who know.
  */
+import type { LockedOut } from "../access.ts";
+
 export interface LockOutLimits {
   /** Wrong attempts at one account before it is locked. */
   readonly account: number;
@@ -65,6 +67,20 @@ export class LockOut {
         remember(this.#acquainted, pair, true);
       },
     };
+  }
+
+  /** Those that have to wait now, longest first. */
+  list(): readonly LockedOut[] {
+    const found: LockedOut[] = [];
+    for (const key of this.#spent.keys()) {
+      const space = key.indexOf(" ");
+      const kind = key.slice(0, space);
+      // An account that one address alone may not try is open to all others.
+      if (kind !== "address" && kind !== "account") continue;
+      const wait = this.#waitFor(key, this.#limits[kind]);
+      if (wait > 0) found.push({ kind, name: key.slice(space + 1), wait });
+    }
+    return found.toSorted((a, b) => b.wait - a.wait);
   }
 
   #waitFor(key: string, limit: number): number {

@@ -1,6 +1,7 @@
 import { hash, randomBytes } from "node:crypto";
 
 import type { Secret } from "../../internal/secret.ts";
+import type { LockedOut } from "../access.ts";
 import { type Account, type Accounts, provenUntil } from "./accounts.ts";
 import { ExpiringCache } from "./expiring-cache.ts";
 import type { Attempt, LockOut } from "./lock-out.ts";
@@ -37,6 +38,8 @@ export interface LoginsOptions {
   readonly lockOut: LockOut | undefined;
   readonly clock: () => number;
   readonly onLoginFailed: ((event: LoginFailed) => void) | undefined;
+  /** Told of every one that was checked and good. */
+  readonly onLogin?: ((login: string) => void) | undefined;
 }
 
 /** How long a password that was right is taken without checking it again, in milliseconds. */
@@ -81,6 +84,10 @@ export class Logins {
     return started;
   }
 
+  lockedOut(): readonly LockedOut[] {
+    return this.#options.lockOut?.list() ?? [];
+  }
+
   async #decide(
     known: Known | undefined,
     attempt: { readonly login: string; readonly password: Secret; readonly address: string },
@@ -108,7 +115,10 @@ export class Logins {
     if (account?.proof.kind === "secrets") {
       const secret = findSecret(account.proof.robot, password, now);
       const proof = secret === undefined ? undefined : this.#prove(account, secret.hash, now + REMEMBERED);
-      if (proof !== undefined) return { proof };
+      if (proof !== undefined) {
+        this.#options.onLogin?.(login);
+        return { proof };
+      }
     }
     const attempt = this.#begin(login, address);
     if (attempt !== undefined && "wait" in attempt) return tooMany(attempt.wait);
@@ -138,6 +148,7 @@ export class Logins {
       matches && account !== undefined ? this.#prove(account, hash, clock() + REMEMBERED) : undefined;
     if (proof !== undefined) {
       attempt?.succeed();
+      this.#options.onLogin?.(login);
       return { proof };
     }
     this.#failed(login, address);

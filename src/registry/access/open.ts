@@ -32,6 +32,8 @@ export interface OpenAccessOptions {
   readonly onFailure?: ((error: unknown) => void) | undefined;
   /** Told of every login that failed or was held off. */
   readonly onLoginFailed?: ((event: LoginFailed) => void) | undefined;
+  /** Told of every login that was checked and good; those that are remembered aren't checked again. */
+  readonly onLogin?: ((login: string) => void) | undefined;
 }
 
 /**
@@ -60,6 +62,7 @@ export async function openAccess(
     passwords: opened.use(new PasswordChecker()),
     lockOut: compiled.lockOut === undefined ? undefined : new LockOut(compiled.lockOut, clock),
     onLoginFailed: options.onLoginFailed,
+    onLogin: options.onLogin,
   });
   const shared = { store, accounts, logins, clock };
   const own = await openTokenService(compiled, { ...shared, fileOf });
