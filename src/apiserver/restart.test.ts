@@ -20,7 +20,7 @@ describe("a server that is restarted", () => {
     const { body } = await api.call("GET", `${MAPS}?limit=75`);
     assert.equal(body.items?.length, 75);
     await api.restart();
-    const rest = await api.call("GET", `${MAPS}?limit=500&continue=${String(body.metadata["continue"])}`);
+    const rest = await api.call("GET", `${MAPS}?limit=500&continue=${body.metadata.continue}`);
     assert.equal(rest.body.items?.length, COUNT - 75);
     await api.call("DELETE", MAPS);
     await following;

@@ -23,6 +23,7 @@ export type AnyObject = JsonObject & {
     readonly name?: string;
     readonly uid?: string;
     readonly resourceVersion?: string;
+    readonly continue?: string;
   };
   readonly items?: readonly AnyObject[];
   readonly spec?: JsonObject;

@@ -134,6 +134,36 @@ describe("who asks", () => {
   });
 });
 
+describe("a question in protobuf", () => {
+  // As kubectl asks `auth can-i get secrets --as=system:serviceaccount:shop:default -n shop`, and `auth whoami`.
+  const CAN_I =
+    "azhzAAoyChdhdXRob3JpemF0aW9uLms4cy5pby92MRIXU2VsZlN1YmplY3RBY2Nlc3NSZXZpZXcSPAoQCgASABoAIgAqADIAOABCABIeChwK" +
+    "BHNob3ASA2dldBoAIgAqB3NlY3JldHMyADoAGggIABIAGgAgABoAIgA=";
+  const WHO_AM_I =
+    "azhzAAotChhhdXRoZW50aWNhdGlvbi5rOHMuaW8vdjESEVNlbGZTdWJqZWN0UmV2aWV3EhoKEAoAEgAaACIAKgAyADgAQgASBgoECgASABoAIgA=";
+  const type = "application/vnd.kubernetes.protobuf";
+  const accept = "application/vnd.kubernetes.protobuf,application/json";
+
+  it("is understood, and answered in JSON", async () => {
+    await using api = await openTestApi();
+    const headers = { "impersonate-user": "system:serviceaccount:shop:default" };
+    const body = new Uint8Array(Buffer.from(CAN_I, "base64"));
+    const { code, body: answer } = await api.call("POST", REVIEWS, { body, type, accept, headers });
+    assert.deepEqual([code, answer.status], [201, { allowed: false }]);
+    assert.deepEqual(answer.spec, {
+      resourceAttributes: { namespace: "shop", verb: "get", resource: "secrets" },
+    });
+    const me = await api.call("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", {
+      body: new Uint8Array(Buffer.from(WHO_AM_I, "base64")),
+      type,
+      accept,
+    });
+    assert.deepEqual(me.body.status, {
+      userInfo: { username: "admin", uid: "1", groups: ["system:masters", "system:authenticated"] },
+    });
+  });
+});
+
 describe("who may do what", () => {
   it("lets a node read what its Pods need, and write what it knows of them", async () => {
     await using api = await openTestApi();

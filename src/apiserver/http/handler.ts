@@ -139,7 +139,7 @@ async function answerPath(options: HandlerOptions, { request, url, pretty }: Exc
   const document = await options.documents(request, url);
   if (document !== undefined) return document;
   const [, root, group = ""] = pathname.split("/");
-  if (root === "apis" && isKnownGroup(group)) throw unknownResource(group, "this group");
+  if (root === "apis" && isKnownGroup(group)) throw unknownResource(group, "");
   return pageNotFound();
 }
 

@@ -49,10 +49,10 @@ export function isKnownGroup(group: string): boolean {
   return GROUPS.has(group);
 }
 
-/** The answer for a resource we don't have. */
+/** The answer for a resource we don't have, or for a whole group where that is empty. */
 export function unknownResource(group: string, resource: string): StatusError {
   const text = "the server could not find the requested resource";
-  const name = group === "" ? resource : `${resource}.${group}`;
+  const name = [resource, group].filter((part) => part !== "").join(".");
   const known = GROUPS.has(group) || RESOURCES[group]?.includes(resource) === true;
   if (!known) return failure("NotFound", text, {});
   return failure(

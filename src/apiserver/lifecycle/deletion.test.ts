@@ -232,6 +232,26 @@ describe("a namespace's end", () => {
   });
 });
 
+describe("the default account", () => {
+  it("comes back when it is deleted, but not in a namespace that is ending", async () => {
+    await using api = await openTestApi();
+    const path = "/api/v1/namespaces/default/serviceaccounts/default";
+    const first = await api.call("GET", path);
+    await api.call("DELETE", path);
+    await api.server.idle();
+    const second = await api.call("GET", path);
+    assert.equal(second.code, 200);
+    assert.notEqual(second.body.metadata.uid, first.body.metadata.uid);
+    const namespace = { apiVersion: "v1", kind: "Namespace", metadata: { name: "shop" } };
+    await api.call("POST", "/api/v1/namespaces", { body: namespace });
+    await api.call("DELETE", "/api/v1/namespaces/shop");
+    await api.server.idle();
+    const left = await api.call("GET", "/api/v1/serviceaccounts?fieldSelector=metadata.namespace%3Dshop");
+    assert.deepEqual(left.body.items, []);
+    assert.equal((await api.call("GET", "/api/v1/namespaces/shop")).code, 404);
+  });
+});
+
 describe("events", () => {
   it("go an hour after they were written last", async () => {
     await using api = await openTestApi();

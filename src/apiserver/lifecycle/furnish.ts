@@ -12,12 +12,15 @@ export interface FurnishContext {
 
 const FIRST_NAMESPACES = ["default", "kube-system", "kube-public", "kube-node-lease"];
 
-/** At the first start. */
+/** At the first start; and at every other, what somebody took away or had no time to put there. */
 export async function furnishCluster(context: FurnishContext): Promise<void> {
-  await Promise.all(FIRST_NAMESPACES.map((name) => furnishFirst(context, name)));
+  await Promise.all(FIRST_NAMESPACES.map((name) => makeNamespace(context, name)));
+  const { items } = await context.storage.list({ resource: "namespaces" });
+  const active = items.filter((one) => one.object.metadata.deletionTimestamp === undefined);
+  await Promise.all(active.map((one) => furnishNamespace(context, one.key.name)));
 }
 
-async function furnishFirst(context: FurnishContext, name: string): Promise<void> {
+async function makeNamespace(context: FurnishContext, name: string): Promise<void> {
   await createMissing(context, { resource: "namespaces", namespace: "", name }, (metadata) => ({
     kind: "Namespace",
     apiVersion: "v1",
@@ -25,12 +28,13 @@ async function furnishFirst(context: FurnishContext, name: string): Promise<void
     spec: { finalizers: ["kubernetes"] },
     status: { phase: "Active" },
   }));
-  await furnishNamespace(context, name);
 }
 
 /** Pods without an account of their own run as `default`; without it, none could be made. */
+export const DEFAULT_ACCOUNT = "default";
+
 export async function furnishNamespace(context: FurnishContext, name: string): Promise<void> {
-  const key: ObjectKey = { resource: "serviceaccounts", namespace: name, name: "default" };
+  const key: ObjectKey = { resource: "serviceaccounts", namespace: name, name: DEFAULT_ACCOUNT };
   await createMissing(context, key, (metadata) => ({
     kind: "ServiceAccount",
     apiVersion: "v1",

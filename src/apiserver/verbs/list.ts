@@ -31,6 +31,8 @@ export async function listObjects(context: ApiContext, call: ApiCall, options: L
   if (place !== undefined && options.resourceVersion !== "" && options.resourceVersion !== "0") {
     throw badRequest("specifying resource version is not allowed when using continue");
   }
+  // Of another life of this server, of which nothing is left.
+  if ((place?.revision ?? 0) > context.storage.revision) throw expired(place);
   const at = place === undefined ? revisionFor(context, options) : place.revision;
   const after = place && { namespace: place.namespace, name: place.name };
   // With a selector, how many of the next ones match is known only when they were looked at.
