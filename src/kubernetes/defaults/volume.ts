@@ -36,7 +36,7 @@ export function defaultVolume(volume: JsonObject): JsonObject {
   // The oldest form of a volume was a name alone.
   if (sources.length === 0) return { ...volume, emptyDir: {} };
   const completed = sources.map((name): [string, Json | undefined] => {
-    const complete = SOURCES[name];
+    const complete = Object.hasOwn(SOURCES, name) ? SOURCES[name] : undefined;
     return [name, complete === undefined ? volume[name] : mapObject(volume, name, complete)];
   });
   return withMembers(volume, Object.fromEntries(completed));

@@ -110,6 +110,11 @@ export function mapObject(
   return member === undefined ? from[name] : change(member);
 }
 
+/** A map's value; what every object has from its prototype is not in it. */
+export function ownValue(map: JsonObject | undefined, key: string): Json | undefined {
+  return map !== undefined && Object.hasOwn(map, key) ? map[key] : undefined;
+}
+
 /** Whether two values are the same JSON; the order of members doesn't count, an absent one is as undefined. */
 export function sameJson(a: Json | undefined, b: Json | undefined): boolean {
   if (a === b) return true;
@@ -122,5 +127,5 @@ export function sameJson(a: Json | undefined, b: Json | undefined): boolean {
   const left = a as JsonObject;
   const right = b as JsonObject;
   const names = new Set([...Object.keys(left), ...Object.keys(right)]);
-  return [...names].every((name) => sameJson(left[name], right[name]));
+  return [...names].every((name) => sameJson(ownValue(left, name), ownValue(right, name)));
 }

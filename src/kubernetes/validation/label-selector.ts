@@ -6,7 +6,7 @@ import {
   requiredField,
 } from "../../internal/kubernetes/field-error.ts";
 import { qualifiedNameFaults } from "../../internal/kubernetes/qualified-name.ts";
-import { entriesAt, objectsAt, textAt, textsAt } from "../objects/fields.ts";
+import { entriesAt, objectsAt, ownValue, textAt, textsAt } from "../objects/fields.ts";
 import type { JsonObject } from "../objects/object.ts";
 import { invalids, validateLabels } from "./metadata.ts";
 import { labelValueFaults } from "./names.ts";
@@ -28,13 +28,13 @@ export function isEmptySelector(selector: JsonObject): boolean {
 export function selectsLabels(selector: JsonObject | undefined, labels: JsonObject): boolean {
   if (selector === undefined) return false;
   return (
-    entriesAt(selector, "matchLabels").every(([name, value]) => labels[name] === value) &&
+    entriesAt(selector, "matchLabels").every(([name, value]) => ownValue(labels, name) === value) &&
     objectsAt(selector, "matchExpressions").every((requirement) => meets(requirement, labels))
   );
 }
 
 function meets(requirement: JsonObject, labels: JsonObject): boolean {
-  const value = labels[textAt(requirement, "key")];
+  const value = ownValue(labels, textAt(requirement, "key"));
   const values = textsAt(requirement, "values");
   const listed = typeof value === "string" && values.includes(value);
   switch (textAt(requirement, "operator")) {

@@ -10,7 +10,7 @@ import { prepareForCreate, prepareForUpdate } from "./prepare.ts";
 import { validateCreate, validateUpdate } from "./validate.ts";
 import { warningsFor } from "./warnings.ts";
 
-const NAMES = [
+const NAMES: string[] = [
   ..."name image spec template containers initContainers ephemeralContainers volumes env ports data type".split(
     " ",
   ),
@@ -22,10 +22,12 @@ const NAMES = [
   ),
 ];
 
+NAMES.push("constructor");
+
 const value = fc.letrec((tie) => ({
   any: fc.oneof(
     { depthSize: "medium" },
-    fc.constantFrom(null, true, 0, -1, 80, "", "x", "a b", "1Gi", "__proto__"),
+    fc.constantFrom(null, true, 0, -1, 80, "", "x", "a b", "1Gi", "__proto__", "constructor"),
     fc.array(tie("any"), { maxLength: 3 }),
     fc.dictionary(fc.constantFrom(...NAMES), tie("any"), { maxKeys: 6 }),
   ),

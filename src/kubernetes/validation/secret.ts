@@ -10,7 +10,7 @@ import {
   requiredField,
   tooLongField,
 } from "../../internal/kubernetes/field-error.ts";
-import { entriesAt, flagAt, objectAt, sameJson, textAt } from "../objects/fields.ts";
+import { entriesAt, flagAt, objectAt, ownValue, sameJson, textAt } from "../objects/fields.ts";
 import type { JsonObject } from "../objects/object.ts";
 import { IMMUTABLE, invalids, NAMESPACED, validateMetadata, validateMetadataUpdate } from "./metadata.ts";
 import { configKeyFaults } from "./names.ts";
@@ -28,16 +28,18 @@ const DOCUMENT: GoType<unknown> = goMap(
   goCustom("interface {}", undefined, () => undefined),
 );
 
-const TYPES: Readonly<Record<string, (secret: JsonObject) => readonly FieldError[]>> = {
-  "kubernetes.io/dockercfg": (secret) => validateDocument(secret, ".dockercfg"),
-  "kubernetes.io/dockerconfigjson": (secret) => validateDocument(secret, ".dockerconfigjson"),
-  "kubernetes.io/service-account-token": validateToken,
-  "kubernetes.io/basic-auth": (secret) =>
-    has(secret, "username") || has(secret, "password") ? [] : missing(secret, "username", "password"),
-  "kubernetes.io/ssh-auth": (secret) =>
-    textAt(objectAt(secret, "data"), "ssh-privatekey") === "" ? [requiredAt("ssh-privatekey")] : [],
-  "kubernetes.io/tls": (secret) => missing(secret, "tls.crt", "tls.key"),
-};
+const TYPES: ReadonlyMap<string, (secret: JsonObject) => readonly FieldError[]> = new Map(
+  Object.entries({
+    "kubernetes.io/dockercfg": (secret: JsonObject) => validateDocument(secret, ".dockercfg"),
+    "kubernetes.io/dockerconfigjson": (secret: JsonObject) => validateDocument(secret, ".dockerconfigjson"),
+    "kubernetes.io/service-account-token": validateToken,
+    "kubernetes.io/basic-auth": (secret: JsonObject) =>
+      has(secret, "username") || has(secret, "password") ? [] : missing(secret, "username", "password"),
+    "kubernetes.io/ssh-auth": (secret: JsonObject) =>
+      textAt(objectAt(secret, "data"), "ssh-privatekey") === "" ? [requiredAt("ssh-privatekey")] : [],
+    "kubernetes.io/tls": (secret: JsonObject) => missing(secret, "tls.crt", "tls.key"),
+  }),
+);
 
 export function validateSecret(secret: JsonObject): readonly FieldError[] {
   const errors: FieldError[] = [...validateMetadata(objectAt(secret, "metadata") ?? {}, NAMESPACED)];
@@ -49,7 +51,7 @@ export function validateSecret(secret: JsonObject): readonly FieldError[] {
     else size += bytes.length;
   }
   if (size > LIMIT) errors.push(tooLongField("data", LIMIT));
-  return [...errors, ...(TYPES[textAt(secret, "type")]?.(secret) ?? [])];
+  return [...errors, ...(TYPES.get(textAt(secret, "type"))?.(secret) ?? [])];
 }
 
 export function validateSecretUpdate(secret: JsonObject, old: JsonObject): readonly FieldError[] {
@@ -126,7 +128,7 @@ function requiredAt(key: string): FieldError {
 }
 
 function has(secret: JsonObject, key: string): boolean {
-  return objectAt(secret, "data")?.[key] !== undefined;
+  return ownValue(objectAt(secret, "data"), key) !== undefined;
 }
 
 /** What is wrong instead, where somebody made an object that was never decoded. */

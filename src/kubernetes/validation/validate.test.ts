@@ -283,6 +283,23 @@ describe("kinds that make Pods", () => {
   });
 });
 
+test("names that every JavaScript object has are names like others", () => {
+  const named = { apiVersion: "v1", metadata: { name: "x", namespace: "n" } };
+  const secret = complete({ ...named, kind: "Secret", type: "constructor", data: { toString: "eA==" } });
+  expectErrors(validateCreate(secret), []);
+  const map = complete({
+    ...named,
+    kind: "ConfigMap",
+    data: { constructor: "x" },
+    binaryData: { a: "eA==" },
+  });
+  expectErrors(validateCreate(map), []);
+  const exists = { matchExpressions: [{ key: "constructor", operator: "Exists" }] };
+  expectErrors(validateCreate(makeWorkload("apps/v1", "ReplicaSet", { selector: exists })), [
+    /`selector` does not match template `labels`$/,
+  ]);
+});
+
 function of(container: JsonObject): JsonObject {
   return { containers: [{ ...CONTAINER, ...container }] };
 }

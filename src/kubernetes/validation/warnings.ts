@@ -56,7 +56,7 @@ const NAMED_ON = new Set([
 export function warningsFor(object: KubernetesObject, old?: KubernetesObject): readonly string[] {
   if (object.kind === "Pod") return old === undefined ? warningsForPod(object) : [];
   if (object.kind === "ServiceAccount") return warningsForAccount(object, old);
-  const path = TEMPLATES[object.kind];
+  const path = Object.hasOwn(TEMPLATES, object.kind) ? TEMPLATES[object.kind] : undefined;
   if (path === undefined) return [];
   const [template, before] = [object, old].map((one) => find(one, path));
   const named =
@@ -92,7 +92,7 @@ function warningsForSpec(spec: JsonObject, path: string): readonly string[] {
   const grace = numberAt(spec, "terminationGracePeriodSeconds") ?? 0;
   return [
     ...entriesAt(spec, "nodeSelector").flatMap(([name]) => {
-      const why = DEPRECATED_LABELS[name];
+      const why = Object.hasOwn(DEPRECATED_LABELS, name) ? DEPRECATED_LABELS[name] : undefined;
       return why === undefined ? [] : [`${path}.nodeSelector[${name}]: ${why}`];
     }),
     ...objectsAt(spec, "volumes").flatMap((volume, index) =>
