@@ -1,6 +1,11 @@
-import type { JsonObject, KubernetesObject, OwnerReference } from "../../kubernetes/index.ts";
+import {
+  type JsonObject,
+  type KubernetesObject,
+  matchesLabels,
+  type OwnerReference,
+} from "../../kubernetes/index.ts";
 import { BY_OWNER, type ControllerContext, type WatchedResource } from "./context.ts";
-import { type Labels, matchesSelector } from "./label-selector.ts";
+import { readSelector } from "./label-selector.ts";
 import { controllerOf, isDeleting, nameOf, ownerReference, uidOf } from "./objects.ts";
 
 /**
@@ -12,11 +17,11 @@ export async function claim(
   resource: WatchedResource,
   by: { readonly owner: KubernetesObject; readonly selector: JsonObject },
 ): Promise<readonly KubernetesObject[]> {
-  const { owner, selector } = by;
+  const { owner } = by;
+  const selector = readSelector(by.selector);
   const { namespace = "" } = owner.metadata;
   const informer = context.informer(resource);
-  const fits = ({ metadata }: KubernetesObject): boolean =>
-    matchesSelector(selector, metadata.labels as Labels);
+  const fits = ({ metadata }: KubernetesObject): boolean => matchesLabels(selector, metadata.labels);
   const setOwners = async (
     object: KubernetesObject,
     ownerReferences: readonly OwnerReference[],

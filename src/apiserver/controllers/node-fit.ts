@@ -1,5 +1,5 @@
 /** Whether a Pod may run on a Node, as far as labels, taints and closed doors say. */
-import type { JsonObject, KubernetesObject } from "../../kubernetes/index.ts";
+import { type JsonObject, type KubernetesObject, matchesLabels } from "../../kubernetes/index.ts";
 import { isDeleting, listOf, member, nameOf, specOf, textOf } from "./objects.ts";
 
 /** The start of the reason in the scheduler's words, which a count comes before; `undefined` when it fits. */
@@ -63,28 +63,22 @@ function matchesNode(node: KubernetesObject, podSpec: JsonObject): boolean {
   });
 }
 
-function meets(requirement: JsonObject, value: string | undefined): boolean {
-  const values = Array.isArray(requirement["values"]) ? (requirement["values"] as readonly unknown[]) : [];
-  const [bound] = values;
-  switch (textOf(requirement, "operator")) {
-    case "In":
-      return value !== undefined && values.includes(value);
-    case "NotIn":
-      return value === undefined || !values.includes(value);
-    case "Exists":
-      return value !== undefined;
-    case "DoesNotExist":
-      return value === undefined;
-    case "Gt":
-      return isInteger(value) && Number(value) > Number(bound);
-    case "Lt":
-      return isInteger(value) && Number(value) < Number(bound);
-    case undefined:
-    default:
-      return false;
-  }
-}
+const OPERATORS = {
+  In: "in",
+  NotIn: "notin",
+  Exists: "exists",
+  DoesNotExist: "!",
+  Gt: "gt",
+  Lt: "lt",
+} as const;
 
-function isInteger(value: string | undefined): boolean {
-  return value !== undefined && /^-?\d+$/v.test(value);
+/** @param value of the label or field that the requirement names */
+function meets(requirement: JsonObject, value: string | undefined): boolean {
+  const word = textOf(requirement, "operator") ?? "";
+  if (!Object.hasOwn(OPERATORS, word)) return false;
+  const operator = OPERATORS[word as keyof typeof OPERATORS];
+  const given = Array.isArray(requirement["values"]) ? (requirement["values"] as readonly unknown[]) : [];
+  const values = given.filter((one) => typeof one === "string");
+  const requirements = [{ key: "key", operator, values }];
+  return matchesLabels({ requirements }, value === undefined ? {} : { key: value });
 }

@@ -7,7 +7,6 @@ import {
 } from "../../kubernetes/index.ts";
 import type { ControllerContext } from "./context.ts";
 import { claim } from "./claim.ts";
-import type { Labels } from "./label-selector.ts";
 import { isDeleting, keyOf, nameOf, ownerReference, uidOf } from "./objects.ts";
 import { podFrom } from "./pods.ts";
 
@@ -103,10 +102,12 @@ export function isEnding(error: unknown): boolean {
   return causes.some(({ reason }) => reason === "NamespaceTerminating");
 }
 
-function labelsIn(metadata: JsonObject): Labels {
+type Texts = Readonly<Record<string, string>>;
+
+function labelsIn(metadata: JsonObject): Texts {
   return textsIn(metadata, "labels");
 }
 
-function textsIn(metadata: JsonObject, name: string): Labels {
-  return (metadata[name] ?? {}) as Labels;
+function textsIn(metadata: JsonObject, name: string): Texts {
+  return (metadata[name] ?? {}) as Texts;
 }

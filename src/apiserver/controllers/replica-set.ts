@@ -1,8 +1,13 @@
 /** ReplicaSets and ReplicationControllers: as many Pods as were asked for, no matter which. */
-import type { EventRecorder, JsonObject, KubernetesObject } from "../../kubernetes/index.ts";
+import {
+  type EventRecorder,
+  type JsonObject,
+  type KubernetesObject,
+  matchesLabels,
+} from "../../kubernetes/index.ts";
 import { conditionsIn, dropCondition, setCondition } from "./conditions.ts";
 import { type ControllerContext, onChange, type WatchedResource } from "./context.ts";
-import { asSelector, type Labels, matchesSelector } from "./label-selector.ts";
+import { asSelector, readSelector } from "./label-selector.ts";
 import {
   canonical,
   isDeleting,
@@ -50,7 +55,7 @@ function replicas(context: ControllerContext, flavour: Flavour): WorkQueue {
   context.informer("pods").subscribe(({ type, object }) => {
     if (type === "deleted" || object.metadata.ownerReferences !== undefined) return;
     for (const owner of context.informer(flavour.resource).list(object.metadata.namespace ?? "")) {
-      if (matchesSelector(selectorOf(owner), object.metadata.labels as Labels)) queue.add(keyOf(owner));
+      if (matchesLabels(readSelector(selectorOf(owner)), object.metadata.labels)) queue.add(keyOf(owner));
     }
   });
   return queue;
