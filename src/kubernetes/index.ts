@@ -140,6 +140,7 @@ export { type DecodedObject, decodeObject, type DecodeObjectOptions } from "./sc
 export { type FieldValidation, MAX_BODY_BYTES } from "./schema/decode-object.ts";
 export { openApiSchemas, type OpenApiSchema, referenceOf } from "./schema/openapi.ts";
 export { canonicalQuantity } from "./schema/quantity.ts";
+export { toJson } from "./schema/read-node.ts";
 export { type Field, fieldAt, findSchema, type Schema, type SchemaKind } from "./schema/schema.ts";
 export { DELETE_OPTIONS, type DecodeTarget, findTarget } from "./schema/targets.ts";
 export { type QosClass, qosClassOf } from "./validation/qos-class.ts";
