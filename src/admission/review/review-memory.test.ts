@@ -12,8 +12,9 @@ function reviewOf(uid: string, rest = '"operation":"CREATE"'): Uint8Array {
   );
 }
 
-test("a review that says the same as another is read once, and has its own uid", () => {
+test("a review that comes again and again is read twice at most, and has its own uid", () => {
   const memory = new ReviewMemory();
+  assert.equal(memory.read(reviewOf(TWO)).answers, undefined);
   const first = memory.read(reviewOf(ONE));
   const second = memory.read(reviewOf(TWO));
   assert.deepEqual([first.uid, second.uid], [ONE, TWO]);
@@ -43,8 +44,12 @@ test("what isn't JSON isn't, however it begins", () => {
 
 test("the oldest make room", () => {
   const memory = new ReviewMemory();
+  memory.read(reviewOf(ONE));
   const first = memory.read(reviewOf(ONE));
-  for (let index = 0; index < 64; index++)
-    memory.read(reviewOf(ONE, `"operation":"CREATE","name":"${index}"`));
+  assert.equal(memory.read(reviewOf(ONE)).request, first.request);
+  for (let index = 0; index < 64; index++) {
+    const other = reviewOf(ONE, `"operation":"CREATE","name":"${index}"`);
+    for (let round = 0; round < 2; round++) memory.read(other);
+  }
   assert.notEqual(memory.read(reviewOf(ONE)).request, first.request);
 });

@@ -17,17 +17,17 @@ interface Place {
 }
 
 function compare(before: Json, after: Json, place: Place): void {
+  const { path, operations } = place;
   if (before === after) return;
   if (isObject(before) && isObject(after)) compareObjects(before, after, place);
-  else if (isList(before) && isList(after) && before.length === after.length) {
+  else if (!isList(before) || !isList(after)) operations.push({ op: "replace", path, value: after });
+  else if (before.length === after.length) {
     for (let index = 0; index < before.length; index++) {
       compare(before[index] as Json, after[index] as Json, below(place, index));
     }
   } else {
     // Which items came and went takes a closer look.
-    for (const operation of createJsonPatch(before, after)) {
-      place.operations.push({ ...operation, path: place.path + operation.path });
-    }
+    for (const one of createJsonPatch(before, after)) operations.push({ ...one, path: path + one.path });
   }
 }
 
