@@ -21,6 +21,8 @@ import { validateSecurityContext } from "./security-context.ts";
 
 const MESSAGE_POLICIES = ["File", "FallbackToLogsOnError"];
 const OWN_RESTART_POLICIES = ["Always", "Never", "OnFailure"];
+const RESIZABLE = ["cpu", "memory"];
+const RESIZE_RESTARTS = ["NotRequired", "RestartContainer"];
 const PROTOCOLS = ["SCTP", "TCP", "UDP"];
 const HOOKS = ["postStart", "preStop"];
 
@@ -113,8 +115,24 @@ export function validateContainer(
     ...validateDevices(container, context.volumes, `${path}.volumeDevices`),
     ...validatePullPolicy(container["imagePullPolicy"], `${path}.imagePullPolicy`),
     ...validateResources(objectAt(container, "resources"), context.resourceClaims, `${path}.resources`),
+    ...validateResizing(container, `${path}.resizePolicy`),
     ...validateSecurityContext(objectAt(container, "securityContext"), `${path}.securityContext`),
   ];
+}
+
+/** These errors name the list rather than its item, as the API server does. */
+function validateResizing(container: JsonObject, path: string): readonly FieldError[] {
+  const seen = new Set<string>();
+  return objectsAt(container, "resizePolicy").flatMap((policy) => {
+    const [resource, restart] = [textAt(policy, "resourceName"), textAt(policy, "restartPolicy")];
+    const errors: FieldError[] = seen.has(resource) ? [duplicateField(path, resource)] : [];
+    seen.add(resource);
+    if (resource === "") errors.push(requiredField(path));
+    else if (!RESIZABLE.includes(resource)) errors.push(unsupportedWord(path, resource, RESIZABLE));
+    if (restart === "") errors.push(requiredField(path));
+    else if (!RESIZE_RESTARTS.includes(restart)) errors.push(unsupportedWord(path, restart, RESIZE_RESTARTS));
+    return errors;
+  });
 }
 
 export function validatePullPolicy(policy: unknown, path: string): readonly FieldError[] {

@@ -108,6 +108,20 @@ describe("validateCreate() of a Pod", () => {
       'spec.containers[0].resources.requests[memory]: Invalid value: "-1": must be greater than or equal to 0',
     ],
     [
+      "what happens when a container is resized",
+      of({
+        resizePolicy: [
+          { resourceName: "cpu", restartPolicy: "NotRequired" },
+          { resourceName: "cpu", restartPolicy: "Always" },
+          { resourceName: "disk", restartPolicy: "" },
+        ],
+      }),
+      'spec.containers[0].resizePolicy: Duplicate value: "cpu"',
+      'spec.containers[0].resizePolicy: Unsupported value: "Always": supported values: "NotRequired", "RestartContainer"',
+      'spec.containers[0].resizePolicy: Unsupported value: "disk": supported values: "cpu", "memory"',
+      "spec.containers[0].resizePolicy: Required value",
+    ],
+    [
       "probes",
       of({
         livenessProbe: { httpGet: { port: "Web" }, successThreshold: 2 },
