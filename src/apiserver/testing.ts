@@ -6,7 +6,8 @@ import { join } from "node:path";
 import type { JsonObject } from "../kubernetes/index.ts";
 import type { ApiUser } from "./auth/user.ts";
 import type { ApiClock } from "./clock.ts";
-import { type ApiServer, type ApiServerOptions, openApiServer } from "./server.ts";
+import type { ApiServer } from "./running-server.ts";
+import { type ApiServerOptions, openApiServer } from "./server.ts";
 
 export interface TestAnswer {
   readonly code: number;

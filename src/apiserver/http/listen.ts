@@ -60,7 +60,7 @@ function toRequest(
     if (!name.startsWith(":")) headers.append(name, raw[at + 1] ?? "");
   }
   const path = target.startsWith("/") ? target : new URL(target).pathname;
-  const url = new URL(`https://localhost${path}`);
+  const url = new URL(`https://${incoming.headers.host ?? "localhost"}${path}`);
   const hasBody = method !== "GET" && method !== "HEAD" && !isEmpty(incoming);
   if (!hasBody) return new Request(url, { method, headers, signal });
   if (incoming.headers.expect?.toLowerCase() === "100-continue") outgoing.writeContinue();
