@@ -295,6 +295,19 @@ test("requests go through the proxy that a kubeconfig names", async () => {
   proxy.close();
 });
 
+test("warnings are told one by one", async () => {
+  const warning = ['299 - "a \\"b\\", c"', '299 - "d"'];
+  await using server = await openScriptedServer((_, response) =>
+    sendJson(response, 200, podOf("a", 1), { warning }),
+  );
+  const heard: string[] = [];
+  await server
+    .client({ onWarning: (text) => void heard.push(text) })
+    .resource(PODS)
+    .get("a");
+  assert.deepEqual(heard, ['a "b", c', "d"]);
+});
+
 test("a handler in this process is a server like any other", async () => {
   const urls: string[] = [];
   const client = new KubernetesClient({

@@ -17,6 +17,8 @@ export interface KubernetesClientOptions {
   readonly userAgent?: string | undefined;
   /** The name under which fields are owned; the server makes one of the user agent by default. */
   readonly fieldManager?: string | undefined;
+  /** Told of warnings that come with answers, such as one about a field that will go away. */
+  readonly onWarning?: ((text: string) => void) | undefined;
   readonly clock?: Clock | undefined;
   /** From 0 up to, without, 1. */
   readonly random?: (() => number) | undefined;
@@ -61,6 +63,7 @@ export class KubernetesClient {
   readonly #server: string;
   readonly #userAgent: string;
   readonly #timeout: number;
+  readonly #onWarning: ((text: string) => void) | undefined;
 
   constructor(options: KubernetesClientOptions) {
     this.clock = options.clock ?? systemClock;
@@ -71,6 +74,7 @@ export class KubernetesClient {
     this.#server = options.server.replace(/\/+$/v, "");
     this.#userAgent = options.userAgent ?? "dray";
     this.#timeout = options.timeout ?? 60_000;
+    this.#onWarning = options.onWarning;
   }
 
   resource<T extends KubernetesObject = KubernetesObject>(name: ResourceName): ResourceClient<T> {
@@ -103,6 +107,9 @@ export class KubernetesClient {
       let delay: number | undefined;
       try {
         const response = await this.#send(call);
+        if (this.#onWarning !== undefined) {
+          for (const text of readWarnings(response.headers.get("warning"))) this.#onWarning(text);
+        }
         if (response.ok) return response;
         const text = await response.text();
         const error = new StatusError(readStatus(response, text, call));
@@ -152,6 +159,12 @@ export class KubernetesClient {
       clearTimeout(timer);
     }
   }
+}
+
+/** `299 - "text", 299 - "more text"`: the only kind that API servers send. */
+function readWarnings(header: string | null): readonly string[] {
+  const quoted = (header ?? "").matchAll(/299 \S+ "((?:[^"\\]|\\.)*)"/gv);
+  return [...quoted].map(([, text = ""]) => text.replaceAll(/\\(.)/gv, "$1"));
 }
 
 function formatQuery(query: Query = {}): string {

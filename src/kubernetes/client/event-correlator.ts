@@ -5,7 +5,7 @@
  * aggregate   the tenth different message of one source, object and reason within ten minutes, and all after it,
  *             become one event, "(combined from similar events): …"
  * count       an event that was there before is counted, not repeated: its count, last time and message change
- * limit       of one source about one object, 25 events at once, then one in five minutes; counting goes on
+ * limit       of one source about one object, 25 events of a type at once, then one in five minutes; counting goes on
  * ```
  */
 import { LruMap } from "./lru-map.ts";
@@ -93,7 +93,7 @@ export class EventCorrelator {
     const count = (known?.count ?? 0) + 1;
     const first = known?.first ?? now;
     this.#counted.set(key, { name: known?.name, count, first });
-    const skip = !this.#takeToken(sourceKey(occurrence), now);
+    const skip = !this.#takeToken(joinKey([sourceKey(occurrence), occurrence.type]), now);
     return { skip, key, count, message, name: known?.name, first, last: now };
   }
 

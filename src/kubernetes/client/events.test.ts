@@ -66,7 +66,7 @@ test("from the tenth different message within ten minutes on, similar events are
   assert.equal(correlator.correlate(occurrence("later")).message, "later");
 });
 
-test("after 25 events about one object, one in five minutes is let through, while counting goes on", () => {
+test("after 25 events of a type about one object, one in five minutes is let through, while counting goes on", () => {
   let now = START;
   const correlator = new EventCorrelator(() => now);
   const shown: number[] = [];
@@ -83,6 +83,12 @@ test("after 25 events about one object, one in five minutes is let through, whil
   assert.deepEqual(shown.slice(31), [36]);
   const other = occurrence("x", { object: { ...occurrence("x").object, name: "other" } });
   assert.equal(correlator.correlate(other).skip, false);
+  assert.equal(
+    correlator.correlate(occurrence("x", { type: "Normal" })).skip,
+    false,
+    "types have limits of their own",
+  );
+  assert.equal(correlator.correlate(occurrence("x", { reason: "Other" })).skip, true, "reasons have not");
 });
 
 interface Written {

@@ -113,6 +113,17 @@ test("paths in a kubeconfig start at its folder; tokens and certificates in file
   assert.equal((await loaded.credentials.get()).token?.reveal(), "second", "what was known stays");
 });
 
+test("a proxy of the environment serves clusters that name none", async () => {
+  const selectProxy = (server: URL): URL | undefined =>
+    server.hostname === "10.0.0.1" ? new URL("http://env:1") : undefined;
+  assert.equal((await load(config({}, {}), { selectProxy })).proxy, "http://env:1/");
+  assert.equal(
+    (await load(config({ "proxy-url": "http://own:2" }, {}), { selectProxy })).proxy,
+    "http://own:2",
+  );
+  assert.equal((await load(config({ server: "https://10.0.0.2" }, {}), { selectProxy })).proxy, undefined);
+});
+
 test("every fault says which file, which entry and what", async () => {
   const file = join(folder, "config");
   const cases: readonly (readonly [object, string])[] = [

@@ -38,6 +38,8 @@ export interface KubeconfigOptions {
   readonly user?: string | undefined;
   readonly namespace?: string | undefined;
   readonly clock?: Clock | undefined;
+  /** The proxy for servers whose entry names none, as the environment has it; none by default. */
+  readonly selectProxy?: ((server: URL) => URL | undefined) | undefined;
   /** Runs exec plugins; as programs by default. */
   readonly runPlugin?: RunExecPlugin | undefined;
 }
@@ -61,7 +63,7 @@ export async function loadKubeconfig(options: KubeconfigOptions): Promise<Cluste
   if (clusterName === undefined)
     throw context?.fault("names no cluster") ?? fault(config, "no cluster is named");
   const cluster = must(config, "clusters", clusterName, context);
-  const info = await readCluster(cluster);
+  const info = await readCluster(cluster, options);
   const userName = options.user ?? context?.text("user");
   const user = userName === undefined ? undefined : must(config, "users", userName, context);
   return {
@@ -131,7 +133,7 @@ function fault(config: Merged, state: string): KubernetesClientError {
   return new KubernetesClientError("CONFIG_INVALID", `Cannot use kubeconfig "${files}": ${state}`);
 }
 
-async function readCluster(cluster: ConfigEntry): Promise<ClusterInfo> {
+async function readCluster(cluster: ConfigEntry, options: KubeconfigOptions): Promise<ClusterInfo> {
   const server = cluster.text("server") ?? "http://localhost:8080";
   if (!URL.canParse(server) || !/^https?:$/v.test(new URL(server).protocol)) {
     throw cluster.fault(`has server "${server}", which is no http or https URL`);
@@ -142,7 +144,7 @@ async function readCluster(cluster: ConfigEntry): Promise<ClusterInfo> {
   if (insecure && certificateAuthority !== undefined) {
     throw cluster.fault("has both a certificate authority and insecure-skip-tls-verify");
   }
-  const proxy = cluster.text("proxy-url");
+  const proxy = cluster.text("proxy-url") ?? options.selectProxy?.(new URL(server))?.href;
   if (proxy !== undefined && !/^https?:\/\/[^\/]/v.test(proxy)) {
     throw cluster.fault(`has proxy-url "${proxy}", and only http and https proxies can be used`);
   }
