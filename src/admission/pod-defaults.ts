@@ -1,5 +1,5 @@
 /** What every new Pod of a cluster gets beside its images: how long it stays on a node that is gone, and its rank. */
-import type { JsonObject } from "../kubernetes/index.ts";
+import type { JsonObject, KubernetesObject } from "../kubernetes/index.ts";
 import type { AdmissionDecision, AdmissionPlugin, AdmissionRequest } from "./admission.ts";
 import { forbiddenError, grant, grantWith, refuse } from "./decide.ts";
 import { isObject, objectsOf, textOf } from "./json.ts";
@@ -47,14 +47,19 @@ const PRIORITY_CLASSES: ReadonlyMap<string, number> = new Map([
   ["system-node-critical", 2_000_001_000],
 ]);
 
-/** `Priority`: a new Pod's number and preemption, from its class; classes of a cluster's own aren't known here. */
+/**
+ * `Priority`: a new Pod's number and preemption, from its class; classes of a cluster's own aren't known here. An
+ * update that leaves them out, as whoever replaces a Pod by its file does, keeps them.
+ */
 export const priority: AdmissionPlugin = {
   name: "Priority",
 
   admit(request): AdmissionDecision {
     const { operation, object } = request;
     const spec = podSpec(request);
-    if (operation !== "CREATE" || object === undefined || spec === undefined) return grant(request);
+    if (object === undefined || spec === undefined) return grant(request);
+    if (operation === "UPDATE") return keepPriority(request, object, spec);
+    if (operation !== "CREATE") return grant(request);
     const className = textOf(spec["priorityClassName"]);
     const value = className === "" ? 0 : PRIORITY_CLASSES.get(className);
     if (value === undefined) {
@@ -72,6 +77,23 @@ export const priority: AdmissionPlugin = {
     return grantWith({ ...object, spec: { ...spec, priority: value, preemptionPolicy } });
   },
 };
+
+function keepPriority(
+  request: AdmissionRequest,
+  object: KubernetesObject,
+  spec: JsonObject,
+): AdmissionDecision {
+  const old = request.oldObject?.["spec"];
+  if (!isObject(old)) return grant(request);
+  const kept = Object.fromEntries(
+    ["priority", "preemptionPolicy"]
+      .filter((name) => spec[name] === undefined && old[name] !== undefined)
+      .map((name) => [name, old[name]]),
+  );
+  return Object.keys(kept).length === 0
+    ? grant(request)
+    : grantWith({ ...object, spec: { ...spec, ...kept } });
+}
 
 function podSpec({ resource, subresource, object }: AdmissionRequest): JsonObject | undefined {
   if (!isPodResource(resource) || subresource !== "" || object === undefined) return undefined;
