@@ -1,4 +1,5 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
+import type { Http2ServerRequest } from "node:http2";
 
 import type { ByteConsumer } from "../oci/index.ts";
 import type { Registry } from "./registry.ts";
@@ -56,6 +57,9 @@ async function report(
   onAnswer({ method: request.method, target: request.target, status });
 }
 
+/** Requests of HTTP/2 have the shape of those of HTTP/1.1, and these, too. */
+type MaybeHttp2 = IncomingMessage & Partial<Pick<Http2ServerRequest, "stream" | "authority">>;
+
 class NodeRequest implements RegistryRequest, RequestBody {
   readonly method: string;
   readonly target: string;
@@ -88,7 +92,11 @@ class NodeRequest implements RegistryRequest, RequestBody {
 
   get length(): number | undefined {
     if (this.header("transfer-encoding") !== undefined) return undefined;
-    return Number(this.header("content-length") ?? 0);
+    const length = this.header("content-length");
+    if (length !== undefined) return Number(length);
+    // Only HTTP/2 has bodies that neither header announces.
+    const { stream } = this.#incoming as MaybeHttp2;
+    return stream === undefined || stream.endAfterHeaders ? 0 : undefined;
   }
 
   /** Whether nothing of a body is left to come. */
@@ -112,7 +120,7 @@ class NodeRequest implements RegistryRequest, RequestBody {
       const value = raw[at + 1] as string;
       found = found === undefined ? value : `${found}, ${value}`;
     }
-    return found;
+    return found ?? (name === "host" ? this.#authority() : undefined);
   }
 
   pump(consume: ByteConsumer): Promise<void> {
@@ -180,6 +188,11 @@ class NodeRequest implements RegistryRequest, RequestBody {
     });
   }
 
+  /** What HTTP/2 has for a Host. */
+  #authority(): string | undefined {
+    return (this.#incoming as MaybeHttp2).authority;
+  }
+
   #awaitsContinue(): boolean {
     return !this.#continued && this.header("expect")?.toLowerCase() === "100-continue";
   }
@@ -215,7 +228,9 @@ async function sendAndClose(
   response: RegistryResponse,
 ): Promise<void> {
   const { status, headers, body } = response;
-  outgoing.writeHead(status, [...headers, "Connection", "close"]);
+  // Of HTTP/2 one stream ends, and the connection goes on.
+  const farewell = "stream" in outgoing ? [] : ["Connection", "close"];
+  outgoing.writeHead(status, [...headers, ...farewell]);
   if (body instanceof Uint8Array) outgoing.write(body);
   else {
     await body?.close();

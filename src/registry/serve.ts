@@ -10,6 +10,8 @@ export interface ListenOptions {
   /** 5000 by default, 0 for any free one. */
   readonly port?: number | undefined;
   readonly tls?: TlsIdentity | undefined;
+  /** With `tls`: speak HTTP/2 with clients that offer it; no by default. */
+  readonly http2?: boolean | undefined;
   /** A connection on which nothing moves for so long is cut; in milliseconds, two minutes by default. */
   readonly idleTimeout?: number | undefined;
   /** How long requests under way may take to finish when the registry closes, in milliseconds; 10 s by default. */
@@ -29,6 +31,12 @@ export interface ServedRegistry extends AsyncDisposable {
   readonly address: string;
   readonly port: number;
   readonly registry: Registry;
+  /**
+   * Shows another certificate to connections from now on; those that are open go on.
+   *
+   * @throws RegistryError `TLS_INVALID`; the one of before stays
+   */
+  setIdentity(tls: TlsIdentity): void;
   /** Lets requests under way finish, then closes what `serveRegistry` opened. Harmless when called twice. */
   close(): Promise<void>;
 }
@@ -59,14 +67,28 @@ export async function serveRegistry(options: ServeRegistryOptions): Promise<Serv
     return close();
   };
   const { address, port } = server;
-  return { address, port, registry, close: stop, [Symbol.asyncDispose]: stop };
+  const setIdentity = (tls: TlsIdentity): void => {
+    try {
+      server.setIdentity(tls);
+    } catch (cause) {
+      throw explain(cause, address, port);
+    }
+  };
+  return { address, port, registry, setIdentity, close: stop, [Symbol.asyncDispose]: stop };
 }
 
 async function listen(registry: Registry, options: ServeRegistryOptions): Promise<HttpServer> {
-  const { host = "127.0.0.1", port = 5000, tls, idleTimeout } = options;
+  const { host = "127.0.0.1", port = 5000, tls, http2, idleTimeout } = options;
   try {
     const listener = listenWith(registry, options);
-    return await openHttpServer(listener, { host, port, tls, idleTimeout, onError: options.onFailure });
+    return await openHttpServer(listener, {
+      host,
+      port,
+      tls,
+      http2,
+      idleTimeout,
+      onError: options.onFailure,
+    });
   } catch (cause) {
     throw explain(cause, host, port);
   }

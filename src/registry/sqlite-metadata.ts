@@ -1,42 +1,16 @@
 import { openDatabase, type Database } from "../internal/sqlite.ts";
 import type { Descriptor, Digest } from "../oci/index.ts";
-import type { BlobLink, ManifestRecord, NewManifest, Page, PutManifestOptions } from "./metadata.ts";
+import type { Garbage, Inventory, LooseKind } from "./collect/garbage.ts";
+import type { QuotaFault } from "./limits.ts";
+import type { BlobLink, DeleteManifestOptions, FindOptions, FoundManifest } from "./metadata.ts";
+import type { ManifestRecord, NewManifest, Page, PutManifestOptions, QuotaOptions } from "./metadata.ts";
 import type { PutManifestOutcome, ReferrersPage, RegistryMetadata, Upload } from "./metadata.ts";
+import { SqliteGarbage } from "./sqlite-garbage.ts";
+import { SqliteLinks, touchLoose } from "./sqlite-links.ts";
+import { findRepositoryId, isShown, openRepository, SqliteManifests } from "./sqlite-manifests.ts";
+import { IN_REPOSITORY, MIGRATIONS } from "./sqlite-schema.ts";
+import { findQuotaFault } from "./sqlite-usage.ts";
 import { SqliteUploads } from "./sqlite-uploads.ts";
-
-/** Text compares bytewise in SQLite, which is the order the protocol asks for; so every list is one index range. */
-const MIGRATIONS: readonly string[] = [
-  `
-  CREATE TABLE repositories (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
-  CREATE TABLE blobs (
-    repository INTEGER NOT NULL REFERENCES repositories, digest TEXT NOT NULL, size INTEGER NOT NULL,
-    linked_at INTEGER NOT NULL, PRIMARY KEY (repository, digest)
-  ) STRICT, WITHOUT ROWID;
-  CREATE INDEX blobs_by_digest ON blobs (digest);
-  CREATE TABLE manifests (
-    repository INTEGER NOT NULL REFERENCES repositories, digest TEXT NOT NULL, media_type TEXT NOT NULL,
-    size INTEGER NOT NULL, pushed_at INTEGER NOT NULL, PRIMARY KEY (repository, digest)
-  ) STRICT, WITHOUT ROWID;
-  CREATE TABLE tags (
-    repository INTEGER NOT NULL, name TEXT NOT NULL, digest TEXT NOT NULL, tagged_at INTEGER NOT NULL,
-    PRIMARY KEY (repository, name), FOREIGN KEY (repository, digest) REFERENCES manifests ON DELETE CASCADE
-  ) STRICT, WITHOUT ROWID;
-  CREATE INDEX tags_by_digest ON tags (repository, digest);
-  CREATE TABLE referrers (
-    repository INTEGER NOT NULL, subject TEXT NOT NULL, digest TEXT NOT NULL, artifact_type TEXT,
-    descriptor TEXT NOT NULL, PRIMARY KEY (repository, subject, digest),
-    FOREIGN KEY (repository, digest) REFERENCES manifests ON DELETE CASCADE
-  ) STRICT, WITHOUT ROWID;
-  CREATE INDEX referrers_by_digest ON referrers (repository, digest);
-  CREATE INDEX referrers_by_type ON referrers (repository, subject, artifact_type, digest);
-  CREATE TABLE uploads (
-    id TEXT PRIMARY KEY, repository TEXT NOT NULL, started_at INTEGER NOT NULL, algorithm TEXT
-  ) STRICT, WITHOUT ROWID;
-  CREATE INDEX uploads_by_age ON uploads (started_at);
-  `,
-];
-
-const IN_REPOSITORY = "repository = (SELECT id FROM repositories WHERE name = ?)";
 
 export interface SqliteMetadataOptions {
   /** Milliseconds since the epoch. */
@@ -62,8 +36,13 @@ export function openSqliteMetadata(path: string, options: SqliteMetadataOptions 
 }
 
 class FileMetadata implements SqliteMetadata {
+  readonly garbage: Garbage & Inventory;
   readonly #database: Database;
+  /** For what may be lost in a power cut, and so costs no disk flush. */
+  readonly #relaxed: Database;
   readonly #uploads: SqliteUploads;
+  readonly #links: SqliteLinks;
+  readonly #manifests: SqliteManifests;
   readonly #clock: () => number;
   #ownChanges = 0;
   #foreignVersion = -1;
@@ -72,7 +51,21 @@ class FileMetadata implements SqliteMetadata {
   constructor(path: string, clock: () => number) {
     this.#clock = clock;
     this.#database = openDatabase(path, { migrations: MIGRATIONS });
-    this.#uploads = new SqliteUploads(path, this.#database, MIGRATIONS);
+    // Every connection to `:memory:` is another database.
+    const own = path === ":memory:";
+    this.#relaxed = own
+      ? this.#database
+      : openDatabase(path, { migrations: MIGRATIONS, synchronous: "normal" });
+    this.#uploads = new SqliteUploads(this.#relaxed);
+    this.#links = new SqliteLinks(this.#database, clock);
+    this.#manifests = new SqliteManifests(this.#database, this.#links, clock);
+    this.garbage = new SqliteGarbage({
+      database: this.#database,
+      relaxed: this.#relaxed,
+      links: this.#links,
+      clock,
+      changing: (body) => this.#changing(body),
+    });
   }
 
   generation(): number {
@@ -85,7 +78,13 @@ class FileMetadata implements SqliteMetadata {
     return this.#generation + this.#ownChanges;
   }
 
-  async findBlob(repository: string, digest: Digest): Promise<BlobLink | undefined> {
+  async findBlob(
+    repository: string,
+    digest: Digest,
+    options: FindOptions = {},
+  ): Promise<BlobLink | undefined> {
+    // Before looking: what is seen afterwards stays for the time of grace.
+    if (options.touch === true) this.#touch(repository, ["blob"], digest);
     return this.#database.get<BlobLink>(
       `SELECT digest, size FROM blobs WHERE ${IN_REPOSITORY} AND digest = ?`,
       repository,
@@ -93,13 +92,22 @@ class FileMetadata implements SqliteMetadata {
     );
   }
 
-  async linkBlob(repository: string, blob: BlobLink): Promise<void> {
-    this.#database.transaction(() => this.#link(repository, blob));
+  async linkBlob(
+    repository: string,
+    blob: BlobLink,
+    options: QuotaOptions = {},
+  ): Promise<QuotaFault | undefined> {
+    return this.#database.transaction(() => this.#link(repository, blob, options));
   }
 
   async unlinkBlob(repository: string, digest: Digest): Promise<boolean> {
-    const sql = `DELETE FROM blobs WHERE ${IN_REPOSITORY} AND digest = ?`;
-    return this.#database.run(sql, repository, digest).changes > 0;
+    return this.#database.transaction(() => {
+      const id = findRepositoryId(this.#database, repository);
+      const sql = "DELETE FROM blobs WHERE repository = ? AND digest = ?";
+      if (id === undefined || this.#database.run(sql, id, digest).changes === 0) return false;
+      this.#links.blobHidden(id, digest);
+      return true;
+    });
   }
 
   async findBlobRepositories(digest: Digest, page: Page): Promise<readonly string[]> {
@@ -111,12 +119,18 @@ class FileMetadata implements SqliteMetadata {
       .map((row) => row.name);
   }
 
-  async findManifest(repository: string, digest: Digest): Promise<ManifestRecord | undefined> {
-    return this.#database.get<ManifestRecord>(
+  async findManifest(
+    repository: string,
+    digest: Digest,
+    options: FindOptions = {},
+  ): Promise<FoundManifest | undefined> {
+    const loose = options.touch === true && this.#touch(repository, ["manifest", "referrer"], digest);
+    const found = this.#database.get<ManifestRecord>(
       `SELECT digest, media_type AS mediaType, size FROM manifests WHERE ${IN_REPOSITORY} AND digest = ?`,
       repository,
       digest,
     );
+    return found !== undefined && options.touch === true ? { ...found, loose } : found;
   }
 
   async findTag(repository: string, tag: string): Promise<ManifestRecord | undefined> {
@@ -134,28 +148,23 @@ class FileMetadata implements SqliteMetadata {
     manifest: NewManifest,
     options: PutManifestOptions,
   ): Promise<PutManifestOutcome> {
-    return this.#changing((): PutManifestOutcome => {
-      const { expect } = options;
-      if (expect !== undefined && !this.#isAsExpected(repository, expect)) return { kind: "conflict" };
-      const missing = this.#findMissing(repository, options);
-      if (missing.length > 0) return { kind: "missing", digests: missing };
-      this.#store(this.#repositoryId(repository), manifest, options.tags);
-      return { kind: "stored" };
-    });
+    return this.#changing(() => this.#manifests.put(repository, manifest, options));
   }
 
-  async deleteManifest(repository: string, digest: Digest): Promise<boolean> {
-    const sql = `DELETE FROM manifests WHERE ${IN_REPOSITORY} AND digest = ?`;
-    return this.#changing(() => this.#database.run(sql, repository, digest).changes > 0);
+  async deleteManifest(
+    repository: string,
+    digest: Digest,
+    options: DeleteManifestOptions = {},
+  ): Promise<boolean> {
+    return this.#changing(() => this.#manifests.delete(repository, digest, options));
   }
 
   async deleteTag(repository: string, tag: string): Promise<boolean> {
-    const sql = `DELETE FROM tags WHERE ${IN_REPOSITORY} AND name = ?`;
-    return this.#changing(() => this.#database.run(sql, repository, tag).changes > 0);
+    return this.#changing(() => this.#manifests.deleteTag(repository, tag));
   }
 
   async listTags(repository: string, page: Page): Promise<readonly string[] | undefined> {
-    const id = this.#findRepositoryId(repository);
+    const id = findRepositoryId(this.#database, repository);
     if (id === undefined) return undefined;
     return this.#database
       .all<{ name: string }>(
@@ -198,10 +207,23 @@ class FileMetadata implements SqliteMetadata {
     return this.#uploads.delete(id);
   }
 
-  async finishUpload(upload: Upload, blob: BlobLink): Promise<void> {
-    this.#database.transaction(() => {
-      this.#link(upload.repository, blob);
+  async reserveUpload(upload: Upload, bytes: number, options: QuotaOptions): Promise<QuotaFault | undefined> {
+    return this.#relaxed.transaction(() => {
+      const growth = { bytes, tags: 0 };
+      const fault = findQuotaFault(this.#relaxed, options.quotas ?? [], growth, upload.id);
+      if (fault === undefined) this.#uploads.reserve(upload.id, bytes);
+      return fault;
+    });
+  }
+
+  async finishUpload(
+    upload: Upload,
+    blob: BlobLink,
+    options: QuotaOptions = {},
+  ): Promise<QuotaFault | undefined> {
+    return this.#database.transaction(() => {
       this.#database.run("DELETE FROM uploads WHERE id = ?", upload.id);
+      return this.#link(upload.repository, blob, options);
     });
   }
 
@@ -222,7 +244,7 @@ class FileMetadata implements SqliteMetadata {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#uploads.close();
+    this.#relaxed.close();
     this.#database.close();
   }
 
@@ -234,78 +256,29 @@ class FileMetadata implements SqliteMetadata {
     }
   }
 
-  #findRepositoryId(name: string): number | undefined {
-    return this.#database.get<{ id: number }>("SELECT id FROM repositories WHERE name = ?", name)?.id;
+  #touch(repository: string, kinds: readonly LooseKind[], digest: Digest): boolean {
+    return touchLoose(this.#relaxed, { repository, kinds, digest, now: this.#clock() });
   }
 
-  #repositoryId(name: string): number {
-    const known = this.#findRepositoryId(name);
-    if (known !== undefined) return known;
-    this.#database.run("INSERT INTO repositories (name) VALUES (?)", name);
-    return this.#findRepositoryId(name) as number;
-  }
-
-  #link(repository: string, blob: BlobLink): void {
+  #link(repository: string, blob: BlobLink, options: QuotaOptions): QuotaFault | undefined {
+    const { quotas = [] } = options;
+    const { digest, size } = blob;
+    if (
+      quotas.length > 0 &&
+      !isShown(this.#database, "blobs", { id: findRepositoryId(this.#database, repository), digest })
+    ) {
+      const fault = findQuotaFault(this.#database, quotas, { bytes: size, tags: 0 });
+      if (fault !== undefined) return fault;
+    }
+    const id = openRepository(this.#database, repository);
     this.#database.run(
       "INSERT INTO blobs VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET linked_at = excluded.linked_at",
-      this.#repositoryId(repository),
-      blob.digest,
-      blob.size,
-      this.#clock(),
-    );
-  }
-
-  #isAsExpected(repository: string, expect: NonNullable<PutManifestOptions["expect"]>): boolean {
-    const sql = `SELECT digest FROM tags WHERE ${IN_REPOSITORY} AND name = ?`;
-    const digest = this.#database.get<{ digest: string }>(sql, repository, expect.tag)?.digest;
-    if (expect.state === "absent") return digest === undefined;
-    return digest !== undefined && (expect.state.includes("*") || expect.state.includes(digest));
-  }
-
-  #findMissing(repository: string, wanted: PutManifestOptions): Digest[] {
-    const id = this.#findRepositoryId(repository) ?? -1;
-    const has = (table: "blobs" | "manifests", digest: Digest): boolean =>
-      this.#database.get(`SELECT 1 FROM ${table} WHERE repository = ? AND digest = ?`, id, digest) !==
-      undefined;
-    const blobs = [...new Set(wanted.blobs)].filter((digest) => !has("blobs", digest));
-    const manifests = [...new Set(wanted.manifests)].filter(
-      (digest) => !has("manifests", digest) && !has("blobs", digest),
-    );
-    return [...blobs, ...manifests];
-  }
-
-  #store(id: number, manifest: NewManifest, tags: readonly string[]): void {
-    const now = this.#clock();
-    const { digest, mediaType, size, referrer } = manifest;
-    this.#database.run(
-      `INSERT INTO manifests VALUES (?, ?, ?, ?, ?)
-       ON CONFLICT DO UPDATE SET media_type = excluded.media_type, pushed_at = excluded.pushed_at`,
       id,
       digest,
-      mediaType,
       size,
-      now,
+      this.#clock(),
     );
-    if (referrer !== undefined) {
-      const { subject, descriptor } = referrer;
-      this.#database.run(
-        "INSERT OR REPLACE INTO referrers VALUES (?, ?, ?, ?, ?)",
-        id,
-        subject,
-        digest,
-        descriptor.artifactType ?? null,
-        JSON.stringify(descriptor),
-      );
-    }
-    for (const tag of tags) {
-      this.#database.run(
-        `INSERT INTO tags VALUES (?, ?, ?, ?)
-         ON CONFLICT DO UPDATE SET digest = excluded.digest, tagged_at = excluded.tagged_at`,
-        id,
-        tag,
-        digest,
-        now,
-      );
-    }
+    this.#links.blobShown(id, digest);
+    return undefined;
   }
 }

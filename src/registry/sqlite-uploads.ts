@@ -1,4 +1,4 @@
-import { openDatabase, type Database } from "../internal/sqlite.ts";
+import type { Database } from "../internal/sqlite.ts";
 import type { DigestAlgorithm } from "../oci/index.ts";
 import type { Upload } from "./metadata.ts";
 
@@ -12,20 +12,19 @@ interface Row {
 const COLUMNS = "id, repository, started_at AS startedAt, algorithm";
 
 /**
- * The table of uploads under way. Beginning one costs no disk flush, so it has a connection of its own: what a
- * power cut takes with it is a session that nothing was acknowledged in.
+ * The table of uploads under way. Beginning one costs no disk flush: what a power cut takes with it is a session that
+ * nothing was acknowledged in.
  */
 export class SqliteUploads {
   readonly #database: Database;
 
-  constructor(path: string, shared: Database, migrations: readonly string[]) {
-    // Every connection to `:memory:` is another database.
-    this.#database = path === ":memory:" ? shared : openDatabase(path, { migrations, synchronous: "normal" });
+  constructor(database: Database) {
+    this.#database = database;
   }
 
   create(upload: Upload): void {
     this.#database.run(
-      "INSERT INTO uploads VALUES (?, ?, ?, ?)",
+      "INSERT INTO uploads (id, repository, started_at, algorithm) VALUES (?, ?, ?, ?)",
       upload.id,
       upload.repository,
       upload.startedAt,
@@ -47,8 +46,9 @@ export class SqliteUploads {
     return this.#database.all<Row>(sql, startedBefore).map(toUpload);
   }
 
-  close(): void {
-    this.#database.close();
+  /** What its bytes may come to; whoever counts what a repository holds counts this, too. */
+  reserve(id: string, bytes: number): void {
+    this.#database.run("UPDATE uploads SET reserved = ? WHERE id = ?", bytes, id);
   }
 }
 

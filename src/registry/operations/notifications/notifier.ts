@@ -175,7 +175,7 @@ export class Notifier implements Observer, AsyncDisposable {
 
   #wakeUp(): void {
     this.#news++;
-    for (const end of [...this.#sleepers]) end();
+    for (const end of this.#sleepers) end();
   }
 }
 
