@@ -190,6 +190,24 @@ for (const [query, own, limit] of [
   });
 }
 
+test("a client that goes away is no defect", async () => {
+  const time = new TestTime();
+  const resolver = new TestResolver(() => undefined);
+  await using digests = new DigestMemory({ resolver, now: time.now, startTimer: time.startTimer });
+  const errors: unknown[] = [];
+  const options = { startTimer: time.startTimer, onError: (error: unknown) => void errors.push(error) };
+  const webhook = webhookOf([pinDigests({ digests })], options);
+  const leaving = new AbortController();
+  const init = { method: "POST", headers: { "content-type": "application/json" }, signal: leaving.signal };
+  const answering = webhook.fetch(
+    new Request("https://dray/mutate", { ...init, body: JSON.stringify(reviewOf(REQUEST)) }),
+  );
+  while (resolver.asked.length === 0) await new Promise((resolve) => setImmediate(resolve));
+  leaving.abort();
+  assert.equal((await answering).status, 500);
+  assert.deepEqual(errors, []);
+});
+
 test("no timer is left behind", async () => {
   const time = new TestTime();
   const resolver = new TestResolver(() => ({ digest: digestOf("a") }));

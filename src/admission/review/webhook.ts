@@ -115,7 +115,9 @@ export class Webhook {
 
   #failed(error: unknown): WebhookAnswer {
     if (error instanceof StatusError) return statusAnswer(error);
-    this.#options.onError?.(error);
+    // Nobody is there any more to be answered.
+    const gone = error instanceof DOMException && error.name === "AbortError";
+    if (!gone) this.#options.onError?.(error);
     return statusAnswer(failure("InternalError", "Cannot review this request: the webhook has a defect"));
   }
 

@@ -7,6 +7,7 @@ import { CONTAINER_LISTS } from "../pod-images.ts";
 const SECRET_REF_VOLUMES = [
   "azureFile",
   "cephfs",
+  "cinder",
   "csi",
   "flexVolume",
   "rbd",

@@ -98,7 +98,10 @@ export const webhook: Command = defineCommand({
       throw new UsageError(`There is nothing to do with images: add ${options}`, "webhook");
     }
     const service = { namespace: values.namespace ?? "dray-system", name: values.name ?? "dray-webhook" };
-    if (action === "install") return await install(values, { settings, service, context });
+    if (action === "install") {
+      checkInstall(values);
+      return await install(values, { settings, service, context });
+    }
     const { "tls-cert": cert, "tls-key": key } = values;
     if ((cert === undefined) !== (key === undefined)) {
       throw new UsageError("Options --tls-cert and --tls-key go together", "webhook");
@@ -164,6 +167,7 @@ interface InstallValues extends AdmissionValues, RegistryValues {
   readonly print?: boolean;
   readonly image?: string;
   readonly replicas?: string;
+  readonly host?: readonly string[];
   readonly "failure-policy"?: string;
   readonly timeout?: string;
   readonly kubeconfig?: string;
@@ -210,6 +214,29 @@ async function install(
   return 0;
 }
 
+/** They name files of this machine, or say how this process listens. */
+const NOT_FOR_INSTALL = [
+  "port",
+  "address",
+  "tls-cert",
+  "tls-key",
+  "hosts-dir",
+  "registry-ca",
+  "node-config",
+  "image-credential-provider-config",
+  "image-credential-provider-bin-dir",
+  "credential-extension",
+  "extension-settings",
+  "docker-credentials",
+] as const;
+
+function checkInstall(values: Readonly<Record<string, unknown>>): void {
+  const found = NOT_FOR_INSTALL.find((name) => values[name] !== undefined);
+  if (found === undefined) return;
+  const how = "with install, use --print and add to the Deployment what its Pods need";
+  throw new UsageError(`Option --${found} is about this machine: ${how}`, "webhook");
+}
+
 /** What was asked for here is asked for there; a file goes along as a ConfigMap. */
 function installArguments(values: InstallValues): readonly string[] {
   const args: string[] = [];
@@ -220,6 +247,7 @@ function installArguments(values: InstallValues): readonly string[] {
     else if (typeof value === "string") args.push(`--${name}=${value}`);
     else if (typeof value === "object") args.push(...value.map((one) => `--${name}=${one}`));
   }
+  args.push(...(values.host ?? []).map((host) => `--host=${host}`));
   if (values["plain-http"] === true) args.push("--plain-http");
   if (values.insecure === true) args.push("--insecure");
   return args;

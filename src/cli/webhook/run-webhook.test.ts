@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type RequestListener } from "node:http";
 import { request as httpsRequest } from "node:https";
 import type { AddressInfo } from "node:net";
@@ -7,6 +7,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 
+import { connect } from "node:tls";
+
+import { createAuthority, issueCertificate } from "../../internal/certificates.ts";
 import { findCommand } from "../catalogue.ts";
 import { run } from "../run.ts";
 import { createMemoryContext } from "../testing.ts";
@@ -250,11 +253,41 @@ test("a port that is taken, and a certificate that is none, are said in one sent
   await assert.rejects(start(t, { files }), /they are not a certificate and a key in PEM$/);
 });
 
+test("a certificate that somebody renews is shown without a restart", async (t) => {
+  const lifetime = { now: Date.now, lifetimeMs: 86_400_000 };
+  const authority = await createAuthority({ commonName: "test", ...lifetime });
+  const folder = mkdtempSync(join(tmpdir(), "dray-webhook-"));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const files = { cert: join(folder, "tls.crt"), key: join(folder, "tls.key") };
+  const write = async (commonName: string): Promise<void> => {
+    const pair = await issueCertificate(authority, { commonName, usage: "server", ...lifetime });
+    writeFileSync(files.key, pair.key);
+    writeFileSync(files.cert, pair.certificate);
+  };
+  await write("first");
+  const webhook = await start(t, { files, lookInterval: 5 });
+  assert.equal(await shownName(webhook), "first");
+  await write("second");
+  while ((await shownName(webhook)) !== "second");
+});
+
+/** The name in the certificate that a new connection is shown. */
+function shownName({ port }: Running): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host: "127.0.0.1", port, rejectUnauthorized: false }, () => {
+      resolve(socket.getPeerCertificate().subject.CN);
+      socket.destroy();
+    });
+    socket.on("error", reject);
+  });
+}
+
 const USAGE: readonly (readonly [args: readonly string[], why: RegExp])[] = [
   [[], /There is nothing to do with images: add --pin/],
   [["uninstall", "--pin"], /There is no dray webhook "uninstall"/],
   [["--pin", "--tls-cert", "x"], /--tls-cert and --tls-key go together/],
   [["install", "--pin"], /Option --image is needed/],
+  [["install", "--pin", "--image", "x", "--node-config", "f"], /Option --node-config is about this machine/],
   [["install", "--pin", "--image", "x", "--timeout", "31"], /--timeout takes 1 to 30 seconds/],
   [["--allow", "nginx", "--port", "0"], /Cannot use image pattern "nginx": it begins with a registry's host/],
 ];

@@ -42,6 +42,8 @@ export interface RunWebhookOptions {
   /** The node's root directory, for credentials. */
   readonly root: string;
   readonly json: boolean;
+  /** Milliseconds between looks at the certificate; half a minute by default. */
+  readonly lookInterval?: number | undefined;
   /** Told when reviews are answered. */
   readonly onListening?: ((at: { readonly port: number; readonly url: string }) => void) | undefined;
 }
@@ -96,7 +98,7 @@ export async function runWebhook(options: RunWebhookOptions, context: CommandCon
     identity = next;
     metrics.setExpiry(next.expiry);
   };
-  stack.use(keepLooking(keeper, { onIdentity, warn }));
+  stack.use(keepLooking(keeper, { onIdentity, warn, interval: options.lookInterval ?? IDENTITY_LOOK }));
   stack.defer(async () => {
     leaving = true;
     // In a cluster, who sends us reviews hears of our end through the API.
@@ -178,14 +180,18 @@ function identityKeeper(options: RunWebhookOptions, { context, client, warn }: W
 
 function keepLooking(
   keeper: IdentityKeeper,
-  told: { readonly onIdentity: (identity: KeptIdentity) => void; readonly warn: (error: unknown) => void },
+  told: {
+    readonly onIdentity: (identity: KeptIdentity) => void;
+    readonly warn: (error: unknown) => void;
+    readonly interval: number;
+  },
 ): AsyncDisposable {
   const ending = new AbortController();
   const { signal } = ending;
   const look = async (): Promise<void> => {
     while (!signal.aborted) {
       try {
-        await sleep(IDENTITY_LOOK, undefined, { signal });
+        await sleep(told.interval, undefined, { signal });
         told.onIdentity(await keeper.look({ signal }));
       } catch (error) {
         if (!signal.aborted) told.warn(error);
