@@ -1,20 +1,18 @@
 /** Puts a handler of requests on a port, over TCP or TLS, and takes it off again without cutting anybody short. */
-import { createServer, type RequestListener, type Server } from "node:http";
-import { createServer as createTlsServer } from "node:https";
+import { createServer, type RequestListener, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 
-export interface TlsIdentity {
-  /** PEM: the certificate, then those that vouch for it. */
-  readonly cert: string | Uint8Array;
-  /** PEM. */
-  readonly key: string | Uint8Array;
-}
+import { createSecureServer, type TlsIdentity } from "./secure-server.ts";
+
+export type { TlsIdentity } from "./secure-server.ts";
 
 export interface HttpServerOptions {
   readonly host: string;
   /** 0 for any free one. */
   readonly port: number;
   readonly tls?: TlsIdentity | undefined;
+  /** With `tls`: speak HTTP/2 with clients that offer it; the listener sees both kinds of requests alike. */
+  readonly http2?: boolean | undefined;
   /** A connection on which nothing moves for so long is cut; in milliseconds, two minutes by default. */
   readonly idleTimeout?: number | undefined;
   /** Told when a connection could not be taken. */
@@ -25,7 +23,11 @@ export interface HttpServer {
   /** What clients can connect to: `127.0.0.1`, `::1`. */
   readonly address: string;
   readonly port: number;
-  /** Shows another certificate to connections from now on. @throws the system's error for one that can't be used */
+  /**
+   * Shows another certificate to connections from now on. Whether clients need one stays as it was.
+   *
+   * @throws the system's error for one that can't be used; the one of before stays
+   */
   setIdentity(tls: TlsIdentity): void;
   /**
    * Takes no more connections, lets requests under way finish, and cuts those that take longer than `deadline`
@@ -58,10 +60,9 @@ export async function openHttpServer(
     requestTimeout: 0,
     noDelay: true,
   };
-  const { tls } = options;
-  const secure =
-    tls && createTlsServer({ ...settings, cert: toText(tls.cert), key: toText(tls.key) }, listener);
-  const server = secure ?? createServer(settings, listener);
+  const { tls, http2 = false } = options;
+  const secure = tls && createSecureServer(settings, { tls, http2 }, listener);
+  const server = secure?.server ?? createServer(settings, listener);
   server.setTimeout(options.idleTimeout ?? 120_000);
   server.on("checkContinue", listener);
   await listen(server, options);
@@ -72,8 +73,12 @@ export async function openHttpServer(
   return {
     address,
     port,
-    setIdentity: ({ cert, key }) => secure?.setSecureContext({ cert: toText(cert), key: toText(key) }),
-    close: (deadline) => (closing ??= closeServer(server, deadline)),
+    setIdentity: (identity) => secure?.setIdentity(identity),
+    close: (deadline) => {
+      return (closing ??= closeServer(server, deadline, () =>
+        secure === undefined ? server.closeAllConnections() : secure.cut(),
+      ));
+    },
   };
 }
 
@@ -87,19 +92,22 @@ function listen(server: Server, options: HttpServerOptions): Promise<void> {
   });
 }
 
-function closeServer(server: Server, deadline: number): Promise<void> {
+function closeServer(server: Server, deadline: number, cut: () => void): Promise<void> {
   return new Promise((resolve) => {
-    const timer = setTimeout(() => server.closeAllConnections(), deadline);
+    const timer = setTimeout(cut, deadline);
     server.close(() => {
       clearTimeout(timer);
       resolve();
     });
+    // A client that has its next request ready hears with the answer that it is to ask elsewhere.
+    for (const event of ["request", "checkContinue"]) server.prependListener(event, sayFarewell);
     // A connection that is busy at this moment becomes idle, not closed, when its answer is out.
     const poll = setInterval(() => server.closeIdleConnections(), 20);
     server.once("close", () => clearInterval(poll));
   });
 }
 
-function toText(pem: string | Uint8Array): string | Buffer {
-  return typeof pem === "string" ? pem : Buffer.from(pem);
+/** Answers of HTTP/2 have no such thing: there the whole session was told. */
+function sayFarewell(_: unknown, response: ServerResponse): void {
+  if (!("stream" in response)) response.shouldKeepAlive = false;
 }
