@@ -10,7 +10,7 @@ import {
 import { conditionsIn } from "./conditions.ts";
 import { BY_OWNER, type ControllerContext, onChange } from "./context.ts";
 import { type CronSchedule, parseCronSchedule } from "./cron-schedule.ts";
-import { isJobFinished } from "./job.ts";
+import { isJobFinished } from "./job-plan.ts";
 import {
   byAge,
   canonical,

@@ -99,8 +99,8 @@ export class WorkQueue {
   #fail(key: string, error: unknown): void {
     const failures = (this.#failures.get(key) ?? 0) + 1;
     this.#failures.set(key, failures);
-    // That somebody else was quicker is no news: what changed comes by, and we look again.
-    if (!isRefusal(error, 409)) this.#options.onError?.(error);
+    // That somebody else was quicker, or deleted it, is no news: what changed comes by, and we look again.
+    if (!isRefusal(error, 409) && !isRefusal(error, 404)) this.#options.onError?.(error);
     this.addAfter(key, Math.min(MAX_DELAY, FIRST_DELAY * 2 ** (failures - 1)));
   }
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { JsonObject, KubernetesObject } from "../../kubernetes/index.ts";
+import { formatTime, type JsonObject, type KubernetesObject } from "../../kubernetes/index.ts";
 import { isDeleting, listOf, nameOf, specOf, statusOf, textOf } from "./objects.ts";
 import { type Cluster, openCluster, templateOf, workload } from "./testing.ts";
 
@@ -109,8 +109,12 @@ function job(spec: JsonObject): KubernetesObject {
 /** Ends Pods of the Job as the node would. */
 async function end(cluster: Cluster, phase: string, count: number): Promise<void> {
   await cluster.until(`${count} run`, async () => (await running(cluster)).length >= count);
-  for (const pod of (await running(cluster)).slice(0, count))
-    await cluster.say(await cluster.of("pods").get(nameOf(pod)), { phase });
+  const finishedAt = formatTime(cluster.now());
+  for (const pod of (await running(cluster)).slice(0, count)) {
+    const state = { terminated: { exitCode: phase === "Failed" ? 1 : 0, startedAt: finishedAt, finishedAt } };
+    const status = { name: "c", image: "app:v1", imageID: "", ready: false, restartCount: 0, state };
+    await cluster.say(await cluster.of("pods").get(nameOf(pod)), { phase, containerStatuses: [status] });
+  }
 }
 
 async function running(cluster: Cluster): Promise<readonly KubernetesObject[]> {
@@ -145,7 +149,7 @@ test("a Job runs so many at a time until so many have ended well", async () => {
 });
 
 test("a Job fails when more Pods have failed than it allows; a suspended one has none", async () => {
-  await using cluster = await openCluster();
+  await using cluster = await openCluster({ clock: true });
   const jobs = cluster.of("jobs");
   await jobs.create(job({ backoffLimit: 1, suspend: true }));
   await cluster.until("it says that it is suspended", async () =>
@@ -154,6 +158,10 @@ test("a Job fails when more Pods have failed than it allows; a suspended one has
   assert.equal((await cluster.list("pods")).length, 0);
   await jobs.patch("work", { type: "merge", body: { spec: { suspend: false } } });
   await end(cluster, "Failed", 1);
+  await cluster.until("the failure is counted", async () => statusOf(await jobs.get("work"))["failed"] === 1);
+  await cluster.advance(9000);
+  assert.equal((await running(cluster)).length, 0, "the next waits for ten seconds");
+  await cluster.advance(1000);
   await end(cluster, "Failed", 1);
   await cluster.until("it has failed", async () =>
     conditions(await jobs.get("work")).includes("Failed BackoffLimitExceeded"),

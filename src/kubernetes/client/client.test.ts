@@ -4,10 +4,10 @@ import { createServer as createHttpServer, type IncomingMessage } from "node:htt
 import { type AddressInfo, connect as connectTcp, type Socket } from "node:net";
 import { test } from "node:test";
 import type { TLSSocket } from "node:tls";
-import { issueCertificate } from "../../internal/certificates.ts";
+import { type CertificatePair, issueCertificate } from "../../internal/certificates.ts";
 import { Secret } from "../../internal/secret.ts";
 import { StatusError } from "../objects/status.ts";
-import { fixedCredential } from "./authenticate.ts";
+import { type ApiCredentialSource, fixedCredential } from "./authenticate.ts";
 import { KubernetesClient } from "./client.ts";
 import { connectToCluster } from "./cluster-config.ts";
 import { KubernetesClientError } from "./errors.ts";
@@ -262,6 +262,47 @@ test("tokens, passwords, certificates, other names and impersonation reach the s
     [undefined, undefined, undefined],
   ]);
   assert.deepEqual(groups[3], ["a, b", "c"]);
+});
+
+test("credentials that are refused are renewed once, and the request goes out again with its body", async () => {
+  const { authority } = await testIdentity();
+  const issue = (commonName: string): Promise<CertificatePair> =>
+    issueCertificate(authority, { commonName, usage: "client", now: Date.now, lifetimeMs: 60_000 });
+  const pairs = [await issue("old"), await issue("new")];
+  const seen: string[] = [];
+  let welcome = "new";
+  await using server = await openScriptedServer(
+    (request, response) => {
+      const { CN } = (response.socket as TLSSocket).getPeerCertificate().subject;
+      seen.push(
+        `${String(CN)} ${request.headers.authorization} ${request.body.length > 10 ? "body" : "none"}`,
+      );
+      if (CN !== welcome) return sendFailure(response, 401, "Unauthorized");
+      sendJson(response, 201, podOf("a", 1));
+    },
+    { clientAuthority: authority.certificate },
+  );
+  let turn = 0;
+  const credentials: ApiCredentialSource = {
+    get: () => {
+      const pair = pairs[Math.min(turn, 1)] as CertificatePair;
+      const certificate = { certificate: pair.certificate, key: new Secret(pair.key) };
+      return Promise.resolve({ token: new Secret(`t${turn}`), certificate });
+    },
+    renew: () => void turn++,
+  };
+  const base = { server: server.url, namespace: "default", certificateAuthority: server.authority };
+  await using connected = connectToCluster({ ...base, credentials });
+  const pods = connected.client.resource(PODS);
+  const pod = { apiVersion: "v1", kind: "Pod", metadata: { name: "a" } };
+  await pods.create(pod);
+  assert.deepEqual(seen, ["old Bearer t0 body", "new Bearer t1 body"]);
+  welcome = "nobody";
+  await assert.rejects(
+    pods.create(pod),
+    (error: unknown) => error instanceof StatusError && error.code === "Unauthorized",
+  );
+  assert.equal(seen.length, 4, "once more, and then no more");
 });
 
 test("requests go through the proxy that a kubeconfig names", async () => {
