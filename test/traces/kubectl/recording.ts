@@ -14,6 +14,10 @@ export interface CommandRecording {
   /** Content of the files it names, by path. */
   readonly files: Readonly<Record<string, string>>;
   readonly env: Readonly<Record<string, string>>;
+  /** What kubectl knew of the server's documents beforehand: those of the command before, or nothing. */
+  readonly discoveryCache?: "empty" | "warm";
+  /** How it was ended, where it would have gone on. */
+  readonly interrupted?: string;
   readonly exitCode: number;
   readonly stdout: string;
   readonly stderr: string;
@@ -49,7 +53,12 @@ export interface Body {
 
 export interface StreamItem {
   readonly t: number;
-  readonly event: { readonly type?: string; readonly object?: JsonObject; readonly truncated?: boolean };
+  readonly event: {
+    readonly type?: string;
+    readonly object?: JsonObject;
+    readonly truncated?: boolean;
+    readonly text?: string;
+  };
 }
 
 /** Whether a file's content is one of these. */

@@ -1,17 +1,9 @@
 /** Replays a watch: what others did comes from the recorded events, and our server has to tell of it the same way. */
-import type { Identities } from "./identities.ts";
 import { differences, type JsonObject, list, member } from "./json.ts";
-import type { VersionIndex } from "./known-objects.ts";
 import type { Lab } from "./lab.ts";
 import { normalise } from "./normalise.ts";
 import type { StreamItem } from "./recording.ts";
-
-export interface StreamReplay {
-  readonly lab: Lab;
-  readonly versions: VersionIndex;
-  readonly identities: Identities;
-  readonly skip: (why: string) => void;
-}
+import type { Surroundings } from "./surroundings.ts";
 
 /** How long our server may take to tell of one change. */
 const PATIENCE = 3_000;
@@ -19,7 +11,8 @@ const PATIENCE = 3_000;
 export async function replayStream(
   stream: readonly StreamItem[],
   response: Response,
-  replay: StreamReplay,
+  { lab, versions, identities }: Surroundings,
+  skip: (why: string) => void,
 ): Promise<readonly string[]> {
   const events = new EventReader(response);
   const found: string[] = [];
@@ -27,22 +20,22 @@ export async function replayStream(
   for (const [index, { event }] of stream.entries()) {
     const { type, object } = event;
     if (type === undefined || object === undefined) {
-      replay.skip(`event ${index + 1} was cut by the recording, so the rest isn't replayed`);
+      skip(`event ${index + 1} was cut by the recording, so the rest isn't replayed`);
       break;
     }
     if (type === "BOOKMARK" && !isInitialEnd(object)) continue;
     if (isInitialEnd(object)) isInitial = false;
     else if (!isInitial) {
-      const shown = object["kind"] === "Table" ? replay.versions.find(metadataOf(object)) : object;
+      const shown = object["kind"] === "Table" ? versions.find(metadataOf(object)) : object;
       if (shown === undefined) {
-        replay.skip(`event ${index + 1} shows an object that is recorded nowhere in full`);
+        skip(`event ${index + 1} shows an object that is recorded nowhere in full`);
         break;
       }
-      await act(type, shown, replay.lab);
-    } else if (object["kind"] !== "Table") await replay.lab.bringTo(object);
+      await act(type, shown, lab);
+    } else if (object["kind"] !== "Table") await lab.bringTo(object);
     const ours = await events.next(PATIENCE);
     if (ours === undefined) return [...found, `event ${index + 1}: ${type} ≠ nothing`];
-    replay.identities.learn(object, member(ours, "object"));
+    identities.learn(object, member(ours, "object"));
     const expected = { type, object: withoutFiller(type, object) };
     const actual = { type: ours["type"], object: withoutFiller(type, member(ours, "object") as JsonObject) };
     found.push(
@@ -65,7 +58,7 @@ function withoutFiller(type: string, object: JsonObject): JsonObject {
   return { kind, apiVersion, metadata };
 }
 
-function isInitialEnd(object: JsonObject | undefined): boolean {
+export function isInitialEnd(object: JsonObject | undefined): boolean {
   return member(object, "metadata", "annotations", "k8s.io/initial-events-end") === "true";
 }
 
