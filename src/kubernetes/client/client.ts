@@ -126,10 +126,9 @@ export class KubernetesClient {
     }
   }
 
-  /** Milliseconds, or undefined when it is no use; -1 is never asked for. */
+  /** Milliseconds, or undefined when it is no use. */
   #delayAfter(status: Status, call: ApiCall, response: Response): number | undefined {
-    const header = response.headers.get("retry-after") ?? "";
-    const asked = /^\d{1,6}$/v.test(header) ? Number(header) : status.details?.retryAfterSeconds;
+    const asked = status.details?.retryAfterSeconds;
     const safe = call.method === "GET" ? RETRIED.has(response.status) : response.status === 429;
     if (!safe || (call.method !== "GET" && asked === undefined)) return undefined;
     if (asked !== undefined && asked * 1000 > LONGEST_WAIT) return undefined;

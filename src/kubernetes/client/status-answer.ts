@@ -22,8 +22,15 @@ const REASONS: Readonly<Record<number, string>> = {
 /** Proxies and load balancers answer in their own words; those become the message. */
 const LONGEST_MESSAGE = 512;
 
-/** The Status that a refusal carries; made from the answer's code when it carries none. */
+/** The Status that a refusal carries; made from the answer's code when it carries none. It knows when to come back. */
 export function readStatus(response: Response, text: string, call: ApiCall): Status {
+  const status = statusIn(response, text, call);
+  const header = response.headers.get("retry-after") ?? "";
+  if (!/^\d{1,6}$/v.test(header)) return status;
+  return { ...status, details: { ...status.details, retryAfterSeconds: Number(header) } };
+}
+
+function statusIn(response: Response, text: string, call: ApiCall): Status {
   const parsed = parse(text);
   if (parsed !== undefined) return { ...parsed, code: parsed.code ?? response.status };
   const words =

@@ -64,6 +64,7 @@ export async function* watchResource<T extends KubernetesObject>(
   for (;;) {
     const begun = clock.now();
     const before = resourceVersion;
+    let asked = 0;
     try {
       for await (const event of watchOnce(from, { ...options, resourceVersion })) {
         resourceVersion = event.object.metadata.resourceVersion ?? resourceVersion;
@@ -75,8 +76,9 @@ export async function* watchResource<T extends KubernetesObject>(
       if (isExpired(error) || (error instanceof StatusError && FINAL.has(error.status.code ?? 0)))
         throw error;
       options.onInterrupt?.(error);
+      if (error instanceof StatusError) asked = (error.status.details?.retryAfterSeconds ?? 0) * 1000;
     }
-    await clock.wait(backOff.next(), options.signal);
+    await clock.wait(Math.max(asked, backOff.next()), options.signal);
   }
 }
 
