@@ -213,11 +213,15 @@ function mergeOriginals(
   const { target, written, pinned } = work;
   // As with every new object: nothing was pinned before.
   if (written.size === 0 && (target.before?.originals.size ?? 0) === 0) return pinned;
+  const old = new Map(target.before?.slots.map((slot) => [slotKey(slot), slot.image]));
   const merged = new Map<string, string>();
   for (const slot of listImages(readPodSpec(object, target.place))) {
     const key = slotKey(slot);
-    const earlier = pinned.size > 0 ? target.before?.originals.get(key) : undefined;
-    const original = pinned.get(key) ?? written.get(key) ?? earlier;
+    const earlier = target.before?.originals.get(key);
+    const stayed = old.get(key) === slot.image;
+    // Who writes another digest by hand writes over a pin, though the note of it came along.
+    const note = written.get(key) === earlier && !stayed ? undefined : written.get(key);
+    const original = pinned.get(key) ?? note ?? (pinned.size > 0 && stayed ? earlier : undefined);
     if (original !== undefined && isPinOf(slot.image, original)) merged.set(key, original);
   }
   return merged;
