@@ -16,7 +16,7 @@ test(
     for await (const { id, differences, right } of replayWithKubectl(FOLDER, findPeer("kubectl") ?? "")) {
       commands++;
       await t.test(id, (command) => {
-        for (const difference of right.slice(0, 3)) command.diagnostic(difference);
+        for (const why of new Set(right.map((one) => one.why))) command.diagnostic(why);
         assert.deepEqual(differences, []);
       });
     }

@@ -27,17 +27,22 @@ const RIGHT: readonly RightDifference[] = [
   },
 ];
 
+export interface KnownDifference {
+  readonly difference: string;
+  readonly why: string;
+}
+
 export function asFarAsRight(
   command: CommandRecording,
   found: readonly string[],
-): { readonly right: readonly string[]; readonly differences: readonly string[] } {
+): { readonly right: readonly KnownDifference[]; readonly differences: readonly string[] } {
   const words = command.argv.slice(1).join(" ");
-  const right: string[] = [];
+  const right: KnownDifference[] = [];
   const differences: string[] = [];
   for (const difference of found) {
     const known = RIGHT.find((one) => one.command.test(words) && one.difference.test(difference));
     if (known === undefined) differences.push(difference);
-    else right.push(`${difference} (${known.why})`);
+    else right.push({ difference, why: known.why });
   }
   return { right, differences };
 }

@@ -23,7 +23,7 @@ import {
   readCommands,
   type StreamItem,
 } from "./recording.ts";
-import { asFarAsRight } from "./right-differences.ts";
+import { asFarAsRight, type KnownDifference } from "./right-differences.ts";
 import { isInitialEnd } from "./stream.ts";
 import { nameOf, Surroundings } from "./surroundings.ts";
 import { parseTarget } from "./target.ts";
@@ -33,7 +33,7 @@ export interface KubectlOutcome {
   /** What could not be compared since the recording doesn't hold it, and why. */
   readonly uncovered: readonly string[];
   /** What differs and is right so, each with its reason. */
-  readonly right: readonly string[];
+  readonly right: readonly KnownDifference[];
   readonly differences: readonly string[];
 }
 
