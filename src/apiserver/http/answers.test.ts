@@ -169,10 +169,7 @@ describe("answers", () => {
     await using api = await openTestApi();
     assert.equal((await api.call("GET", "/readyz")).text, "ok");
     const verbose = await api.call("GET", "/livez?verbose");
-    assert.equal(
-      verbose.text,
-      "[+]ping ok\n[+]shutdown ok\nlivez check passed\n",
-    );
+    assert.equal(verbose.text, "[+]ping ok\n[+]shutdown ok\nlivez check passed\n");
     assert.equal((await api.call("GET", "/readyz/ping")).text, "ok");
     assert.equal((await api.call("GET", "/readyz/nosuch")).code, 404);
     await api.call("POST", MAPS, { body: configMap("a") });

@@ -36,6 +36,18 @@ describe("a server on a port", () => {
     assert.deepEqual(api.failures, []);
   });
 
+  it("sends each warning on a line of its own", async () => {
+    await using api = await openTestApi();
+    await using client = await openClient(api);
+    const body = JSON.stringify({ ...configMap("a"), one: 1, 'two, 299 - "x': 2 });
+    const answer = await client.open("POST", MAPS, { body });
+    answer.resume();
+    assert.deepEqual(answer.headersDistinct["warning"], [
+      '299 - "unknown field \\"one\\""',
+      '299 - "unknown field \\"two, 299 - \\\\\\"x\\""',
+    ]);
+  });
+
   it("streams a watch from its first moment to its end", async () => {
     await using api = await openTestApi();
     await using client = await openClient(api);

@@ -9,6 +9,8 @@ import { climbs } from "./route.ts";
 /** Of a body nobody wants, so much is read before the connection is closed, and for so long. */
 const MAX_LINGER = 8 * 1024 * 1024;
 const LINGER_TIME = 2_000;
+/** Between warnings that were joined; a quote within one has a backslash before it. */
+const WARNINGS = /, (?=299 - ")/;
 
 export interface ListenerOptions {
   readonly fetch: (request: Request) => Promise<Response>;
@@ -115,7 +117,9 @@ function it(incoming: IncomingMessage, outgoing: ServerResponse): Ends {
 
 async function send(response: Response, { incoming, outgoing }: Ends): Promise<void> {
   const headers: string[] = [];
-  response.headers.forEach((value, name) => headers.push(name, value));
+  response.headers.forEach((value, name) => {
+    for (const line of name === "warning" ? value.split(WARNINGS) : [value]) headers.push(name, line);
+  });
   const unread = !incoming.complete && !isEmpty(incoming);
   // The rest of the body isn't worth reading for the sake of another request.
   if (unread) headers.push("Connection", "close");
