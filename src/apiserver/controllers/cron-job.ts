@@ -130,7 +130,9 @@ class CronJobController {
       metadata: {
         name,
         namespace,
-        labels: member(metadata, "labels") as Record<string, string>,
+        ...(metadata["labels"] !== undefined && {
+          labels: member(metadata, "labels") as Record<string, string>,
+        }),
         annotations: {
           ...(member(metadata, "annotations") as Record<string, string>),
           [SCHEDULED_AT]: formatTime(due),

@@ -46,6 +46,7 @@ test("a Deployment rolls out, rolls on to another image, and back, each a revisi
   await cluster.of("deployments").create(workload("apps/v1", "Deployment", "web", { replicas: 3 }));
   const first = await rolledOut(cluster, "web");
   assert.equal(first.metadata.annotations?.[REVISION], "1");
+  assert.equal(first.metadata.generation, 1, "a revision is no change of what is asked for");
   assert.deepEqual(conditions(first), {
     Available: "True MinimumReplicasAvailable",
     Progressing: "True NewReplicaSetAvailable",

@@ -198,12 +198,13 @@ class DeploymentController {
     if (revision === undefined || deployment.metadata.annotations?.[REVISION] === revision) return;
     const { signal } = this.#context;
     const { namespace, resourceVersion } = deployment.metadata;
-    // With the version, so that a template changed meanwhile isn't taken for the one this revision is of.
+    // By way of the status, which doesn't count as a change of what is asked for; and with the version, so that a
+    // template changed meanwhile isn't taken for the one this revision is of.
     const version = resourceVersion === undefined ? {} : { resourceVersion };
     const body = { metadata: { ...version, annotations: { [REVISION]: revision } } };
     rollout.deployment = await this.#context
       .resource("deployments")
-      .patch(nameOf(deployment), { type: "merge", body }, { namespace, signal });
+      .patch(nameOf(deployment), { type: "merge", body }, { namespace, subresource: "status", signal });
   }
 
   async #resize(

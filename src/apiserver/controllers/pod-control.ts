@@ -7,7 +7,7 @@ import {
 } from "../../kubernetes/index.ts";
 import type { ControllerContext } from "./context.ts";
 import { claim } from "./claim.ts";
-import { isDeleting, keyOf, nameOf, ownerReference, uidOf } from "./objects.ts";
+import { isDeleting, keyOf, member, nameOf, ownerReference, uidOf } from "./objects.ts";
 import { podFrom } from "./pods.ts";
 
 /** What one controller does to Pods, and what it remembers of it until its cache shows it. */
@@ -58,8 +58,8 @@ export class PodControl {
       metadata: {
         ...metadata,
         ...shape.metadata,
-        labels: { ...labelsIn(metadata), ...labelsIn(shape.metadata) },
-        annotations: { ...textsIn(metadata, "annotations"), ...textsIn(shape.metadata, "annotations") },
+        ...mergeTexts("labels", metadata, shape.metadata),
+        ...mergeTexts("annotations", metadata, shape.metadata),
         namespace,
         ownerReferences,
       },
@@ -102,12 +102,8 @@ export function isEnding(error: unknown): boolean {
   return causes.some(({ reason }) => reason === "NamespaceTerminating");
 }
 
-type Texts = Readonly<Record<string, string>>;
-
-function labelsIn(metadata: JsonObject): Texts {
-  return textsIn(metadata, "labels");
-}
-
-function textsIn(metadata: JsonObject, name: string): Texts {
-  return (metadata[name] ?? {}) as Texts;
+/** Absent where there are none, as people write it. */
+function mergeTexts(name: "labels" | "annotations", one: JsonObject, other: JsonObject): JsonObject {
+  const merged = { ...member(one, name), ...member(other, name) };
+  return Object.keys(merged).length === 0 ? {} : { [name]: merged };
 }
