@@ -14,12 +14,14 @@ import {
   type ResourceClient,
 } from "../../kubernetes/index.ts";
 import { systemClock } from "../clock.ts";
+import type { ApiServer } from "../running-server.ts";
 import { openApiServer } from "../server.ts";
 import { isDeleting, listOf, nameOf, specOf, statusOf, textOf, withStatus } from "./objects.ts";
 import { nodeOf } from "./pods.ts";
 import { startControllers } from "./start-controllers.ts";
 
 export interface Cluster extends AsyncDisposable {
+  readonly server: ApiServer;
   readonly client: KubernetesClient;
   /** What went wrong and was tried again. */
   readonly errors: unknown[];
@@ -101,6 +103,7 @@ export async function openCluster(options: ClusterOptions = {}): Promise<Cluster
     await started.synced;
   };
   const cluster: Cluster = {
+    server,
     client,
     errors,
     becomesReady: () => true,
