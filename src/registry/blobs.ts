@@ -13,7 +13,9 @@ export async function serveBlob(
   wanted: { readonly name: string; readonly digest: Digest },
 ): Promise<RegistryResponse> {
   const { name, digest } = wanted;
-  const blob = await context.metadata.findBlob(name, digest);
+  const isHead = request.method === "HEAD";
+  // Who is told that a blob is here counts on it from now on.
+  const blob = await context.metadata.findBlob(name, digest, { touch: isHead });
   if (blob === undefined) return blobUnknown(name, digest);
   const headers = {
     "Docker-Content-Digest": digest,
@@ -21,17 +23,29 @@ export async function serveBlob(
     "Accept-Ranges": "bytes",
     "Cache-Control": "max-age=31536000",
   };
-  if (request.header("if-none-match")?.includes(`"${digest}"`) === true) return respond(304, headers);
-  const wish = request.header("range");
+  if (isHead && (await context.blobs.find(digest, { touch: true })) === undefined) {
+    return blobUnknown(name, digest);
+  }
+  if (isKnown(request, digest)) return respond(304, headers);
+  // Ranges are for GET alone.
+  if (isHead) return respondWith(headers, blob, undefined);
+  const wish = isOtherVersion(request, digest) ? undefined : request.header("range");
   const range = wish === undefined ? undefined : parseRange(wish, blob.size);
   if (range === "unsatisfiable") return rangeUnsatisfiable(blob);
-  if (request.method === "HEAD") {
-    // Who is told that a blob is here counts on it from now on.
-    if ((await context.blobs.find(digest, { touch: true })) === undefined) return blobUnknown(name, digest);
-    return respondWith(headers, blob, range);
-  }
   const stream = await openBlob(context, blob, range);
   return stream === undefined ? blobUnknown(name, digest) : respondWith(headers, blob, range, stream);
+}
+
+/** Whether the client has it already. */
+export function isKnown(request: RegistryRequest, digest: Digest): boolean {
+  const known = request.header("if-none-match");
+  return known !== undefined && (known.includes(`"${digest}"`) || known.trim() === "*");
+}
+
+/** A client that goes on with what it has of something else gets the whole. */
+function isOtherVersion(request: RegistryRequest, digest: Digest): boolean {
+  const version = request.header("if-range");
+  return version !== undefined && version.trim() !== `"${digest}"`;
 }
 
 /** Takes a blob out of a repository. Its bytes stay for others, and for the collection. */

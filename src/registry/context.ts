@@ -1,6 +1,7 @@
 import type { Digest } from "../oci/index.ts";
 import type { BlobStore } from "../store/index.ts";
 import type { AccessControl } from "./access.ts";
+import type { Limits } from "./limits.ts";
 import type { ManifestCache } from "./manifest-cache.ts";
 import type { RegistryMetadata } from "./metadata.ts";
 import type { UploadSessions } from "./upload-sessions.ts";
@@ -25,9 +26,8 @@ export interface RegistryContext {
   readonly sparse: boolean;
   /** Whether anything may be deleted over the protocol. */
   readonly deletable: boolean;
-  /** Bytes. */
+  /** Bytes, where no rule says otherwise. */
   readonly maxManifestSize: number;
-  /** Bytes. */
-  readonly maxBlobSize: number;
+  readonly limits: Limits;
   readonly onTag: ((push: TagPush) => void) | undefined;
 }

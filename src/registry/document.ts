@@ -1,5 +1,7 @@
 import { artifactTypeOf, isForeignLayerType, isManifestOrIndexType, isSchema1Type } from "../oci/index.ts";
-import { parseManifest, trimMediaType, type Descriptor, type Digest } from "../oci/index.ts";
+import { isDigest, parseManifest, trimMediaType, type Descriptor, type Digest } from "../oci/index.ts";
+
+type ParsedDocument = ReturnType<typeof parseManifest>;
 
 /** What a registry reads out of a pushed manifest. All else is the business of whoever runs it. */
 export interface PushedDocument {
@@ -11,6 +13,8 @@ export interface PushedDocument {
   readonly blobs: readonly Digest[];
   /** Entries of an index. */
   readonly manifests: readonly Digest[];
+  /** All of these, and what lies elsewhere by design but may be here as well. */
+  readonly links: readonly Digest[];
 }
 
 /**
@@ -31,7 +35,7 @@ export function readPushedDocument(
   }
   const mediaType = announced ?? own;
   if (mediaType !== undefined && !isManifestOrIndexType(mediaType) && !isSchema1Type(mediaType)) {
-    return { mediaType, described: {}, blobs: [], manifests: [] };
+    return { mediaType, described: {}, blobs: [], manifests: [], links: findDigests(bytes) };
   }
   const document = parseManifest(bytes, { mediaType, limit });
   const artifactType = artifactTypeOf(document);
@@ -42,10 +46,28 @@ export function readPushedDocument(
       ...(artifactType !== undefined && { artifactType }),
       ...(document.annotations !== undefined && { annotations: document.annotations }),
     },
-    ...(document.kind === "index"
-      ? { blobs: [], manifests: document.manifests.map((entry) => entry.digest) }
-      : { blobs: [document.config, ...document.layers.filter(isHeldHere)].map(digestOf), manifests: [] }),
+    ...linksOf(document),
   };
+}
+
+/**
+ * All digests that stand anywhere in a document. What a type nobody knows means by them is unknown, so whatever they
+ * name counts as named.
+ */
+export function findDigests(bytes: Uint8Array): readonly Digest[] {
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("latin1");
+  const found = text.match(/sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}/g) ?? [];
+  return [...new Set(found)].filter((digest) => isDigest(digest));
+}
+
+function linksOf(document: ParsedDocument): Pick<PushedDocument, "blobs" | "manifests" | "links"> {
+  if (document.kind === "index") {
+    const manifests = document.manifests.map(digestOf);
+    return { blobs: [], manifests, links: manifests };
+  }
+  const { config, layers } = document;
+  const held = [config, ...layers.filter(isHeldHere)].map(digestOf);
+  return { blobs: held, manifests: [], links: [config, ...layers].map(digestOf) };
 }
 
 function isHeldHere(layer: Descriptor): boolean {

@@ -53,7 +53,7 @@ export interface RepositoryLimits {
   readonly maxManifestSize: number;
   readonly maxBlobSize: number;
   readonly quotas: readonly Quota[];
-  isImmutable(tag: string): boolean;
+  readonly isImmutable: (tag: string) => boolean;
 }
 
 export type Limits = (repository: string) => RepositoryLimits;

@@ -1,8 +1,8 @@
-import type { ManifestRecord } from "./metadata.ts";
+import type { FoundManifest } from "./metadata.ts";
 import type { RegistryResponse } from "./request.ts";
 
 /** A manifest as it is answered, ready to send again. */
-export interface CachedManifest extends ManifestRecord {
+export interface CachedManifest extends FoundManifest {
   readonly repository: string;
   readonly get: RegistryResponse;
   readonly head: RegistryResponse;

@@ -1,9 +1,11 @@
 import { digestAlgorithm, digestOf, isDigest, isTag, routes } from "../oci/index.ts";
 import type { Digest } from "../oci/index.ts";
+import { isKnown } from "./blobs.ts";
 import type { RegistryContext } from "./context.ts";
 import { readPushedDocument, type PushedDocument } from "./document.ts";
 import type { CachedManifest } from "./manifest-cache.ts";
-import type { ManifestRecord, NewManifest, PutManifestOptions } from "./metadata.ts";
+import { describeFault } from "./limits.ts";
+import type { FoundManifest, ManifestRecord, NewManifest, PutManifestOptions } from "./metadata.ts";
 import { readBody, type RegistryRequest, type RegistryResponse } from "./request.ts";
 import { refuse, refuseAll, respond } from "./respond.ts";
 
@@ -20,25 +22,25 @@ export async function serveManifest(
   const { cache, metadata } = context;
   // Asked before looking up: what changes in between makes the entry stale, never wrong.
   const generation = metadata.generation();
-  const record = isDigest(reference)
-    ? await metadata.findManifest(name, reference)
+  const record: FoundManifest | undefined = isDigest(reference)
+    ? await metadata.findManifest(name, reference, { touch: true })
     : await metadata.findTag(name, reference);
   if (record === undefined) return manifestUnknown(name, reference);
   const stale = cache.findStale(request.target);
-  const answer =
+  const read =
     stale?.digest === record.digest && stale.mediaType === record.mediaType
       ? stale
       : await readManifest(context, name, record);
-  if (answer === undefined) return manifestUnknown(name, reference);
+  if (read === undefined) return manifestUnknown(name, reference);
+  const answer = { ...read, loose: record.loose };
   if (generation !== undefined) cache.set(request.target, answer, generation);
   return answerCached(request, answer);
 }
 
 /** Chooses between the prepared answers. */
 export function answerCached(request: RegistryRequest, manifest: CachedManifest): RegistryResponse {
-  const known = request.header("if-none-match");
-  if (known !== undefined && (known.includes(`"${manifest.digest}"`) || known.trim() === "*")) {
-    const { digest } = manifest;
+  const { digest } = manifest;
+  if (isKnown(request, digest)) {
     return respond(304, { "Docker-Content-Digest": digest, ETag: `"${digest}"` });
   }
   return request.method === "HEAD" ? manifest.head : manifest.get;
@@ -57,9 +59,10 @@ export async function putManifest(
   if (tags.length > MAX_TAG_PARAMETERS) {
     return refuse("TAG_INVALID", `At most ${MAX_TAG_PARAMETERS} tags can be set at once`, { status: 414 });
   }
-  const bytes = await readBody(request.body, context.maxManifestSize);
+  const { maxManifestSize } = context.limits(name);
+  const bytes = await readBody(request.body, maxManifestSize);
   if (bytes === undefined) {
-    const message = `Manifests may have at most ${context.maxManifestSize} bytes here`;
+    const message = `Manifests may have at most ${maxManifestSize} bytes here`;
     return refuse("SIZE_INVALID", message, { status: 413 });
   }
   const digest = digestOf(bytes, isDigest(reference) ? digestAlgorithm(reference) : "sha256");
@@ -68,7 +71,7 @@ export async function putManifest(
       detail: { digest: reference },
     });
   }
-  const document = readPushedDocument(bytes, request.header("content-type"), context.maxManifestSize);
+  const document = readPushedDocument(bytes, request.header("content-type"), maxManifestSize);
   if ("fault" in document) return refuse("MANIFEST_INVALID", document.fault);
   return await storeManifest(context, request, { name, reference, tags, digest, bytes, document });
 }
@@ -79,10 +82,33 @@ export async function deleteManifest(
   name: string,
   reference: string,
 ): Promise<RegistryResponse> {
-  const deleted = isDigest(reference)
-    ? await context.metadata.deleteManifest(name, reference)
-    : await context.metadata.deleteTag(name, reference);
-  return deleted ? respond(202, { "Content-Length": 0 }) : manifestUnknown(name, reference);
+  const { metadata } = context;
+  const { isImmutable } = context.limits(name);
+  if (!isDigest(reference)) {
+    if (isImmutable(reference) && (await metadata.findTag(name, reference)) !== undefined) {
+      return tagImmutable(reference);
+    }
+    return (await metadata.deleteTag(name, reference)) ? deleted() : manifestUnknown(name, reference);
+  }
+  let tag: string | undefined;
+  const unlessTagged = (one: string): boolean => {
+    if (!isImmutable(one)) return false;
+    tag = one;
+    return true;
+  };
+  if (await metadata.deleteManifest(name, reference, { unlessTagged })) return deleted();
+  return tag === undefined ? manifestUnknown(name, reference) : tagImmutable(tag);
+}
+
+function deleted(): RegistryResponse {
+  return respond(202, { "Content-Length": 0 });
+}
+
+/** Not 409: clients show the message of a 403 to their user and don't try again. */
+function tagImmutable(tag: string): RegistryResponse {
+  return refuse("DENIED", `Tag ${JSON.stringify(tag)} is immutable: it neither moves nor goes`, {
+    detail: { tag },
+  });
 }
 
 export function tagInvalid(tag: string): RegistryResponse {
@@ -119,10 +145,14 @@ async function storeManifest(
       ? record
       : { ...record, referrer: { subject, descriptor: { ...record, ...document.described } } };
   const expect = expectationOf(request, push);
+  const { isImmutable, quotas } = context.limits(name);
   const outcome = await context.metadata.putManifest(name, manifest, {
     tags,
     blobs: context.sparse ? [] : document.blobs,
     manifests: context.sparse ? [] : document.manifests,
+    links: document.links,
+    immutable: tags.filter(isImmutable),
+    quotas,
     ...(expect !== undefined && { expect }),
   });
   if (outcome.kind === "missing") return contentMissing(name, outcome.digests);
@@ -130,6 +160,10 @@ async function storeManifest(
     const message = `Tag ${JSON.stringify(push.reference)} is not what the request expects it to be`;
     return refuseAll(412, [{ code: "PRECONDITION_FAILED", message }]);
   }
+  if (outcome.kind === "immutable") return tagImmutable(outcome.tag);
+  if (outcome.kind === "quota") return refuse("DENIED", describeFault(outcome.fault));
+  // Shown now, they are safe from collection; should it have been faster, they are stored again.
+  await storeBytes(context, digest, bytes);
   for (const tag of tags) context.onTag?.({ repository: name, tag, digest });
   return respond(201, {
     Location: routes.manifest(name, digest),
@@ -140,7 +174,8 @@ async function storeManifest(
   });
 }
 
-async function storeBytes(context: RegistryContext, digest: Digest, bytes: Buffer): Promise<void> {
+/** Makes the bytes of a manifest durable, unless they are. */
+export async function storeBytes(context: RegistryContext, digest: Digest, bytes: Buffer): Promise<void> {
   if ((await context.blobs.find(digest, { touch: true })) !== undefined) return;
   await context.sessions.receive(context.newUploadId(), digest, async (ingest) => {
     await ingest.write(bytes);
@@ -161,7 +196,8 @@ function expectationOf(request: RegistryRequest, push: Push): PutManifestOptions
     : undefined;
 }
 
-async function readManifest(
+/** `undefined` when its bytes are not in the store. */
+export async function readManifest(
   context: RegistryContext,
   name: string,
   record: ManifestRecord,

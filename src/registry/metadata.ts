@@ -132,7 +132,11 @@ export interface Uploads {
    * Promises room for so many bytes in all to an upload, taking back an earlier promise. Changes nothing where a
    * quota doesn't allow it, and says which.
    */
-  reserveUpload(upload: Upload, bytes: number, options: QuotaOptions): Promise<QuotaFault | undefined>;
+  reserveUpload(
+    upload: Pick<Upload, "id" | "repository">,
+    bytes: number,
+    options: QuotaOptions,
+  ): Promise<QuotaFault | undefined>;
   /**
    * Ends an upload and makes its blob visible in the upload's repository, in one step. Where a quota doesn't allow
    * it, the upload ends all the same.

@@ -7,6 +7,7 @@ import { accessBy, allowAll, pullFrom, type AccessControl, type Authorize } from
 import { deleteBlob, serveBlob } from "./blobs.ts";
 import type { RegistryContext, TagPush } from "./context.ts";
 import { answerWithFetch } from "./fetch.ts";
+import { openLimits, type LimitsConfig } from "./limits.ts";
 import { listCatalog, listTags } from "./lists.ts";
 import { ManifestCache } from "./manifest-cache.ts";
 import { answerCached, deleteManifest, putManifest, serveManifest, tagInvalid } from "./manifests.ts";
@@ -40,6 +41,8 @@ export interface RegistryOptions {
   readonly maxManifestSize?: number | undefined;
   /** Bytes; no limit by default. */
   readonly maxBlobSize?: number | undefined;
+  /** What repositories may hold, and which of their tags never move. */
+  readonly limits?: LimitsConfig | undefined;
   /** Bytes of memory for manifests that are asked for often; 64 MiB by default, 0 for none. */
   readonly cacheSize?: number | undefined;
   /** After how many idle milliseconds an upload is given up; 7 days by default. */
@@ -97,7 +100,7 @@ class DistributionRegistry implements Registry {
     const clock = options.clock ?? Date.now;
     this.#onFailure = options.onFailure ?? ((): void => {});
     this.#uploadAge = options.uploadAge ?? WEEK;
-    const { observers = [] } = options;
+    const { observers = [], maxManifestSize = MAX_DOCUMENT_SIZE } = options;
     if (observers.length > 0) {
       this.#watch = new Watch({ observers, metadata, clock, onFailure: this.#onFailure });
     }
@@ -119,8 +122,11 @@ class DistributionRegistry implements Registry {
       onTag: options.onTag,
       sparse: options.sparse ?? false,
       deletable: options.deletable ?? true,
-      maxManifestSize: options.maxManifestSize ?? MAX_DOCUMENT_SIZE,
-      maxBlobSize: options.maxBlobSize ?? Number.MAX_SAFE_INTEGER,
+      maxManifestSize,
+      limits: openLimits(options.limits ?? {}, {
+        maxManifestSize,
+        maxBlobSize: options.maxBlobSize ?? Number.MAX_SAFE_INTEGER,
+      }),
     };
     const interval = options.purgeInterval ?? HOUR;
     if (interval > 0) {
@@ -182,6 +188,8 @@ class DistributionRegistry implements Registry {
     try {
       const manifest = cache.find(request.target, metadata.generation());
       if (manifest === undefined) return undefined;
+      // Who asks whether it is there counts on it, which has to be written down.
+      if (manifest.loose === true && request.method === "HEAD") return undefined;
       if (access.authorize !== allowAll) {
         const decision = access.authorize(request, [pullFrom(manifest.repository)]);
         if (decision instanceof Promise) {

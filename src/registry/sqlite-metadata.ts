@@ -207,7 +207,11 @@ class FileMetadata implements SqliteMetadata {
     return this.#uploads.delete(id);
   }
 
-  async reserveUpload(upload: Upload, bytes: number, options: QuotaOptions): Promise<QuotaFault | undefined> {
+  async reserveUpload(
+    upload: Pick<Upload, "id" | "repository">,
+    bytes: number,
+    options: QuotaOptions,
+  ): Promise<QuotaFault | undefined> {
     return this.#relaxed.transaction(() => {
       const growth = { bytes, tags: 0 };
       const fault = findQuotaFault(this.#relaxed, options.quotas ?? [], growth, upload.id);

@@ -15,7 +15,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import { digestAlgorithm, OciError, type Digest, type DigestAlgorithm } from "../oci/index.ts";
 import { StoreError, type BlobInfo, type BlobStore, type Ingest } from "../store/index.ts";
-import type { RegistryMetadata, Upload } from "./metadata.ts";
+import type { QuotaFault } from "./limits.ts";
+import type { BlobLink, QuotaOptions, RegistryMetadata, Upload } from "./metadata.ts";
 import { Turns } from "./turns.ts";
 
 /** Tells our ingests from those of a node that pulls into the same store. */
@@ -36,10 +37,18 @@ export type Receiving = Pick<Ingest, "offset" | "write" | "truncate">;
 export interface UploadTurn {
   readonly ingest: Receiving;
   /** Verifies the bytes and ends the session; when they are wrong, that ends it, too. */
-  finish(digest: Digest): Promise<void>;
+  finish(digest: Digest, options?: QuotaOptions): Promise<LinkOutcome>;
   /** Ends the session and forgets its bytes. */
   drop(): Promise<void>;
 }
+
+/** What became of showing a blob in a repository. */
+export type LinkOutcome =
+  | { readonly kind: "linked" }
+  /** There is no room for it. */
+  | { readonly kind: "quota"; readonly fault: QuotaFault }
+  /** Its bytes were collected before it was shown: whoever brought them has to bring them again. */
+  | { readonly kind: "lost" };
 
 export interface UseOptions {
   /** What to hash while receiving, when it isn't known from the beginning of the upload. */
@@ -102,7 +111,15 @@ export class UploadSessions {
     } finally {
       if (!complete) await ingest.abort();
     }
-    return complete ? await ingest.commit({ digest }) : undefined;
+    if (!complete) return undefined;
+    await this.#options.metadata.garbage.expectContent(digest);
+    return await ingest.commit({ digest });
+  }
+
+  /** Shows a blob of the store in a repository. */
+  async link(repository: string, blob: BlobLink, options: QuotaOptions): Promise<LinkOutcome> {
+    const fault = await this.#options.metadata.linkBlob(repository, blob, options);
+    return fault === undefined ? await this.#confirm(repository, blob.digest) : { kind: "quota", fault };
   }
 
   /**
@@ -136,9 +153,12 @@ export class UploadSessions {
     const { metadata } = this.#options;
     return {
       ingest,
-      async finish(digest): Promise<void> {
+      finish: async (digest, options = {}): Promise<LinkOutcome> => {
         try {
-          await metadata.finishUpload(upload, await ingest.commit({ digest }));
+          await metadata.garbage.expectContent(digest);
+          const fault = await metadata.finishUpload(upload, await ingest.commit({ digest }), options);
+          if (fault !== undefined) return { kind: "quota", fault };
+          return await this.#confirm(upload.repository, digest);
         } catch (error) {
           // Wrong bytes are gone with their session; after a full disk there is something to come back to.
           if (error instanceof OciError) await metadata.deleteUpload(upload.id);
@@ -150,6 +170,17 @@ export class UploadSessions {
         await metadata.deleteUpload(upload.id);
       },
     };
+  }
+
+  /**
+   * Collection asks who shows a blob and then deletes it, unless it was touched. Touching it once it is shown leaves
+   * no moment in between: either it sees us, or it spares what we touched, or we see that it was faster.
+   */
+  async #confirm(repository: string, digest: Digest): Promise<LinkOutcome> {
+    const { blobs, metadata } = this.#options;
+    if ((await blobs.find(digest, { touch: true })) !== undefined) return { kind: "linked" };
+    await metadata.unlinkBlob(repository, digest);
+    return { kind: "lost" };
   }
 
   async #openIngest(upload: Upload, wanted: DigestAlgorithm | undefined): Promise<Ingest | undefined> {

@@ -3,11 +3,13 @@ import { DIGEST_ALGORITHMS, isRepositoryName, type Digest, type DigestAlgorithm 
 import { pullFrom } from "./access.ts";
 import { blobCreated } from "./blobs.ts";
 import type { RegistryContext } from "./context.ts";
+import { describeFault, type QuotaFault } from "./limits.ts";
 import { formatReceived, parseContentRange } from "./range.ts";
 import type { RegistryRequest, RegistryResponse } from "./request.ts";
 import { deny, refuse, respond, type ResponseHeaders } from "./respond.ts";
 import { pushTo } from "./route-rules.ts";
-import type { Receiving } from "./upload-sessions.ts";
+import { UploadRoom } from "./upload-room.ts";
+import type { LinkOutcome, Receiving } from "./upload-sessions.ts";
 import { visibleRepositories } from "./visible.ts";
 
 /** Stops a body that goes on beyond what it may have. */
@@ -77,8 +79,8 @@ export async function finishUpload(
     async (turn) => {
       const refusal = await append(context, request, { name, id, ingest: turn.ingest });
       if (refusal !== undefined) return refusal;
-      await turn.finish(digest);
-      return blobCreated(name, digest);
+      const outcome = await turn.finish(digest, context.limits(name));
+      return answerLinked(outcome, { name, id, digest });
     },
     { algorithm: digestAlgorithm(digest) },
   );
@@ -125,10 +127,24 @@ async function mountBlob(
     if (!decision.allowed) continue;
     const blob = await metadata.findBlob(source, digest);
     if (blob === undefined || (await blobs.find(digest, { touch: true })) === undefined) continue;
-    await metadata.linkBlob(name, blob);
-    return blobCreated(name, digest);
+    const outcome = await context.sessions.link(name, blob, context.limits(name));
+    if (outcome.kind !== "lost") return answerLinked(outcome, { name, id: "", digest });
   }
   return undefined;
+}
+
+function answerLinked(
+  outcome: LinkOutcome,
+  wanted: { readonly name: string; readonly id: string; readonly digest: Digest },
+): RegistryResponse {
+  switch (outcome.kind) {
+    case "linked":
+      return blobCreated(wanted.name, wanted.digest);
+    case "quota":
+      return overQuota(outcome.fault);
+    case "lost":
+      return uploadUnknown(wanted.id);
+  }
 }
 
 /** Without `from`, any repository will do that this caller may read. */
@@ -147,6 +163,8 @@ async function receiveWhole(
   wanted: { readonly name: string; readonly digest: Digest },
 ): Promise<RegistryResponse> {
   const { name, digest } = wanted;
+  const limits = context.limits(name);
+  if (limits.quotas.length > 0) return await receiveCounted(context, request, wanted);
   const id = context.newUploadId();
   let refusal: RegistryResponse | undefined;
   const blob = await context.sessions.receive(id, digest, async (ingest) => {
@@ -154,8 +172,32 @@ async function receiveWhole(
     return refusal === undefined;
   });
   if (blob === undefined) return refusal ?? uploadUnknown(id);
-  await context.metadata.linkBlob(name, blob);
-  return blobCreated(name, digest);
+  return answerLinked(await context.sessions.link(name, blob, limits), { name, id, digest });
+}
+
+/** A session keeps the room that was promised to the blob while it comes in. */
+async function receiveCounted(
+  context: RegistryContext,
+  request: RegistryRequest,
+  wanted: { readonly name: string; readonly digest: Digest },
+): Promise<RegistryResponse> {
+  const { name, digest } = wanted;
+  const id = context.newUploadId();
+  const algorithm = digestAlgorithm(digest);
+  await context.sessions.create({ id, repository: name, startedAt: context.clock(), algorithm });
+  const result = await context.sessions.use({ repository: name, id }, async (turn) => {
+    let refusal: RegistryResponse | undefined;
+    let received = false;
+    try {
+      refusal = await append(context, request, { name, id, ingest: turn.ingest });
+      received = refusal === undefined;
+    } finally {
+      // Nobody knows of this session who could come back to it.
+      if (!received) await turn.drop();
+    }
+    return refusal ?? answerLinked(await turn.finish(digest, context.limits(name)), { name, id, digest });
+  });
+  return settle(result, id);
 }
 
 /** Appends the request's body, or says why not; of a refused chunk nothing stays. */
@@ -172,22 +214,35 @@ async function append(
   if (header !== undefined && range?.first !== start) return outOfOrder(target);
   const promised = range === undefined ? body.length : range.last - range.first + 1;
   if (body.length !== undefined && body.length !== promised) return wrongLength(target);
-  const room = Math.min(promised ?? Infinity, context.maxBlobSize - start);
-  if (promised !== undefined && promised > room) return tooLarge(context);
+  const { maxBlobSize, quotas } = context.limits(target.name);
+  const most = Math.min(promised ?? Infinity, maxBlobSize - start);
+  if (promised !== undefined && promised > most) return tooLarge(maxBlobSize);
   if (body.length === 0) return undefined;
+  const room = new UploadRoom(context.metadata, { id: target.id, repository: target.name }, quotas);
+  const refused = promised === undefined ? undefined : await room.claim(start + promised);
+  if (refused !== undefined) return overQuota(refused);
   let received = 0;
+  let fault: QuotaFault | undefined;
+  const writeCounted = async (chunk: Uint8Array): Promise<void> => {
+    fault = await room.claimAhead(start + received);
+    if (fault !== undefined) throw new TooMuch();
+    await ingest.write(chunk);
+  };
   try {
     await body.pump((chunk) => {
       received += chunk.length;
-      if (received > room) throw new TooMuch();
-      return ingest.write(chunk);
+      if (received > most) throw new TooMuch();
+      return room.isEnoughFor(start + received) ? ingest.write(chunk) : writeCounted(chunk);
     });
+    if (promised === undefined) await room.settle(ingest.offset);
     if (promised === undefined || received === promised) return undefined;
   } catch (error) {
     if (!(error instanceof TooMuch)) throw error;
   }
   await ingest.truncate(start);
-  return promised === undefined ? tooLarge(context) : wrongLength(target);
+  await room.settle(start);
+  if (fault !== undefined) return overQuota(fault);
+  return promised === undefined ? tooLarge(maxBlobSize) : wrongLength(target);
 }
 
 function settle(result: RegistryResponse | "unknown" | "busy", id: string): RegistryResponse {
@@ -216,8 +271,13 @@ function wrongLength(target: { readonly name: string; readonly id: string; reado
   });
 }
 
-function tooLarge(context: RegistryContext): RegistryResponse {
-  return refuse("SIZE_INVALID", `Blobs may have at most ${context.maxBlobSize} bytes here`, { status: 413 });
+function tooLarge(limit: number): RegistryResponse {
+  return refuse("SIZE_INVALID", `Blobs may have at most ${limit} bytes here`, { status: 413 });
+}
+
+/** Not 413 nor 429: the one speaks of the blob alone, and after the other clients try again and again. */
+function overQuota(fault: QuotaFault): RegistryResponse {
+  return refuse("DENIED", describeFault(fault));
 }
 
 function digestInvalid(text: string): RegistryResponse {
