@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { DigestMemory, Webhook, type WebhookRoute } from "../../admission/index.ts";
-import { StaticSource } from "../../credentials/index.ts";
+import { CachingServiceAccounts, StaticSource } from "../../credentials/index.ts";
 import type { KubernetesClient } from "../../kubernetes/index.ts";
 import { type ConnectValues, connect } from "../connect.ts";
 import type { CommandContext } from "../context.ts";
@@ -14,6 +14,7 @@ import { admissionChain, type AdmissionChain } from "./admission-chain.ts";
 import { writeCaBundle } from "./ca-bundle.ts";
 import type { ClusterValues } from "./cluster.ts";
 import { connectWebhook } from "./cluster.ts";
+import { ClusterTokens } from "./cluster-tokens.ts";
 import { folderIdentityStore, secretIdentityStore } from "./identity-store.ts";
 import { certificateSecret, configurationName } from "./install-objects.ts";
 import { fileIdentity, type IdentityKeeper, type KeptIdentity, ownIdentity } from "./keep-identity.ts";
@@ -139,6 +140,12 @@ async function openDigests(
     root,
     track: true,
     onWarning: warn,
+    serviceAccounts:
+      client &&
+      new CachingServiceAccounts(new ClusterTokens(client), {
+        now: () => context.clock.now(),
+        random: Math.random,
+      }),
   });
   const nobody = new StaticSource([]);
   const access = stack.use(await connect(connection, [], context, { credentials: nobody, retry: RETRY }));
