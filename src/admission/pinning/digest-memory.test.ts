@@ -165,6 +165,20 @@ test("who can't wait longer gives up, and the answer is kept for the next one", 
   assert.equal(memory.find(QUESTION)?.digest, digestOf("c"));
 });
 
+test("who has no deadline waits for so long and no longer", async () => {
+  const { memory, resolver, time } = setUp({ patience: 200 });
+  resolver.answer = () => undefined;
+  const waiting = memory.learn(QUESTION);
+  time.advance(200);
+  assert.equal((await waiting).failure?.message, "the registry has not answered yet");
+  resolver.answer = () => ({ digest: digestOf("a") });
+  time.advance(300);
+  await settle();
+  time.advance(50);
+  await memory.learn(QUESTION);
+  assert.equal(time.running, 0, "timers are called off");
+});
+
 test("a question ends after its own time, and its timer with it", async () => {
   const { memory, resolver, time } = setUp();
   resolver.answer = () => undefined;

@@ -29,6 +29,8 @@ export interface DigestMemoryOptions {
   readonly pause?: number | undefined;
   /** How long one question may take, however early those who asked gave up; 30 seconds by default. */
   readonly questionTimeout?: number | undefined;
+  /** How long somebody waits who has no deadline of his own; 10 seconds by default. */
+  readonly patience?: number | undefined;
   /** Answers kept; 10 000 by default. */
   readonly capacity?: number | undefined;
   /** Told how each question ended. */
@@ -84,11 +86,23 @@ export class DigestMemory implements AsyncDisposable {
   /** Asks where nothing is at hand, and waits until the deadline at most. */
   async learn(
     question: DigestQuestion,
-    options: { readonly deadline: AbortSignal; readonly signal?: AbortSignal | undefined },
+    options: { readonly deadline?: AbortSignal | undefined; readonly signal?: AbortSignal | undefined } = {},
   ): Promise<Knowledge> {
     const found = this.find(question);
     if (found !== undefined) return found;
-    const answer = await before(this.#ask(question, keyOf(question)), options);
+    const own = options.deadline === undefined ? this.#startDeadline() : undefined;
+    try {
+      const deadline = options.deadline ?? own?.signal ?? AbortSignal.abort();
+      return this.#judge(
+        question,
+        await before(this.#ask(question, keyOf(question)), { ...options, deadline }),
+      );
+    } finally {
+      own?.callOff();
+    }
+  }
+
+  #judge(question: DigestQuestion, answer: DigestAnswer | "timeout"): Knowledge {
     if (answer === "timeout") {
       const failure = { code: "TIMEOUT", message: "the registry has not answered yet" } as const;
       return { failure, lastKnown: this.#known(question) };
@@ -96,6 +110,12 @@ export class DigestMemory implements AsyncDisposable {
     if ("digest" in answer) return { digest: answer.digest, age: 0 };
     const lastKnown = isDefinite(answer.failure) ? undefined : this.#known(question);
     return { failure: answer.failure, lastKnown };
+  }
+
+  #startDeadline(): { readonly signal: AbortSignal; readonly callOff: () => void } {
+    const { startTimer, patience = 10_000 } = this.#options;
+    const controller = new AbortController();
+    return { signal: controller.signal, callOff: startTimer(patience, () => controller.abort()) };
   }
 
   /** Gives up on questions under way. */

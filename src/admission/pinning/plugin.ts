@@ -32,7 +32,6 @@ import { compilePinRules, type PinFailure, type PinRule, type PinSettings } from
 
 const NAME = "PinDigests";
 const MIRROR_ANNOTATION = "kubernetes.io/config.mirror";
-const NEVER: AbortSignal = new AbortController().signal;
 
 export interface PinOptions {
   readonly digests: DigestMemory;
@@ -113,7 +112,7 @@ function askAll(
       known.set(image, found);
       continue;
     }
-    const learned = digests.learn(question, { deadline: call.deadline ?? NEVER, signal: call.signal });
+    const learned = digests.learn(question, { deadline: call.deadline, signal: call.signal });
     waiting.push(learned.then((knowledge) => void known.set(image, knowledge)));
   }
   return waiting.length === 0 ? known : Promise.all(waiting).then(() => known);
