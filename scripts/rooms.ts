@@ -43,6 +43,11 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     purpose: "bring the Pods' images here, and say how it goes",
     enters: ["oci", "reference", "credentials", "images", "kubernetes"],
   },
+  unpack: { purpose: "an image's layers made a folder of files", enters: ["oci", "reference"] },
+  cri: {
+    purpose: "the image service over gRPC; containerd behind it",
+    enters: ["oci", "reference", "credentials", "images"],
+  },
   registry: {
     purpose: "the distribution protocol, served from a store",
     enters: ["oci", "reference", "store"],
