@@ -52,6 +52,10 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     purpose: "the distribution protocol, served from a store",
     enters: ["oci", "reference", "store"],
   },
+  explain: {
+    purpose: "why an image was or was not pulled",
+    enters: ["oci", "reference", "credentials", "client", "images", "kubernetes", "admission"],
+  },
   build: { purpose: "images made from files", enters: ["oci", "reference", "store", "archive"] },
   cli: { purpose: "commands, and the wiring of all the rooms", enters: "every" },
 };
