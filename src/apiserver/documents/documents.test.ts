@@ -6,6 +6,7 @@ import { API_RESOURCES, type JsonObject, type OpenApiSchema, StatusError } from 
 import { answerDocument } from "./answer-document.ts";
 import { DESCRIPTIONS } from "./descriptions.ts";
 import { findDocument } from "./find-document.ts";
+import { encodeOpenApiV2 } from "./openapi-v2-protobuf.ts";
 
 const OPTIONS = { accept: "application/json", serverAddress: "10.0.0.10:6443" };
 const AGGREGATED =
@@ -14,7 +15,12 @@ const AGGREGATED =
 function read(path: string, accept: string = OPTIONS.accept): JsonObject {
   const document = findDocument(path, { ...OPTIONS, accept });
   assert.ok(document, path);
-  return JSON.parse(document.body) as JsonObject;
+  return JSON.parse(String(document.body)) as JsonObject;
+}
+
+/** Of a document that is there, in JSON. */
+function textOf(path: string, accept: string | undefined = OPTIONS.accept): string {
+  return String(findDocument(path, { ...OPTIONS, accept })?.body ?? "");
 }
 
 interface RecordedDocument {
@@ -52,7 +58,7 @@ describe("discovery", () => {
 
   it("comes in the form that is liked best, of those that there are", () => {
     const kind = (accept: string | undefined): unknown =>
-      (JSON.parse(findDocument("/apis", { ...OPTIONS, accept })?.body ?? "") as JsonObject).kind;
+      (JSON.parse(textOf("/apis", accept)) as JsonObject).kind;
     assert.equal(kind(AGGREGATED), "APIGroupDiscoveryList");
     assert.equal(kind(undefined), "APIGroupList");
     assert.equal(kind("*/*"), "APIGroupList");
@@ -123,7 +129,7 @@ describe("OpenAPI documents", () => {
 
   it("hold every schema that they point at, and name no operation twice", () => {
     for (const path of Object.keys((read("/openapi/v3") as { readonly paths: object }).paths)) {
-      const text = findDocument(`/openapi/v3/${path}`, OPTIONS)?.body ?? "";
+      const text = textOf(`/openapi/v3/${path}`);
       const { components, paths } = JSON.parse(text) as Document;
       const wanted = new Set(
         [...text.matchAll(/"#\/components\/schemas\/([^"]+)"/g)].map(([, name]) => name ?? ""),
@@ -139,8 +145,27 @@ describe("OpenAPI documents", () => {
     }
   });
 
+  it("are there in the older version's protobuf, which is all that kubectl asks of it", () => {
+    const asked = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf";
+    const document = findDocument("/openapi/v2", { ...OPTIONS, accept: asked });
+    assert.equal(document?.contentType, asked.replace("@", "."));
+    const bytes = Buffer.from(document.body as Uint8Array);
+    assert.equal(bytes.subarray(0, 5).toString("latin1"), "\n\x032.0");
+    // A path's name, and within it the patch's extensions; a definition's name and what it says.
+    const { paths, definitions } = JSON.parse(textOf("/openapi/v2")) as JsonObject;
+    for (const name of [...Object.keys(paths as object), ...Object.keys(definitions as object)]) {
+      assert.ok(bytes.includes(`\n${String.fromCharCode(name.length)}${name}`), name);
+    }
+    const kind = '{"group":"","version":"v1","kind":"Pod"}';
+    assert.ok(bytes.includes(`\x12${String.fromCharCode(kind.length)}${kind}`));
+    assert.throws(
+      () => encodeOpenApiV2({ swagger: "2.0", securityDefinitions: {} }),
+      /Cannot encode Document\.securityDefinitions as protobuf/,
+    );
+  });
+
   it("are there in the older version, too, with nothing that it doesn't know", () => {
-    const text = findDocument("/openapi/v2", OPTIONS)?.body ?? "";
+    const text = textOf("/openapi/v2");
     const { definitions, swagger } = JSON.parse(text) as {
       readonly definitions: object;
       readonly swagger: string;
@@ -153,7 +178,7 @@ describe("OpenAPI documents", () => {
       [],
     );
     assert.throws(
-      () => read("/openapi/v2", "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"),
+      () => read("/openapi/v3/api/v1", "application/com.github.proto-openapi.spec.v3.v1.0+protobuf"),
       (error) => error instanceof StatusError && error.status.code === 406,
     );
   });

@@ -15,12 +15,13 @@ import { acceptedTypes, type MediaType } from "./accept.ts";
 import { aggregatedDiscovery, type AggregatedVersion, plainDiscovery } from "./discovery.ts";
 import { API_GROUPS, rootOf } from "./groups.ts";
 import { openApiV2 } from "./openapi-v2.ts";
+import { encodeOpenApiV2 } from "./openapi-v2-protobuf.ts";
 import { openApiV3 } from "./openapi-v3.ts";
 import { VERSION } from "./version.ts";
 
 export interface ApiDocument {
   readonly contentType: string;
-  readonly body: string;
+  readonly body: string | Uint8Array<ArrayBuffer>;
   /** In quotes, as the header has it; of documents that clients keep. */
   readonly etag?: string;
   /** Whether another Accept header would have brought another document. */
@@ -81,11 +82,26 @@ function aggregatedVersion({ type, parameters }: MediaType): AggregatedVersion |
 
 const V3 = "/openapi/v3/";
 
+/** As clients ask for it, and as the answer calls it. */
+const PROTOBUF = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
+const PROTOBUF_TYPES: readonly string[] = [
+  "application/com.github.proto-openapi.spec.v2@v1.0+protobuf",
+  PROTOBUF,
+];
+
 function openApi(path: string, accepted: readonly MediaType[]): ApiDocument | undefined {
   const group = API_GROUPS.find((one) => path === `${V3}${rootOf(one)}`);
   if (group === undefined && path !== "/openapi/v2") return undefined;
-  // The other form is protobuf of OpenAPI's own making.
-  if (!accepted.some((type) => matchesJson(type))) throw notAcceptable(["application/json"]);
+  const isProtobuf = ({ type }: MediaType): boolean => group === undefined && PROTOBUF_TYPES.includes(type);
+  const chosen = accepted.find((type) => matchesJson(type) || isProtobuf(type));
+  if (chosen === undefined) {
+    throw notAcceptable(["application/json", ...(group === undefined ? [PROTOBUF] : [])]);
+  }
+  if (isProtobuf(chosen)) {
+    return remember(`${path} protobuf`, () =>
+      withEtag({ contentType: PROTOBUF, body: encodeOpenApiV2(openApiV2()), varies: true }),
+    );
+  }
   return remember(path, () =>
     withEtag({ ...json(group === undefined ? openApiV2() : openApiV3(group)), varies: true }),
   );

@@ -150,7 +150,7 @@ describe("answers", () => {
       ["/api/v1/namespaces/default/services", "services"],
       ["/apis/networking.k8s.io/v1/ingresses", "ingresses.networking.k8s.io"],
       ["/apis/rbac.authorization.k8s.io/v1", "rbac.authorization.k8s.io"],
-      ["/api/v1/namespaces/default/pods/web/exec", "pods/exec"],
+      ["/apis/policy/v1/poddisruptionbudgets", "poddisruptionbudgets.policy"],
     ] as const) {
       const { code, body } = await api.call("GET", path);
       assert.equal(code, 404, path);
@@ -160,6 +160,8 @@ describe("answers", () => {
           `dray keeps only kinds that have to do with images, and not ${name}`,
       );
     }
+    const { body: exec } = await api.call("POST", "/api/v1/namespaces/default/pods/web/exec");
+    assert.match(String(exec.message), /: dray brings images to nodes and runs no containers$/);
     const page = await api.call("GET", "/apis/nosuch.example.com/v1");
     assert.deepEqual([page.code, page.text], [404, "404 page not found\n"]);
     assert.equal(page.headers.get("content-type"), "text/plain; charset=utf-8");

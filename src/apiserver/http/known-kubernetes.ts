@@ -29,10 +29,6 @@ const RESOURCES: Readonly<Record<string, readonly string[]>> = {
     "nodes/proxy",
     "persistentvolumeclaims",
     "persistentvolumes",
-    "pods/attach",
-    "pods/exec",
-    "pods/portforward",
-    "pods/proxy",
     "pods/resize",
     "replicationcontrollers/scale",
     "resourcequotas",
@@ -44,6 +40,9 @@ const RESOURCES: Readonly<Record<string, readonly string[]>> = {
   "coordination.k8s.io": ["leasecandidates"],
 };
 
+/** What of a Pod only its running containers could answer. */
+const OF_CONTAINERS: readonly string[] = ["pods/attach", "pods/exec", "pods/portforward", "pods/proxy"];
+
 /** Whether a path below `/apis/` is of a group that Kubernetes has and we don't. */
 export function isKnownGroup(group: string): boolean {
   return GROUPS.has(group);
@@ -52,6 +51,9 @@ export function isKnownGroup(group: string): boolean {
 /** The answer for a resource we don't have, or for a whole group where that is empty. */
 export function unknownResource(group: string, resource: string): StatusError {
   const text = "the server could not find the requested resource";
+  if (group === "" && OF_CONTAINERS.includes(resource)) {
+    return failure("NotFound", `${text}: dray brings images to nodes and runs no containers`, {});
+  }
   const name = [resource, group].filter((part) => part !== "").join(".");
   const known = GROUPS.has(group) || RESOURCES[group]?.includes(resource) === true;
   if (!known) return failure("NotFound", text, {});
