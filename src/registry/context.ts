@@ -28,6 +28,8 @@ export interface RegistryContext {
   readonly deletable: boolean;
   /** Bytes, where no rule says otherwise. */
   readonly maxManifestSize: number;
+  /** Bytes, where no rule says otherwise. */
+  readonly maxBlobSize: number;
   readonly limits: Limits;
   readonly onTag: ((push: TagPush) => void) | undefined;
 }

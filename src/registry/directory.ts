@@ -44,6 +44,7 @@ export async function openRegistryDirectory(
   return {
     handle: (request) => registry.handle(request),
     fetch: (request) => registry.fetch(request),
+    collect: (wanted) => registry.collect(wanted),
     purgeUploads: (wanted) => registry.purgeUploads(wanted),
     close,
     [Symbol.asyncDispose]: close,

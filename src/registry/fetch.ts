@@ -88,6 +88,7 @@ function toReadable(stream: ResponseStream): ReadableStream<Uint8Array> {
       cancel(): void {
         cancelled = true;
         wanted.resolve();
+        stream.cancel?.();
       },
     },
     { highWaterMark: 0 },

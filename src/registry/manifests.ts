@@ -6,6 +6,7 @@ import { readPushedDocument, type PushedDocument } from "./document.ts";
 import type { CachedManifest } from "./manifest-cache.ts";
 import { describeFault } from "./limits.ts";
 import type { FoundManifest, ManifestRecord, NewManifest, PutManifestOptions } from "./metadata.ts";
+import { readContent } from "./read-content.ts";
 import { readBody, type RegistryRequest, type RegistryResponse } from "./request.ts";
 import { refuse, refuseAll, respond } from "./respond.ts";
 
@@ -202,18 +203,8 @@ export async function readManifest(
   name: string,
   record: ManifestRecord,
 ): Promise<CachedManifest | undefined> {
-  if ((await context.blobs.find(record.digest)) === undefined) return undefined;
-  const stream = await context.blobs.open(record);
-  const body = Buffer.allocUnsafeSlow(record.size);
-  let size = 0;
-  try {
-    await stream.pump((chunk) => {
-      body.set(chunk, size);
-      size += chunk.length;
-    });
-  } finally {
-    await stream.close();
-  }
+  const body = await readContent(context.blobs, record);
+  if (body === undefined) return undefined;
   const head = respond(200, {
     "Content-Type": record.mediaType,
     "Content-Length": record.size,

@@ -243,7 +243,10 @@ async function sendAndClose(
 /** One chunk at a time: it belongs to the stream again when the socket has taken it. */
 async function sendStream(outgoing: ServerResponse, stream: ResponseStream): Promise<void> {
   let abandon: ((error: Error) => void) | undefined;
-  const onClose = (): void => abandon?.(new RequestAborted());
+  const onClose = (): void => {
+    abandon?.(new RequestAborted());
+    stream.cancel?.();
+  };
   outgoing.once("close", onClose);
   try {
     await stream.pump((chunk) => {

@@ -5,6 +5,12 @@ import { ERROR_STATUS, isDistributionErrorCode, MAX_DOCUMENT_SIZE, type RouteMat
 import type { BlobStore } from "../store/index.ts";
 import { accessBy, allowAll, pullFrom, type AccessControl, type Authorize } from "./access.ts";
 import { deleteBlob, serveBlob } from "./blobs.ts";
+import {
+  Collector,
+  type CollectionSettings,
+  type CollectOptions,
+  type CollectResult,
+} from "./collect/collector.ts";
 import type { RegistryContext, TagPush } from "./context.ts";
 import { answerWithFetch } from "./fetch.ts";
 import { openLimits, type LimitsConfig } from "./limits.ts";
@@ -14,6 +20,7 @@ import { answerCached, deleteManifest, putManifest, serveManifest, tagInvalid } 
 import type { RegistryMetadata } from "./metadata.ts";
 import type { Observer } from "./operations/exchange.ts";
 import { Watch } from "./operations/watch.ts";
+import type { Mirror } from "./mirror/open.ts";
 import { listReferrers } from "./referrers.ts";
 import { RequestAborted, type RegistryRequest, type RegistryResponse } from "./request.ts";
 import { accessFor, decodePath, methodsOf } from "./route-rules.ts";
@@ -33,6 +40,8 @@ export interface RegistryOptions {
   readonly access?: AccessControl | undefined;
   /** The same as one plain function, where `access` isn't given. */
   readonly authorize?: Authorize | undefined;
+  /** Serves repositories of other registries, fetched when they are asked for. Closed with the registry. */
+  readonly mirror?: Mirror | undefined;
   /** Accept manifests whose config, layers or entries the repository lacks; no by default. */
   readonly sparse?: boolean | undefined;
   /** Whether manifests, tags and blobs may be deleted over the protocol; yes by default. */
@@ -43,6 +52,10 @@ export interface RegistryOptions {
   readonly maxBlobSize?: number | undefined;
   /** What repositories may hold, and which of their tags never move. */
   readonly limits?: LimitsConfig | undefined;
+  /** When garbage is collected, and what else goes; by default nothing, and only when somebody asks. */
+  readonly collection?: CollectionSettings | undefined;
+  /** Told of every scheduled collection. */
+  readonly onCollect?: ((result: CollectResult) => void) | undefined;
   /** Bytes of memory for manifests that are asked for often; 64 MiB by default, 0 for none. */
   readonly cacheSize?: number | undefined;
   /** After how many idle milliseconds an upload is given up; 7 days by default. */
@@ -74,6 +87,8 @@ export interface Registry extends AsyncDisposable {
   fetch(request: Request): Promise<Response>;
   /** Gives up uploads that nobody continued for `uploadAge`, and says how many. */
   purgeUploads(options?: { readonly signal?: AbortSignal | undefined }): Promise<number>;
+  /** Lets go what no rule keeps and nothing names, while requests go on; one run at a time. */
+  collect(options?: CollectOptions): Promise<CollectResult>;
   /** Ends what runs beside requests, and waits for those under way. New ones must not come any more. */
   close(): Promise<void>;
 }
@@ -89,9 +104,11 @@ class DistributionRegistry implements Registry {
   readonly #context: RegistryContext;
   readonly #onFailure: (error: unknown) => void;
   readonly #uploadAge: number;
+  readonly #collector: Collector;
   readonly #timer: NodeJS.Timeout | undefined;
   readonly #stop = new AbortController();
   readonly #watch: Watch | undefined;
+  readonly #mirror: Mirror | undefined;
   readonly #underWay = new Set<Promise<RegistryResponse>>();
   #purging: Promise<void> = Promise.resolve();
 
@@ -100,11 +117,15 @@ class DistributionRegistry implements Registry {
     const clock = options.clock ?? Date.now;
     this.#onFailure = options.onFailure ?? ((): void => {});
     this.#uploadAge = options.uploadAge ?? WEEK;
-    const { observers = [], maxManifestSize = MAX_DOCUMENT_SIZE } = options;
+    const { observers = [] } = options;
+    const { maxManifestSize = MAX_DOCUMENT_SIZE, maxBlobSize = Number.MAX_SAFE_INTEGER } = options;
+    const limits = openLimits(options.limits ?? {}, { maxManifestSize, maxBlobSize });
     if (observers.length > 0) {
       this.#watch = new Watch({ observers, metadata, clock, onFailure: this.#onFailure });
     }
-    const access = options.access ?? accessBy(options.authorize ?? allowAll);
+    this.#mirror = options.mirror;
+    const given = options.access ?? accessBy(options.authorize ?? allowAll);
+    const access = this.#mirror?.guard(given) ?? given;
     this.#context = {
       blobs,
       metadata,
@@ -123,11 +144,12 @@ class DistributionRegistry implements Registry {
       sparse: options.sparse ?? false,
       deletable: options.deletable ?? true,
       maxManifestSize,
-      limits: openLimits(options.limits ?? {}, {
-        maxManifestSize,
-        maxBlobSize: options.maxBlobSize ?? Number.MAX_SAFE_INTEGER,
-      }),
+      maxBlobSize,
+      limits,
     };
+    const { onCollect: onRun, collection: settings = {} } = options;
+    const onFailure = this.#onFailure;
+    this.#collector = new Collector({ blobs, metadata, limits, clock, settings, onRun, onFailure });
     const interval = options.purgeInterval ?? HOUR;
     if (interval > 0) {
       const purge = (): void => {
@@ -161,9 +183,14 @@ class DistributionRegistry implements Registry {
     return await this.#context.sessions.purge(this.#uploadAge, AbortSignal.any(signals));
   }
 
+  async collect(options?: CollectOptions): Promise<CollectResult> {
+    return await this.#collector.run(options);
+  }
+
   async close(): Promise<void> {
     clearInterval(this.#timer);
     this.#stop.abort();
+    await this.#collector.close();
     await this.#purging;
     await Promise.all(this.#underWay);
   }
@@ -234,6 +261,8 @@ class DistributionRegistry implements Registry {
         headers: { Allow: methods.join(", ") },
       });
     }
+    const mirrored = this.#mirror?.answer(this.#context, request, match);
+    if (mirrored !== undefined) return await mirrored;
     const wanted = accessFor(match, request.method);
     const decision = await this.#context.access.authorize(request, wanted);
     if (!decision.allowed) return deny(decision, wanted);

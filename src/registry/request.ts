@@ -32,6 +32,8 @@ export interface RegistryRequest {
 export interface ResponseStream extends ContentStream {
   /** Bytes that `pump` will deliver. */
   readonly length: number;
+  /** Whoever the bytes are for has left: a `pump` that waits for more need not wait any longer. */
+  cancel?(): void;
 }
 
 export interface RegistryResponse {

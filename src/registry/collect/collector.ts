@@ -1,0 +1,102 @@
+import type { BlobStore } from "../../store/index.ts";
+import type { Limits } from "../limits.ts";
+import type { RegistryMetadata } from "../metadata.ts";
+import { collectGarbage, type CollectGarbageResult, type CollectVerdict } from "./collect.ts";
+import { retain, type RetainResult, type RetainVerdict } from "./retain.ts";
+import { openRetention, type Retention, type RetentionRule } from "./retention.ts";
+
+/** How a registry keeps itself tidy. */
+export interface CollectionSettings {
+  /** Milliseconds between two runs; without it nothing is collected unless somebody asks. */
+  readonly every?: number | undefined;
+  /** Milliseconds for which whatever somebody pushed or was told of stays; an hour by default. */
+  readonly grace?: number | undefined;
+  /** Which tags and untagged manifests stay; all of them by default. */
+  readonly retention?: readonly RetentionRule[] | undefined;
+  /** Whether bytes go, too; no where others keep theirs in the same store. Yes by default. */
+  readonly deleteContent?: boolean | undefined;
+  /** Milliseconds of work after which a run pauses, and for how long; 10 and 20 by default. */
+  readonly workTime?: number | undefined;
+  readonly pauseTime?: number | undefined;
+  /** Milliseconds after which a run leaves the rest to the next one. */
+  readonly timeLimit?: number | undefined;
+}
+
+export interface CollectOptions {
+  /** Only say what would go; no by default. */
+  readonly dryRun?: boolean | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly onVerdict?: ((verdict: CollectVerdict | RetainVerdict) => void) | undefined;
+}
+
+export interface CollectResult {
+  /** `undefined` without rules. */
+  readonly retained: RetainResult | undefined;
+  readonly collected: CollectGarbageResult;
+}
+
+export interface CollectorOptions {
+  readonly blobs: BlobStore;
+  readonly metadata: RegistryMetadata;
+  readonly limits: Limits;
+  readonly clock: () => number;
+  readonly settings: CollectionSettings;
+  /** Told of scheduled runs, good and bad. */
+  readonly onRun?: ((result: CollectResult) => void) | undefined;
+  readonly onFailure: (error: unknown) => void;
+}
+
+/** Runs retention and collection, one run at a time, when asked and now and then. */
+export class Collector {
+  readonly #options: CollectorOptions;
+  readonly #rules: ((repository: string) => Retention | undefined) | undefined;
+  readonly #timer: NodeJS.Timeout | undefined;
+  readonly #stop = new AbortController();
+  #last: Promise<unknown> = Promise.resolve();
+  #waiting = 0;
+
+  /** @throws RegistryError `CONFIG_INVALID` */
+  constructor(options: CollectorOptions) {
+    this.#options = options;
+    const { every = 0, retention = [] } = options.settings;
+    this.#rules = retention.length === 0 ? undefined : openRetention(retention);
+    if (every > 0) this.#timer = setInterval(() => void this.#runScheduled(), every).unref();
+  }
+
+  async run(options: CollectOptions = {}): Promise<CollectResult> {
+    this.#waiting++;
+    const turn = this.#last.then(() => this.#run(options));
+    this.#last = turn.catch(() => undefined);
+    try {
+      return await turn;
+    } finally {
+      this.#waiting--;
+    }
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    this.#stop.abort();
+    await this.#last;
+  }
+
+  async #run(options: CollectOptions): Promise<CollectResult> {
+    const { settings, blobs, metadata, limits, clock } = this.#options;
+    const signals = [this.#stop.signal, ...(options.signal === undefined ? [] : [options.signal])];
+    const all = { ...settings, ...options, signal: AbortSignal.any(signals) };
+    const rules = this.#rules;
+    const retained =
+      rules === undefined ? undefined : await retain({ metadata, clock, limits }, { ...all, rules });
+    return { retained, collected: await collectGarbage({ blobs, metadata, clock }, all) };
+  }
+
+  async #runScheduled(): Promise<void> {
+    // The one that takes so long does this one's work.
+    if (this.#waiting > 0) return;
+    try {
+      this.#options.onRun?.(await this.run());
+    } catch (error) {
+      if (!this.#stop.signal.aborted) this.#options.onFailure(error);
+    }
+  }
+}
