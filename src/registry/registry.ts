@@ -18,6 +18,7 @@ import { listCatalog, listTags } from "./lists.ts";
 import { ManifestCache } from "./manifest-cache.ts";
 import { answerCached, deleteManifest, putManifest, serveManifest, tagInvalid } from "./manifests.ts";
 import type { RegistryMetadata } from "./metadata.ts";
+import type { Mirror } from "./mirror/open.ts";
 import type { Observer } from "./operations/exchange.ts";
 import { Watch } from "./operations/watch.ts";
 import type { Mirror } from "./mirror/open.ts";
@@ -192,7 +193,9 @@ class DistributionRegistry implements Registry {
     this.#stop.abort();
     await this.#collector.close();
     await this.#purging;
+    await this.#mirror?.stop();
     await Promise.all(this.#underWay);
+    await this.#mirror?.[Symbol.asyncDispose]();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

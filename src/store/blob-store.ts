@@ -39,8 +39,17 @@ export interface IngestOptions extends SignalOptions {
   readonly algorithms?: readonly DigestAlgorithm[] | undefined;
 }
 
+/** The file an ingest grows in, for reading along while it grows. */
+export interface IngestFile {
+  readonly path: string;
+  /** Brings everything written so far into the file. */
+  flush(): void;
+}
+
 export interface Ingest {
   readonly key: string;
+  /** Absent in stores without files. Once it is committed, the blob's own file holds the same bytes. */
+  readonly file?: IngestFile | undefined;
   /** Bytes received so far, those of earlier writers included. */
   readonly offset: number;
   /** Appends. The chunk may be reused once the call returned or its promise settled. */

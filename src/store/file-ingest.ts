@@ -15,7 +15,7 @@ import {
 
 import { syncFile } from "../internal/atomic-write.ts";
 import type { Digest } from "../oci/index.ts";
-import type { BlobInfo, Ingest } from "./blob-store.ts";
+import type { BlobInfo, Ingest, IngestFile } from "./blob-store.ts";
 import { StoreError } from "./errors.ts";
 import { systemCode, writeError } from "./file-errors.ts";
 import { RunningDigest } from "./running-digest.ts";
@@ -77,6 +77,10 @@ export class FileIngest implements Ingest {
 
   get offset(): number {
     return this.#digest.offset + this.#gatheredBytes;
+  }
+
+  get file(): IngestFile {
+    return { path: this.#home.path, flush: () => this.#flush() };
   }
 
   /** Counts bytes that are in the file already. */
