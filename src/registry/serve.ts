@@ -22,9 +22,18 @@ export interface ListenOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Everything in one folder, or wherever the two ports keep it. */
+/** Everything in one folder, or wherever the two ports keep it, or a registry that is open already. */
 export type ServeRegistryOptions = ListenOptions &
-  (({ readonly dir: string } & RegistryDirectoryOptions) | ({ readonly dir?: undefined } & RegistryOptions));
+  (
+    | ({ readonly dir: string } & RegistryDirectoryOptions)
+    | ({ readonly dir?: undefined; readonly registry?: undefined } & RegistryOptions)
+    | {
+        readonly dir?: undefined;
+        /** Closed by whoever opened it, after this. */
+        readonly registry: Registry;
+        readonly onFailure?: RegistryOptions["onFailure"];
+      }
+  );
 
 export interface ServedRegistry extends AsyncDisposable {
   /** Without port: `127.0.0.1`, `::1`. */
@@ -48,18 +57,17 @@ export interface ServedRegistry extends AsyncDisposable {
  */
 export async function serveRegistry(options: ServeRegistryOptions): Promise<ServedRegistry> {
   options.signal?.throwIfAborted();
-  const registry =
-    options.dir === undefined ? openRegistry(options) : await openRegistryDirectory(options.dir, options);
+  const [registry, closeRegistry] = await open(options);
   let server: HttpServer;
   try {
     server = await listen(registry, options);
   } catch (error) {
-    await registry.close();
+    await closeRegistry();
     throw error;
   }
   let closing: Promise<void> | undefined;
   const close = (): Promise<void> =>
-    (closing ??= server.close(options.drainTimeout ?? 10_000).then(() => registry.close()));
+    (closing ??= server.close(options.drainTimeout ?? 10_000).then(closeRegistry));
   const onAbort = (): void => void close().catch((error: unknown) => options.onFailure?.(error));
   options.signal?.addEventListener("abort", onAbort, { once: true });
   const stop = (): Promise<void> => {
@@ -75,6 +83,13 @@ export async function serveRegistry(options: ServeRegistryOptions): Promise<Serv
     }
   };
   return { address, port, registry, setIdentity, close: stop, [Symbol.asyncDispose]: stop };
+}
+
+async function open(options: ServeRegistryOptions): Promise<[Registry, close: () => Promise<void>]> {
+  if (options.dir === undefined && options.registry !== undefined) return [options.registry, async () => {}];
+  const registry =
+    options.dir === undefined ? openRegistry(options) : await openRegistryDirectory(options.dir, options);
+  return [registry, () => registry.close()];
 }
 
 async function listen(registry: Registry, options: ServeRegistryOptions): Promise<HttpServer> {

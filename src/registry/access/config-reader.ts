@@ -15,6 +15,18 @@ const DURATIONS: Readonly<Record<string, number>> = {
   d: 86_400_000,
 };
 
+const SIZES: Readonly<Record<string, number>> = {
+  "": 1,
+  kB: 1e3,
+  MB: 1e6,
+  GB: 1e9,
+  TB: 1e12,
+  KiB: 2 ** 10,
+  MiB: 2 ** 20,
+  GiB: 2 ** 30,
+  TiB: 2 ** 40,
+};
+
 export class ConfigReader {
   readonly faults: Fault[] = [];
 
@@ -62,6 +74,11 @@ export class ConfigReader {
     return this.list(value, path).flatMap((one, index) => this.text(one, [...path, index]) ?? []);
   }
 
+  flag(value: unknown, path: Path): boolean | undefined {
+    if (value === undefined || typeof value === "boolean") return value;
+    return this.fault(path, "is neither true nor false");
+  }
+
   oneOf<Word extends string>(value: unknown, path: Path, words: readonly Word[]): Word | undefined {
     if (value === undefined) return undefined;
     const found = words.find((word) => word === value);
@@ -87,6 +104,17 @@ export class ConfigReader {
     return milliseconds >= least
       ? milliseconds
       : this.fault(path, `is too short; it takes ${least / 1_000}s at least`);
+  }
+
+  /** Bytes from `50GiB`, `500MB` or a plain number. */
+  size(value: unknown, path: Path): number | undefined {
+    if (value === undefined) return undefined;
+    if (typeof value === "number") return this.count(value, path, 1);
+    const text = typeof value === "string" ? value : "";
+    const [, amount = "", unit = ""] = /^([0-9]{1,12})(|[kMGT]B|[KMGT]iB)$/.exec(text) ?? [];
+    const bytes = Number(amount) * (SIZES[unit] ?? Number.NaN);
+    if (amount !== "" && bytes >= 1 && Number.isSafeInteger(bytes)) return bytes;
+    return this.fault(path, "is not a size; write 50GiB, 500MB or a number of bytes");
   }
 
   url(value: unknown, path: Path): string | undefined {

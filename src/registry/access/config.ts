@@ -161,6 +161,20 @@ export function parseAccessConfig(text: string, path: string): AccessConfig {
   return value as AccessConfig;
 }
 
+/** What is wrong with a configuration that was read already, with the way to each fault; nothing when it is good. */
+export function findAccessFaults(value: unknown): readonly Fault[] {
+  return compile(value).faults;
+}
+
+/**
+ * The networks whose word on where a request came from is taken.
+ *
+ * @throws RegistryError `CONFIG_INVALID`
+ */
+export function proxiesOf(config: AccessConfig): BlockList {
+  return compileAccessConfig(config).proxies;
+}
+
 /** @throws RegistryError `CONFIG_INVALID` */
 export function compileAccessConfig(config: AccessConfig): CompiledAccess {
   const { compiled, faults } = compile(config);

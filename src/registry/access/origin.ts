@@ -26,8 +26,13 @@ export function parseNetworks(
  * addresses of it as it likes. Behind a trusted proxy it is the last address that no trusted proxy vouched for.
  */
 export function addressOf(request: RegistryRequest, trusted: BlockList): string {
+  return group(clientOf(request, trusted));
+}
+
+/** The same for logs: the whole address, `undefined` where there is none. */
+export function clientOf(request: RegistryRequest, trusted: BlockList): string | undefined {
   let address = normalize(request.address ?? "");
-  if (address === undefined || !isTrusted(address, trusted)) return group(address);
+  if (address === undefined || !isTrusted(address, trusted)) return address;
   const hops = (request.header("x-forwarded-for") ?? "").split(",").toReversed();
   for (const hop of hops) {
     const next = normalize(hop.trim());
@@ -35,7 +40,7 @@ export function addressOf(request: RegistryRequest, trusted: BlockList): string 
     address = next;
     if (!isTrusted(next, trusted)) break;
   }
-  return group(address);
+  return address;
 }
 
 /** Scheme and host as the client wrote them. It is told to nobody but this client, so its word is good enough. */

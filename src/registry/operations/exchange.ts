@@ -128,6 +128,7 @@ export class ObservedRequest implements RegistryRequest, Exchange {
     let closed = false;
     return {
       length: stream.length,
+      cancel: () => stream.cancel?.(),
       pump: (consume: ByteConsumer) =>
         stream.pump((chunk) => {
           this.bytesOut += chunk.length;
