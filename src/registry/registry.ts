@@ -21,7 +21,6 @@ import type { RegistryMetadata } from "./metadata.ts";
 import type { Mirror } from "./mirror/open.ts";
 import type { Observer } from "./operations/exchange.ts";
 import { Watch } from "./operations/watch.ts";
-import type { Mirror } from "./mirror/open.ts";
 import { listReferrers } from "./referrers.ts";
 import { RequestAborted, type RegistryRequest, type RegistryResponse } from "./request.ts";
 import { accessFor, decodePath, methodsOf } from "./route-rules.ts";
