@@ -44,6 +44,7 @@ const LAYOUTS: Readonly<Record<string, TableLayout>> = {
     ...TEMPLATE,
     SELECTOR,
   ]),
+  Scale: layout(workloadRows.scaleCells, [NAME, "#Desired: Pods wanted", "#Available: Pods there are", AGE]),
   ReplicaSet: layout(workloadRows.replicaSetCells, replicas()),
   ReplicationController: layout(workloadRows.replicationControllerCells, replicas()),
   StatefulSet: layout(workloadRows.statefulSetCells, [

@@ -301,6 +301,18 @@ describe("toTable() of other kinds", () => {
   });
 });
 
+test("a scale has columns of its own, whatever it is of", () => {
+  const scale = make("Scale", { spec: { replicas: 3 }, status: { replicas: 2 } });
+  const table = toTable({ kind: "Deployment" }, [scale], { includeObject: "None", now: NOW });
+  const columns = table["columnDefinitions"] as readonly { readonly name: string }[];
+  assert.deepEqual(
+    columns.map(({ name }) => name),
+    ["Name", "Desired", "Available", "Age"],
+  );
+  const [row] = table["rows"] as readonly { readonly cells: readonly unknown[] }[];
+  assert.deepEqual(row?.cells.slice(1, 3), [3, 2]);
+});
+
 describe("humanDuration()", () => {
   const cases: readonly (readonly [seconds: number, expected: string])[] = [
     [-2, "<invalid>"],

@@ -20,7 +20,8 @@ export function toTable(
   objects: readonly KubernetesObject[],
   options: TableOptions,
 ): JsonObject {
-  const { columns, cells } = layoutOf(resource.kind);
+  // Subresources may be of another kind than what they are part of.
+  const { columns, cells } = layoutOf(objects[0]?.kind ?? resource.kind);
   return {
     kind: "Table",
     apiVersion: "meta.k8s.io/v1",

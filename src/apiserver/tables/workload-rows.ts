@@ -18,6 +18,11 @@ export const deploymentCells: Row = (it, now) => {
   ];
 };
 
+export const scaleCells: Row = (it, now) => {
+  const { spec, status } = parts(it);
+  return [name(it), number(spec["replicas"]), number(status["replicas"]), ageOf(it, now)];
+};
+
 export const replicaSetCells: Row = (it, now) => {
   const { spec, status } = parts(it);
   return [...replicas(it, spec, status, now), ...containers(spec["template"]), selector(spec["selector"])];
