@@ -11,7 +11,7 @@ export type Headers = Readonly<Record<string, string>>;
 
 export class TestRegistry implements AsyncDisposable {
   readonly blobs: MemoryBlobStore;
-  readonly metadata: SqliteMetadata = openSqliteMetadata(":memory:");
+  readonly metadata: SqliteMetadata = openSqliteMetadata(":memory:", { clock: () => this.now });
   readonly registry: Registry;
   readonly failures: unknown[] = [];
   now: number = 1_000_000;
