@@ -12,6 +12,7 @@ const LOADERS = {
   config: async () => (await import("./commands/config.ts")).config,
   digest: async () => (await import("./commands/digest.ts")).digest,
   tags: async () => (await import("./commands/tags.ts")).tags,
+  pin: async () => (await import("./commands/pin.ts")).pin,
   images: async () => (await import("./commands/images.ts")).images,
   tag: async () => (await import("./commands/tag.ts")).tag,
   rm: async () => (await import("./commands/rm.ts")).rm,

@@ -8,6 +8,7 @@ import { DrayError } from "../errors.ts";
  * - `WEBHOOK_UNAVAILABLE`: no Pod of a webhook that was installed can answer
  * - `ADDRESS_IN_USE`, `ADDRESS_UNAVAILABLE`: no listening there
  * - `TLS_INVALID`: a certificate and key that can't be shown
+ * - `UNREADABLE`: a file that is named on the command line can't be read
  * - `SETTINGS_INVALID`: a file of settings doesn't say what it should
  */
 export type CliErrorCode =
@@ -18,6 +19,7 @@ export type CliErrorCode =
   | "ADDRESS_IN_USE"
   | "ADDRESS_UNAVAILABLE"
   | "TLS_INVALID"
+  | "UNREADABLE"
   | "SETTINGS_INVALID"
   | "WEBHOOK_UNAVAILABLE";
 
