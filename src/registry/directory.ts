@@ -1,16 +1,24 @@
 import { join } from "node:path";
 
 import { FileBlobStore } from "../store/index.ts";
-import type { AccessControl } from "./access.ts";
+import { type AccessControl, accessBy } from "./access.ts";
 import type { AccessConfig } from "./access/config.ts";
 import { openAccess } from "./access/open.ts";
 import { openSqliteAccessStore } from "./access/sqlite-store.ts";
 import { openRegistry, type Registry, type RegistryOptions } from "./registry.ts";
+import type { Quota } from "./limits.ts";
 import { openSqliteMetadata } from "./sqlite-metadata.ts";
+import { guardTenants, TenantMemory } from "./tenants/guard.ts";
+import { openSqliteTenantStore, TENANTS_FILE } from "./tenants/sqlite-store.ts";
 
 export type RegistryDirectoryOptions = Omit<RegistryOptions, "blobs" | "metadata" | "access"> & {
   /** Who may do what: access control that is open already, or a configuration to open it by. */
   readonly access?: AccessControl | AccessConfig | undefined;
+  /**
+   * Keep to the tenants of the folder, now and as they come: their quotas, and where neither `access` nor `authorize`
+   * says who may do what, a login for everything as soon as there is one.
+   */
+  readonly tenants?: boolean | undefined;
 };
 
 /** Beside it, robots can be managed while the registry runs. */
@@ -24,6 +32,7 @@ export const ACCESS_FILE = "access.db";
  * ingest/                   uploads under way
  * registry.db               links, manifests, tags, referrers, sessions
  * access.db                 robots, users, refresh tokens and keys, where `access` is a configuration
+ * tenants.db                tenants, where `tenants` asks for them
  * ```
  *
  * Several processes may serve one folder at once.
@@ -37,8 +46,11 @@ export async function openRegistryDirectory(
   await using opened = new AsyncDisposableStack();
   const blobs = opened.use(await FileBlobStore.open(dir, { now: options.clock }));
   const metadata = opened.use(openSqliteMetadata(join(dir, "registry.db"), { clock: options.clock }));
-  const access = await accessIn(dir, options, opened);
-  const registry = opened.use(openRegistry({ ...options, blobs, metadata, access }));
+  const given = await accessIn(dir, options, opened);
+  const { access, quotasFor } =
+    options.tenants === true ? tenantsIn(dir, options, { given, opened }) : { access: given };
+  const limits = quotasFor === undefined ? options.limits : { ...options.limits, quotasFor };
+  const registry = opened.use(openRegistry({ ...options, blobs, metadata, access, limits }));
   const owned = opened.move();
   const close = (): Promise<void> => owned.disposeAsync();
   return {
@@ -60,4 +72,27 @@ async function accessIn(
   if (access === undefined || "authorize" in access) return access;
   const store = opened.use(openSqliteAccessStore(join(dir, ACCESS_FILE)));
   return opened.use(await openAccess(access, { store, clock, onFailure }));
+}
+
+function tenantsIn(
+  dir: string,
+  { authorize, clock, onFailure }: RegistryDirectoryOptions,
+  { given, opened }: { readonly given: AccessControl | undefined; readonly opened: AsyncDisposableStack },
+): { readonly access: AccessControl; readonly quotasFor: (repository: string) => readonly Quota[] } {
+  const memory = new TenantMemory(opened.use(openSqliteTenantStore(join(dir, TENANTS_FILE))));
+  const openClosed = async (): Promise<AccessControl> => {
+    await using own = new AsyncDisposableStack();
+    const store = own.use(openSqliteAccessStore(join(dir, ACCESS_FILE)));
+    const control = own.use(await openAccess({}, { store, clock, onFailure }));
+    const owned = own.move();
+    return {
+      authorize: control.authorize,
+      viewFor: (request) => control.viewFor(request),
+      lockedOut: () => control.lockedOut?.() ?? [],
+      [Symbol.asyncDispose]: () => owned.disposeAsync(),
+    };
+  };
+  const decided = given ?? (authorize === undefined ? undefined : accessBy(authorize));
+  const access = opened.use(guardTenants({ memory, access: decided, openClosed }));
+  return { access, quotasFor: (repository) => memory.quotasFor(repository) };
 }

@@ -8,6 +8,10 @@ import { DrayError } from "../errors.ts";
  * - `TLS_INVALID`: the certificate or its key can't be used
  * - `CONFIG_INVALID`, `CONFIG_UNREADABLE`: a file that says who may do what is wrong, or can't be read
  * - `ACCOUNT_EXISTS`, `ACCOUNT_UNKNOWN`: a robot of that name is there already, or isn't
+ * - `TENANT_INVALID`: a name that no tenant can have
+ * - `TENANT_EXISTS`, `TENANT_UNKNOWN`: a tenant of that name is there already, or isn't
+ * - `TENANT_BUSY`: somebody else is changing this tenant, or what it has in the cluster
+ * - `TENANT_HOLDS_IMAGES`: nobody said what becomes of the images of a tenant that goes
  */
 export type RegistryErrorCode =
   | "ADDRESS_IN_USE"
@@ -16,6 +20,11 @@ export type RegistryErrorCode =
   | "CONFIG_INVALID"
   | "CONFIG_UNREADABLE"
   | "ACCOUNT_EXISTS"
-  | "ACCOUNT_UNKNOWN";
+  | "ACCOUNT_UNKNOWN"
+  | "TENANT_INVALID"
+  | "TENANT_EXISTS"
+  | "TENANT_UNKNOWN"
+  | "TENANT_BUSY"
+  | "TENANT_HOLDS_IMAGES";
 
 export class RegistryError extends DrayError<RegistryErrorCode> {}

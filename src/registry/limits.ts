@@ -29,6 +29,8 @@ export interface SharedQuota {
 export interface LimitsConfig {
   readonly rules?: readonly LimitRule[] | undefined;
   readonly quotas?: readonly SharedQuota[] | undefined;
+  /** Further quotas of a repository, asked for each time: those of tenants come and go while the registry runs. */
+  readonly quotasFor?: ((repository: string) => readonly Quota[]) | undefined;
 }
 
 /** A bound on what one repository, or all below a name, may hold. */
@@ -93,6 +95,7 @@ export function openLimits(
         ...shared
           .filter(({ under }) => repository === under || repository.startsWith(`${under}/`))
           .map(({ under, maxBytes, maxTags }) => ({ name: under, below: true, maxBytes, maxTags })),
+        ...(config.quotasFor?.(repository) ?? []),
       ],
       isImmutable: (tag) => matching.some((rule) => rule.immutable.some((pattern) => pattern.matches(tag))),
     };

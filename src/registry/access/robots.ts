@@ -129,7 +129,7 @@ function withSecret(robot: RobotRecord, secret: RobotSecret, until: number): Rob
 }
 
 function findRobotFault(name: string, grants: readonly RobotGrant[]): string | undefined {
-  if (!/^[a-z0-9]+(?:[._-][a-z0-9]+)*$/.test(name) || name.length > 100) {
+  if (!/^[a-z0-9]+(?:(?:[._]|-+)[a-z0-9]+)*$/.test(name) || name.length > 100) {
     return 'a name is of a-z, 0-9, and ".", "_" or "-" between them';
   }
   for (const { repositories, actions } of grants) {
