@@ -217,8 +217,8 @@ class DistributionRegistry implements Registry {
     try {
       const manifest = cache.find(request.target, metadata.generation());
       if (manifest === undefined) return undefined;
-      // Who asks whether it is there counts on it, which has to be written down.
-      if (manifest.loose === true && request.method === "HEAD") return undefined;
+      // Who asks for it counts on it, which has to be written down.
+      if (manifest.loose === true) return undefined;
       if (access.authorize !== allowAll) {
         const decision = access.authorize(request, [pullFrom(manifest.repository)]);
         if (decision instanceof Promise) {

@@ -19,7 +19,10 @@ export interface RetentionRule {
   readonly keepWithin?: number | undefined;
   /** Tags stay that match one of these patterns. */
   readonly keepTags?: readonly string[] | undefined;
-  /** Manifests go that no tag and no index named for so many milliseconds, and that refer to nothing here. */
+  /**
+   * Manifests go that no tag and no index named for so many milliseconds, that nobody asked for either, and that refer
+   * to nothing here.
+   */
   readonly untaggedAfter?: number | undefined;
   /** The same for those that refer to a manifest which isn't here. */
   readonly danglingAfter?: number | undefined;
