@@ -21,6 +21,13 @@ const LOADERS = {
   login: async () => (await import("./commands/login.ts")).login,
   logout: async () => (await import("./commands/logout.ts")).logout,
   "credential-provider": async () => (await import("./commands/credential-provider.ts")).credentialProvider,
+  registry: async () => (await import("./commands/registry.ts")).registry,
+  "registry check-config": async () => (await import("./commands/registry-config.ts")).registryCheckConfig,
+  "registry status": async () => (await import("./commands/registry-status.ts")).registryStatus,
+  "registry robot": async () => (await import("./commands/registry-robot.ts")).registryRobot,
+  "registry user": async () => (await import("./commands/registry-user.ts")).registryUser,
+  "registry export": async () => (await import("./commands/registry-layout.ts")).registryExport,
+  "registry import": async () => (await import("./commands/registry-layout.ts")).registryImport,
   webhook: async () => (await import("./commands/webhook.ts")).webhook,
   gc: async () => (await import("./commands/gc.ts")).gc,
   df: async () => (await import("./commands/df.ts")).df,
@@ -30,13 +37,30 @@ const LOADERS = {
 /** Names that habit types for ours. */
 const ALIASES: Readonly<Record<string, string>> = { cp: "copy", rmi: "rm", ls: "images", inspect: "config" };
 
-export const COMMAND_NAMES: readonly string[] = Object.keys(LOADERS);
+/** Those of one word: what may follow `dray`. */
+export const COMMAND_NAMES: readonly string[] = Object.keys(LOADERS).filter((name) => !name.includes(" "));
+
+/**
+ * Splits a command line into the name of a command, which may be of two words, and what follows. The second word is
+ * a part of the name only where there is such a command.
+ */
+export function splitCommand(words: readonly string[]): readonly [name: string, rest: readonly string[]] {
+  const [first = "", second = "", ...rest] = words;
+  const both = `${first} ${second}`;
+  return Object.hasOwn(LOADERS, both) ? [both, rest] : [first, words.slice(1)];
+}
 
 /** The command a word stands for; `undefined` when there is none. */
 export async function findCommand(word: string): Promise<Command | undefined> {
   const name = Object.hasOwn(ALIASES, word) ? ALIASES[word] : word;
   if (name === undefined || !Object.hasOwn(LOADERS, name)) return undefined;
   return await LOADERS[name as keyof typeof LOADERS]();
+}
+
+/** `registry status` and its siblings, for `registry`. */
+export async function loadSubcommands(name: string): Promise<readonly Command[]> {
+  const names = Object.keys(LOADERS).filter((one) => one.startsWith(`${name} `));
+  return await Promise.all(names.map(async (one) => await LOADERS[one as keyof typeof LOADERS]()));
 }
 
 export async function loadCommands(): Promise<readonly Command[]> {

@@ -10,7 +10,8 @@ test("completion scripts name every command and option", async () => {
   for (const shell of SHELLS) {
     const script = formatCompletion(shell, commands);
     for (const command of commands) {
-      assert.ok(script.includes(command.name), `${shell} ${command.name}`);
+      for (const word of command.name.split(" "))
+        assert.ok(script.includes(word), `${shell} ${command.name}`);
       for (const name of Object.keys(command.options)) {
         assert.ok(script.includes(shell === "fish" ? `-l ${name}` : `--${name}`), `${shell} --${name}`);
       }
@@ -37,4 +38,6 @@ test("bash completes commands, options and choices", { skip: !hasBash }, async (
   assert.deepEqual(complete("dray pu", script), ["pull", "push"]);
   assert.deepEqual(complete("dray pull --pl", script), ["--platform", "--plain-http"]);
   assert.deepEqual(complete("dray save --format ", script), ["oci", "docker"]);
+  assert.deepEqual(complete("dray registry st", script), ["status"]);
+  assert.deepEqual(complete("dray registry status --large", script), ["--largest"]);
 });

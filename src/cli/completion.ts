@@ -8,7 +8,8 @@ export type Shell = (typeof SHELLS)[number];
 
 const IMAGE_SCHEMES = ["docker://", "oci:", "oci-archive:", "docker-archive:", "store:"];
 
-export function formatCompletion(shell: Shell, commands: readonly Command[]): string {
+export function formatCompletion(shell: Shell, all: readonly Command[]): string {
+  const commands = foldWords(all);
   switch (shell) {
     case "bash":
       return formatBash(commands);
@@ -19,10 +20,28 @@ export function formatCompletion(shell: Shell, commands: readonly Command[]): st
   }
 }
 
-function formatBash(commands: readonly Command[]): string {
+/** The commands of one first word, to shells one command: all of their options, and the words that may follow. */
+interface FoldedCommand extends Command {
+  readonly words: readonly string[];
+}
+
+function foldWords(commands: readonly Command[]): readonly FoldedCommand[] {
+  return commands
+    .filter(({ name }) => !name.includes(" "))
+    .map((command) => {
+      const further = commands.filter(({ name }) => name.startsWith(`${command.name} `));
+      return {
+        ...command,
+        options: Object.assign({}, ...further.map(({ options }) => options), command.options),
+        words: further.map(({ name }) => name.slice(command.name.length + 1)),
+      };
+    });
+}
+
+function formatBash(commands: readonly FoldedCommand[]): string {
   const cases = commands.map((command) => {
     const names = [command.name, ...(command.aliases ?? [])].join("|");
-    return `    ${names}) options="${flags(command).join(" ")}"; values="${valueFlags(command).join(" ")}" ;;`;
+    return `    ${names}) options="${flags(command).join(" ")}"; values="${valueFlags(command).join(" ")}"; words="${command.words.join(" ")}" ;;`;
   });
   const choices = listChoices(commands).map(
     ({ flag, values }) =>
@@ -30,7 +49,7 @@ function formatBash(commands: readonly Command[]): string {
   );
   return `# dray completion for bash: source <(dray completion bash)
 _dray() {
-  local word="\${COMP_WORDS[COMP_CWORD]}" before="\${COMP_WORDS[COMP_CWORD-1]}" options="" values=""
+  local word="\${COMP_WORDS[COMP_CWORD]}" before="\${COMP_WORDS[COMP_CWORD-1]}" options="" values="" words=""
   COMPREPLY=()
   if [ "$COMP_CWORD" -eq 1 ]; then
     COMPREPLY=($(compgen -W "${commands.map(({ name }) => name).join(" ")} --help --version" -- "$word"))
@@ -46,7 +65,13 @@ ${choices.join("\n")}
     *" $before "*) COMPREPLY=($(compgen -f -- "$word")); return ;;
   esac
   case "$word" in
-    -*) COMPREPLY=($(compgen -W "$options" -- "$word")) ;;
+    -*) COMPREPLY=($(compgen -W "$options" -- "$word")); return ;;
+  esac
+  if [ "$COMP_CWORD" -eq 2 ] && [ -n "$words" ]; then
+    COMPREPLY=($(compgen -W "$words" -- "$word"))
+    return
+  fi
+  case "$word" in
     *) COMPREPLY=($(compgen -f -- "$word")) ;;
   esac
 }
@@ -54,12 +79,13 @@ complete -o filenames -F _dray dray
 `;
 }
 
-function formatZsh(commands: readonly Command[]): string {
+function formatZsh(commands: readonly FoldedCommand[]): string {
   const list = commands.map(({ name, summary }) => `    ${zshQuote(`${name}:${summary}`)}`);
   const cases = commands.map((command) => {
     const options = Object.entries(command.options).flatMap(([name, option]) => zshOption(name, option));
     const names = [command.name, ...(command.aliases ?? [])].join("|");
-    return `    ${names}) _arguments ${[...options, "'*: :_files'"].join(" ")} ;;`;
+    const words = command.words.length === 0 ? [] : [`'1: :(${command.words.join(" ")})'`];
+    return `    ${names}) _arguments ${[...options, ...words, "'*: :_files'"].join(" ")} ;;`;
   });
   return `#compdef dray
 # dray completion for zsh: dray completion zsh > "\${fpath[1]}/_dray"
@@ -83,13 +109,17 @@ compdef _dray dray
 `;
 }
 
-function formatFish(commands: readonly Command[]): string {
+function formatFish(commands: readonly FoldedCommand[]): string {
   const lines = ["# dray completion for fish: dray completion fish | source"];
   for (const command of commands) {
     lines.push(
       `complete -c dray -n __fish_use_subcommand -f -a ${command.name} -d ${fishQuote(command.summary)}`,
     );
     const names = [command.name, ...(command.aliases ?? [])].join(" ");
+    if (command.words.length > 0) {
+      const words = fishQuote(command.words.join(" "));
+      lines.push(`complete -c dray -n '__fish_seen_subcommand_from ${names}' -f -a ${words}`);
+    }
     for (const [name, option] of Object.entries(command.options)) {
       const short = option.short === undefined ? "" : ` -s ${option.short}`;
       const value =

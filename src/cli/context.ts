@@ -35,5 +35,10 @@ export interface CommandContext {
   readonly uid: number;
   /** Aborted by Ctrl-C and by SIGTERM. */
   readonly signal: AbortSignal;
+  /**
+   * Calls back instead of ending at SIGHUP, which asks services to read their configuration again, until the returned
+   * function is called. Absent where there are no signals.
+   */
+  readonly onHangup?: (listener: () => void) => () => void;
   readonly clock: Clock;
 }

@@ -17,7 +17,7 @@ This page is made by \`node scripts/cli-docs.ts\` from the same objects that pri
 
 | Command | |
 | --- | --- |
-${commands.map(({ name, summary }) => `| [\`dray ${name}\`](#dray-${name}) | ${cell(summary)} |`).join("\n")}
+${commands.map(({ name, summary }) => `| [\`dray ${name}\`](#dray-${name.replaceAll(" ", "-")}) | ${cell(summary)} |`).join("\n")}
 
 Results go to stdout, one per line, or as JSON with \`--json\`; everything else goes to stderr.
 

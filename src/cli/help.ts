@@ -23,7 +23,9 @@ export function formatOverview(commands: readonly Command[], width: number): str
     "",
     "Commands:",
     ...columns(
-      commands.map((command) => [command.name, command.summary]),
+      commands
+        .filter((command) => !command.name.includes(" "))
+        .map((command) => [command.name, command.summary]),
       width,
     ),
     "",
@@ -44,11 +46,15 @@ export function formatOverview(commands: readonly Command[], width: number): str
 }
 
 /** `dray COMMAND --help`. */
-export function formatHelp(command: Command, width: number): string {
+export function formatHelp(command: Command, width: number, subcommands: readonly Command[] = []): string {
   const lines = [...wrap(`${command.summary}.`, width), "", `Usage: ${formatUsage(command)}`];
   if (command.aliases !== undefined)
     lines.push(`Also:  ${command.aliases.map((alias) => `dray ${alias}`).join(", ")}`);
   for (const paragraph of command.details ?? []) lines.push("", ...wrap(paragraph, width));
+  if (subcommands.length > 0) {
+    const rows = subcommands.map(({ name, summary }): [string, string] => [name, summary]);
+    lines.push("", "Further commands:", ...columns(rows, width));
+  }
   if (command.arguments.length > 0) {
     const rows = command.arguments.map((argument): [string, string] => [argument.name, argument.summary]);
     lines.push("", "Arguments:", ...columns(rows, width));

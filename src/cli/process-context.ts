@@ -21,8 +21,13 @@ export function createProcessContext(): ProcessContext {
   const controller = new AbortController();
   let interruptedBy: keyof typeof SIGNALS | undefined;
   let interruptedAt = 0;
+  const hangup = new Set<() => void>();
   for (const name of Object.keys(SIGNALS) as (keyof typeof SIGNALS)[]) {
     process.on(name, () => {
+      if (name === "SIGHUP" && hangup.size > 0) {
+        for (const listener of hangup) listener();
+        return;
+      }
       const now = Date.now();
       // The first one asks for a tidy end, the second one doesn't ask. Ctrl-C under npm comes twice at once: from
       // the terminal and from npm.
@@ -62,6 +67,10 @@ export function createProcessContext(): ProcessContext {
     home: homedir(),
     uid: process.geteuid?.() ?? 0,
     signal: controller.signal,
+    onHangup: (listener) => {
+      hangup.add(listener);
+      return () => hangup.delete(listener);
+    },
     clock: { now: Date.now },
   };
   return { context, interruptedBy: () => interruptedBy };

@@ -17,7 +17,10 @@ export function reportError(error: unknown, context: CommandContext, options: Re
   if (options.json) {
     void context.stderr.write(`${JSON.stringify({ error: { code, message } })}\n`);
   } else {
-    void context.stderr.write(`dray: ${printable(message)}\n`);
+    // Lists of faults have a line each, which never begins like one of ours.
+    const [first = "", ...more] = message.split("\n");
+    const lines = [`dray: ${printable(first)}`, ...more.map((line) => `  ${printable(line.trim())}`)];
+    void context.stderr.write(`${lines.join("\n")}\n`);
     if (error instanceof UsageError) {
       const command = error.command === undefined ? "" : ` ${error.command}`;
       void context.stderr.write(`Try: dray${command} --help\n`);

@@ -1,4 +1,4 @@
-import { findCommand, COMMAND_NAMES, loadCommands } from "./catalogue.ts";
+import { COMMAND_NAMES, findCommand, loadCommands, loadSubcommands, splitCommand } from "./catalogue.ts";
 import type { CommandContext } from "./context.ts";
 import { UsageError } from "./errors.ts";
 import { exitCodeOf } from "./exit-code.ts";
@@ -31,9 +31,12 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
 export const INTERRUPTED = 130;
 
 async function dispatch(argv: readonly string[], context: CommandContext): Promise<number> {
-  const [word, ...rest] = argv;
-  if (word === undefined || word === "--help" || word === "-h" || word === "help")
-    return await help(rest[0], context);
+  const [first] = argv;
+  if (first === undefined || first === "--help" || first === "-h" || first === "help") {
+    const [name] = splitCommand(argv.slice(1));
+    return await help(name === "" ? undefined : name, context);
+  }
+  const [word, rest] = splitCommand(argv);
   if (word === "--version" || word === "-v" || word === "version") {
     void context.stdout.write(`${await readVersion()}\n`);
     return 0;
@@ -59,7 +62,7 @@ async function help(word: string | undefined, context: CommandContext): Promise<
   }
   const command = await findCommand(word);
   if (command === undefined) throw unknownCommand(word);
-  void context.stdout.write(formatHelp(command, width));
+  void context.stdout.write(formatHelp(command, width, await loadSubcommands(command.name)));
   return 0;
 }
 

@@ -12,8 +12,10 @@ import { DrayError } from "../errors.ts";
  * - `TENANT_EXISTS`, `TENANT_UNKNOWN`: a tenant of that name is there already, or isn't
  * - `TENANT_BUSY`: somebody else is changing this tenant, or what it has in the cluster
  * - `TENANT_HOLDS_IMAGES`: nobody said what becomes of the images of a tenant that goes
+ * - `NOTIFICATION_FAILED`: somebody who wants to be told of what happens can't be
  */
 export type RegistryErrorCode =
+  | "NOTIFICATION_FAILED"
   | "ADDRESS_IN_USE"
   | "ADDRESS_UNAVAILABLE"
   | "TLS_INVALID"

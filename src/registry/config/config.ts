@@ -27,6 +27,14 @@
  *     - { repositories: ["team/**"], maxBytes: 100GiB, maxTags: 1000, immutableTags: ["v*"] }
  *   quotas:
  *     - { under: tenant-a, maxBytes: 1TiB }
+ * collection:                           # of garbage, while it serves
+ *   every: 1h                           # an hour by default; never: false
+ *   grace: 1h                           # so long stays what was pushed and is named by nothing
+ *   timeLimit: 10m                      # the next run goes on
+ * retention:                            # without it every tag stays
+ *   - { repositories: ["ci/**"], keepLast: 20, keepWithin: 14d, keepTags: ["release-*"], untaggedAfter: 7d }
+ * mirror:                               # other registries, fetched when asked for and kept
+ *   upstreams: [{ registry: docker.io, prefix: hub }]
  * notifications:
  *   - name: builds
  *     url: https://hooks.example.com/registry
@@ -49,7 +57,9 @@
  * Everything is optional. File names are relative to the configuration's own folder, unless said otherwise.
  */
 import type { AccessConfig } from "../access/config.ts";
+import type { CollectionSettings } from "../collect/collector.ts";
 import type { LimitsConfig } from "../limits.ts";
+import type { MirrorConfig } from "../mirror/config.ts";
 import type { NotificationEvent } from "../operations/notifications/event.ts";
 
 /** The configuration as it is used: times in milliseconds, sizes in bytes, file names absolute. */
@@ -58,6 +68,9 @@ export interface RegistrySettings {
   readonly storage: StorageSettings;
   readonly access: AccessSettings | undefined;
   readonly limits: LimitsSettings;
+  /** With the rules of retention. */
+  readonly collection: CollectionSettings;
+  readonly mirror: MirrorSettings | undefined;
   readonly notifications: readonly EndpointSettings[];
   readonly audit: AuditSettings | undefined;
   readonly log: LogSettings | undefined;
@@ -94,6 +107,12 @@ export interface AccessSettings {
   readonly folder: string;
   /** The file it stands in, if it has one of its own. */
   readonly file: string | undefined;
+}
+
+export interface MirrorSettings {
+  readonly config: MirrorConfig;
+  /** What its file names are relative to. */
+  readonly folder: string;
 }
 
 export interface LimitsSettings extends LimitsConfig {

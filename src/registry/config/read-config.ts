@@ -4,13 +4,27 @@ import { dirname, resolve } from "node:path";
 import { findAccessFaults, type AccessConfig } from "../access/config.ts";
 import { ConfigReader, type Fault } from "../access/config-reader.ts";
 import { RegistryError } from "../errors.ts";
-import type { AccessSettings, RegistrySettings } from "./config.ts";
+import { findMirrorFaults, type MirrorConfig } from "../mirror/config.ts";
+import type { AccessSettings, MirrorSettings, RegistrySettings } from "./config.ts";
 import { LocatedDocument } from "./located-document.ts";
+import { readCollection } from "./read-collection.ts";
 import { readLimits } from "./read-limits.ts";
 import { readAudit, readEndpoints, readLog, readMetrics } from "./read-operations.ts";
 import { readListen, readStorage } from "./read-server.ts";
 
-const SECTIONS = ["listen", "storage", "access", "limits", "notifications", "audit", "log", "metrics"];
+const SECTIONS = [
+  "listen",
+  "storage",
+  "access",
+  "limits",
+  "collection",
+  "retention",
+  "mirror",
+  "notifications",
+  "audit",
+  "log",
+  "metrics",
+];
 
 /**
  * Reads a configuration and the files it names that say more of it.
@@ -59,6 +73,8 @@ function read(
     storage: readStorage(reader, config["storage"], fileOf),
     access: readAccess(reader, config["access"], folder),
     limits: readLimits(reader, config["limits"]),
+    collection: readCollection(reader, config["collection"], config["retention"]),
+    mirror: readMirror(reader, config["mirror"], folder),
     notifications: readEndpoints(reader, config["notifications"], fileOf),
     audit: readAudit(reader, config["audit"]),
     log: readLog(reader, config["log"], fileOf),
@@ -74,6 +90,12 @@ function readAccess(reader: ConfigReader, value: unknown, folder: string): Acces
   }
   for (const { path, why } of findAccessFaults(value)) reader.fault(["access", ...path], why);
   return { config: value as AccessConfig, folder, file: undefined };
+}
+
+function readMirror(reader: ConfigReader, value: unknown, folder: string): MirrorSettings | undefined {
+  if (value === undefined) return undefined;
+  for (const { path, why } of findMirrorFaults(value)) reader.fault(["mirror", ...path], why);
+  return { config: value as MirrorConfig, folder };
 }
 
 async function readText(path: string): Promise<string> {

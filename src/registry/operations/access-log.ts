@@ -15,6 +15,9 @@ const SHOWN = new Set(
   "n last mount from digest digest-algorithm tag artifactType ns service scope account client_id".split(" "),
 );
 
+/** Asked every few seconds by machines that nobody wants to read about. */
+const PROBES = new Set(["/livez", "/readyz", "/healthz"]);
+
 export class AccessLog implements Observer {
   readonly #options: AccessLogOptions;
   readonly #write: (line: string) => void;
@@ -25,6 +28,7 @@ export class AccessLog implements Observer {
   }
 
   onEnd(exchange: Exchange): void {
+    if (PROBES.has(exchange.request.target)) return;
     const address = this.#options.addressOf(exchange);
     this.#write(
       this.#options.format === "json" ? formatJson(exchange, address) : formatCombined(exchange, address),

@@ -6,12 +6,12 @@ import { join, resolve } from "node:path";
 
 import { Secret } from "../../internal/secret.ts";
 import { clientOf, originOf } from "../access/origin.ts";
-import { RepositoryPattern } from "../access/pattern.ts";
 import type { EndpointSettings, RegistrySettings } from "../config/config.ts";
 import { RegistryError } from "../errors.ts";
 import { AccessLog, AccessLogFile } from "./access-log.ts";
 import { AuditLog } from "./audit-log.ts";
 import type { Exchange, Observer } from "./exchange.ts";
+import { matchRepositories } from "./match-repositories.ts";
 import { Notifier, type NotifierOptions } from "./notifications/notifier.ts";
 import { Statistics } from "./statistics.ts";
 
@@ -101,14 +101,10 @@ async function openEndpoint(settings: EndpointSettings): Promise<NotifierOptions
   const read = await Promise.all(
     Object.entries(headerFiles).map(async ([name, path]) => [name, await readSecret(path, name)] as const),
   );
-  const patterns = repositories?.map((text) => RepositoryPattern.parse(text));
   return {
     ...settings,
     headers: [...given, ...read],
-    matches:
-      patterns &&
-      ((repository) =>
-        patterns.some((one) => one instanceof RepositoryPattern && one.matches(repository, undefined))),
+    matches: matchRepositories(repositories),
   };
 }
 

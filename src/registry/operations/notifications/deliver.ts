@@ -1,4 +1,5 @@
 import type { Secret } from "../../../internal/secret.ts";
+import { RegistryError } from "../../errors.ts";
 import { ENVELOPE_TYPE, formatEnvelope } from "./event.ts";
 import type { NotificationQueue, QueuedEvent } from "./queue.ts";
 
@@ -129,7 +130,8 @@ export class Delivery {
 
   #tell(why: string): void {
     const { name } = this.endpoint;
-    this.#options.onFailure(new Error(`Cannot notify endpoint ${JSON.stringify(name)}: ${why}`));
+    const message = `Cannot notify endpoint ${JSON.stringify(name)}: ${why}`;
+    this.#options.onFailure(new RegistryError("NOTIFICATION_FAILED", message));
   }
 }
 

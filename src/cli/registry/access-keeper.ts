@@ -1,0 +1,92 @@
+import { BlockList } from "node:net";
+
+import {
+  type AccessControl,
+  accessBy,
+  type AccessSettings,
+  type AccessStore,
+  allowAll,
+  openAccess,
+  proxiesOf,
+  SwitchableAccess,
+} from "../../registry/index.ts";
+import { formatMembers } from "./format-members.ts";
+import type { LoginCounts } from "./metrics.ts";
+
+export interface AccessKeeperOptions {
+  readonly store: AccessStore;
+  readonly logins: LoginCounts;
+  readonly onFailure: (error: unknown) => void;
+}
+
+/** Access control that follows its configuration. */
+export class AccessKeeper implements AsyncDisposable {
+  readonly control: SwitchableAccess;
+  readonly #options: AccessKeeperOptions;
+  #proxies: BlockList;
+  #current: string;
+
+  private constructor(
+    first: AccessControl,
+    settings: AccessSettings | undefined,
+    options: AccessKeeperOptions,
+  ) {
+    this.#options = options;
+    this.control = new SwitchableAccess(first, options.onFailure);
+    this.#proxies = proxiesIn(settings);
+    this.#current = formatMembers(settings);
+  }
+
+  /** @throws RegistryError */
+  static async open(
+    settings: AccessSettings | undefined,
+    options: AccessKeeperOptions,
+  ): Promise<AccessKeeper> {
+    return new AccessKeeper(await open(settings, options), settings, options);
+  }
+
+  /** Networks whose word on where a request came from is taken. */
+  get proxies(): BlockList {
+    return this.#proxies;
+  }
+
+  /**
+   * Lets other settings decide from now on; whether they are others. What can't be used leaves everything as it was.
+   *
+   * @throws RegistryError
+   */
+  async replace(
+    settings: AccessSettings | undefined,
+    { force }: { readonly force: boolean },
+  ): Promise<boolean> {
+    const wanted = formatMembers(settings);
+    if (wanted === this.#current && !force) return false;
+    const next = await open(settings, this.#options);
+    this.#proxies = proxiesIn(settings);
+    this.#current = wanted;
+    this.control.switchTo(next);
+    return true;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.control[Symbol.asyncDispose]();
+  }
+}
+
+async function open(
+  settings: AccessSettings | undefined,
+  { store, logins, onFailure }: AccessKeeperOptions,
+): Promise<AccessControl> {
+  if (settings === undefined) return accessBy(allowAll);
+  return await openAccess(settings.config, {
+    store,
+    folder: settings.folder,
+    onFailure,
+    onLogin: () => logins.count("ok"),
+    onLoginFailed: ({ lockedOut }) => logins.count(lockedOut ? "locked-out" : "failed"),
+  });
+}
+
+function proxiesIn(settings: AccessSettings | undefined): BlockList {
+  return settings === undefined ? new BlockList() : proxiesOf(settings.config);
+}

@@ -1,0 +1,203 @@
+/** `dray registry`: everything between its configuration and the last answer it gives. */
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+
+import { expiryOf } from "../../internal/certificates.ts";
+import { makeFolder } from "../../internal/make-folder.ts";
+import {
+  ACCESS_FILE,
+  openOperations,
+  openRegistryDirectory,
+  openSqliteAccessStore,
+  serveRegistry,
+  type ServedRegistry,
+} from "../../registry/index.ts";
+import type { CommandContext } from "../context.ts";
+import { describeError } from "../report-error.ts";
+import { printable } from "../terminal/width.ts";
+import { readVersion } from "../version.ts";
+import { AccessKeeper } from "./access-keeper.ts";
+import { openControlSocket } from "./control-socket.ts";
+import { withHealth } from "./health.ts";
+import { LoginCounts, renderRegistryMetrics } from "./metrics.ts";
+import type { ResolvedRegistry } from "./options.ts";
+import { Reloader } from "./reload.ts";
+import { serveRegistryMetrics } from "./serve-metrics.ts";
+import { noteCollected } from "./note-collected.ts";
+import { liveStatus } from "./status.ts";
+import { TlsKeeper } from "./tls-keeper.ts";
+import { watchFiles } from "./watch-files.ts";
+
+export interface RunRegistryOptions {
+  /** Reads configuration and options; called again when they are to be read anew. */
+  readonly resolve: () => Promise<ResolvedRegistry>;
+  readonly json: boolean;
+  /** Milliseconds between looks at files; a second by default. */
+  readonly lookEvery?: number | undefined;
+  /** Told when requests are answered. */
+  readonly onListening?: ((served: ServedRegistry, metricsPort: number | undefined) => void) | undefined;
+}
+
+const LOOK_EVERY = 1_000;
+
+/** Runs until the context's signal. */
+export async function runRegistry(options: RunRegistryOptions, context: CommandContext): Promise<void> {
+  const say = speaker(options, context);
+  const onFailure = (error: unknown): void => say("warning", describeError(error).message);
+  const { resolve } = options;
+  const first = await resolve();
+  const { settings, folder } = first;
+  const { listen, storage } = settings;
+  context.signal.throwIfAborted();
+
+  // Taken down in the opposite order: what others count on goes last.
+  await using stack = new AsyncDisposableStack();
+  makeFolder(folder, { mode: 0o700 });
+  const tls = listen.tls === undefined ? undefined : new TlsKeeper(listen.tls);
+  let identity = await tls?.look();
+  const logins = new LoginCounts();
+  const store = stack.use(openSqliteAccessStore(join(folder, ACCESS_FILE)));
+  const access = stack.use(await AccessKeeper.open(settings.access, { store, logins, onFailure }));
+  const port = listen.port ?? 5000;
+  const operations = stack.use(
+    await openOperations(settings, {
+      folder,
+      host: `${listen.address ?? "127.0.0.1"}:${port}`,
+      proxies: () => access.proxies,
+      writeLine: (line) => void context.stdout.write(`${line}\n`),
+      onFailure,
+    }),
+  );
+  let leaving = false;
+  const notReady = (): string | undefined => (leaving ? "it is about to end" : undefined);
+  const registry = await openRegistryDirectory(folder, {
+    access: withHealth(access.control, notReady),
+    observers: operations.observers,
+    limits: settings.limits,
+    collection: settings.collection,
+    onCollect: (result) => void noteCollected(operations.audit, result).catch(onFailure),
+    maxManifestSize: settings.limits.maxManifestSize,
+    maxBlobSize: settings.limits.maxBlobSize,
+    sparse: storage.sparse,
+    deletable: storage.deletable,
+    uploadAge: storage.uploads,
+    cacheSize: storage.cache,
+    clock: () => context.clock.now(),
+    onFailure,
+  });
+  stack.use(registry);
+  const served = await serveRegistry({
+    registry,
+    host: listen.address,
+    port,
+    tls: identity,
+    http2: listen.http2,
+    idleTimeout: listen.idle,
+    drainTimeout: listen.drain,
+    onFailure,
+  });
+  const ending = new AbortController();
+  stack.defer(async () => {
+    leaving = true;
+    say("draining", "No more requests are wanted; those under way may finish");
+    await sleep(listen.farewell);
+    await served.close();
+    ending.abort();
+    await watching;
+  });
+
+  const startedAt = context.clock.now();
+  const version = await readVersion();
+  const lockedOut = () => access.control.lockedOut();
+  const { statistics, notifier } = operations;
+  const metrics = (): string =>
+    renderRegistryMetrics({
+      counts: statistics.counts,
+      underWay: statistics.underWay,
+      logins,
+      lockedOut: lockedOut(),
+      notifications: notifier?.tallies() ?? [],
+      ready: !leaving,
+      startedAt: startedAt / 1_000,
+      certificateExpiry: identity && expiryOf(String(identity.cert)) / 1_000,
+      version,
+    });
+  const metricsServer =
+    settings.metrics && (await serveRegistryMetrics(settings.metrics, { metrics, notReady }));
+  if (metricsServer !== undefined) stack.defer(() => metricsServer.close(1_000));
+
+  const reloader = new Reloader({
+    resolve,
+    settings,
+    access,
+    tls,
+    sources: first.sources,
+    identity,
+    onIdentity: (next) => {
+      served.setIdentity(next);
+      identity = next;
+    },
+    reopenLogs: () => operations.reopenLogs(),
+    say,
+  });
+  const watching = watchFiles({
+    paths: () => reloader.paths,
+    interval: options.lookEvery ?? LOOK_EVERY,
+    signal: ending.signal,
+    onChange: async () => void (await reloader.reload({ asked: false })),
+  });
+  const stopHearing = context.onHangup?.(() => void reloader.reload({ asked: true }));
+  stack.defer(() => stopHearing?.());
+  stack.use(
+    await openControlSocket(folder, {
+      status: () =>
+        liveStatus({ served, startedAt, leaving, statistics, lockedOut: lockedOut(), notifier, version }),
+      reload: () => reloader.reload({ asked: true }),
+    }),
+  );
+  announce(served, { options, context, metricsPort: metricsServer?.port, secure: tls !== undefined });
+  await aborted(context.signal);
+}
+
+export type Say = (event: "warning" | "reloaded" | "draining", message: string) => void;
+
+function speaker({ json }: RunRegistryOptions, { stderr }: CommandContext): Say {
+  return (event, message) => {
+    const line = json
+      ? JSON.stringify({ event, message })
+      : `${event === "warning" ? "dray: " : ""}${printable(message)}`;
+    void stderr.write(`${line}\n`);
+  };
+}
+
+function announce(
+  served: ServedRegistry,
+  {
+    options,
+    context,
+    metricsPort,
+    secure,
+  }: {
+    readonly options: RunRegistryOptions;
+    readonly context: CommandContext;
+    readonly metricsPort: number | undefined;
+    readonly secure: boolean;
+  },
+): void {
+  const { address, port } = served;
+  const host = address.includes(":") ? `[${address}]` : address;
+  const url = `${secure ? "https" : "http"}://${host}:${port}`;
+  const lines = options.json
+    ? [JSON.stringify({ event: "listening", url, metricsPort })]
+    : [
+        `Registry on ${url}`,
+        ...(metricsPort === undefined ? [] : [`Metrics and health on port ${metricsPort}`]),
+      ];
+  for (const line of lines) void context.stdout.write(`${line}\n`);
+  options.onListening?.(served, metricsPort);
+}
+
+async function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
+  await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+}

@@ -1,0 +1,52 @@
+import type { ConfigReader, Path } from "../access/config-reader.ts";
+import type { CollectionSettings } from "../collect/collector.ts";
+import type { RetentionRule } from "../collect/retention.ts";
+import { readPatterns } from "./read-limits.ts";
+
+const HOUR = 60 * 60 * 1_000;
+const WAYS = ["keepLast", "keepWithin", "keepTags", "untaggedAfter", "danglingAfter"];
+const RULE = ["repositories", "tags", ...WAYS];
+
+/** A registry that serves collects its garbage now and then, unless it is told not to. */
+export function readCollection(reader: ConfigReader, value: unknown, retention: unknown): CollectionSettings {
+  const rules = reader
+    .list(retention, ["retention"])
+    .flatMap((one, index) => readRule(reader, one, ["retention", index]));
+  if (value === false) return { retention: rules };
+  const collection = reader.object(value, ["collection"], ["every", "grace", "timeLimit"]) ?? {};
+  const at = (name: string): Path => ["collection", name];
+  const grace = reader.duration(collection["grace"], at("grace"), 0);
+  const timeLimit = reader.duration(collection["timeLimit"], at("timeLimit"), 1_000);
+  return {
+    every: reader.duration(collection["every"], at("every"), 1_000) ?? HOUR,
+    retention: rules,
+    grace,
+    timeLimit,
+  };
+}
+
+function readRule(reader: ConfigReader, value: unknown, path: Path): RetentionRule[] {
+  const rule = reader.object(value, path, RULE);
+  if (rule === undefined) return [];
+  const at = (name: string): Path => [...path, name];
+  if (rule["repositories"] === undefined) {
+    reader.fault(at("repositories"), 'is missing; write ["**"] for all of them');
+  }
+  if (!WAYS.some((name) => rule[name] !== undefined)) {
+    reader.fault(path, `says nothing; add ${WAYS.slice(0, -1).join(", ")} or ${WAYS.at(-1)}`);
+  }
+  const texts = (name: string): readonly string[] | undefined =>
+    rule[name] === undefined ? undefined : reader.texts(rule[name], at(name));
+  const duration = (name: string): number | undefined => reader.duration(rule[name], at(name), 0);
+  return [
+    {
+      repositories: readPatterns(reader, rule["repositories"], at("repositories")),
+      tags: texts("tags"),
+      keepLast: reader.count(rule["keepLast"], at("keepLast"), 0),
+      keepWithin: duration("keepWithin"),
+      keepTags: texts("keepTags"),
+      untaggedAfter: duration("untaggedAfter"),
+      danglingAfter: duration("danglingAfter"),
+    },
+  ];
+}
