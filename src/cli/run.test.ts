@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
 
-import { COMMAND_NAMES, loadCommands } from "./catalogue.ts";
+import { COMMAND_NAMES, loadCommands, splitCommand } from "./catalogue.ts";
 import { EXIT_CODES } from "./exit-code.ts";
 import { formatCliDocs } from "./format-docs.ts";
 import { run } from "./run.ts";
@@ -64,7 +64,7 @@ test("every example of the help is a command line that parses", async () => {
   for (const command of await loadCommands()) {
     for (const { command: line } of command.examples) {
       for (const words of drayWords(line)) {
-        const [name = "", ...rest] = words;
+        const [name, rest] = splitCommand(words);
         const target = (await loadCommands()).find((each) => each.name === name);
         assert.ok(target !== undefined, line);
         assert.doesNotThrow(() => parseArguments(target, rest), line);
