@@ -36,7 +36,7 @@ export { type DockerConfigOptions, DockerConfigSource } from "./docker-config-so
 export { ChainSource, StaticSource } from "./static-source.ts";
 export { login, type LoginOptions, logout } from "./login.ts";
 export { CredentialHelper, type HelperOptions } from "./credential-helper.ts";
-export { type ProgramResult, type RunProgram } from "./run-program.ts";
+export { runProgram, type ProgramResult, type RunProgram } from "./run-program.ts";
 export { criAuth, type CriAuthConfig, type UserSecret } from "./cri-auth.ts";
 export { type AuthConfig, encodeAuthConfig, hashAuthConfig } from "./kubernetes/auth-config.ts";
 export { isDefaultRegistry } from "./kubernetes/default-registry.ts";
@@ -52,7 +52,8 @@ export { type ReadFile, type SearchedFile, searchNodeFiles } from "./kubernetes/
 export { CachingProvider, type DocumentProvider } from "./kubernetes/providers-keyring.ts";
 export { type ProvidedDocument, ProvidersKeyring } from "./kubernetes/providers-keyring.ts";
 export { type CollectedSecrets, collectPullSecrets, judgeSecret } from "./kubernetes/pull-secrets.ts";
-export { type PullSecret, secretsKeyring, type SecretVerdict } from "./kubernetes/pull-secrets.ts";
+export { explainPullSecrets, type PullSecret, secretsKeyring } from "./kubernetes/pull-secrets.ts";
+export { type ExplainedSecret, type SecretVerdict } from "./kubernetes/pull-secrets.ts";
 export { type Coordinates, type CredentialOwner } from "./kubernetes/tracked-credential.ts";
 export { type DocumentOrigin, toCandidate, type TrackedCredential } from "./kubernetes/tracked-credential.ts";
 export { matchesImage, type Mismatch } from "./kubernetes/url-match.ts";

@@ -11,7 +11,7 @@ import {
 } from "../oci/index.ts";
 import { hashAuthConfig, type TrackedCredential } from "../credentials/index.ts";
 import { type Reference, formatReference, parseDockerRef } from "../reference/index.ts";
-import type { NamedImage, Store } from "../store/index.ts";
+import type { NamedImage, NameStore, Store } from "../store/index.ts";
 import type { ByteRate } from "./byte-rate.ts";
 import type {
   ContentProgress,
@@ -25,8 +25,13 @@ import { inspectImage } from "./inspect-image.ts";
 import { tryCredentials } from "./try-credentials.ts";
 import { SharedOperations } from "./shared-operations.ts";
 
+/** What a runtime needs of a store: somewhere for content, and names that point at it. */
+export type RuntimeStore = Pick<Store, "open" | "has" | "write" | "tag" | "tagWrites"> & {
+  readonly names: Pick<NameStore, "find" | "findByTarget" | "list" | "put" | "delete">;
+};
+
 export interface StoreRuntimeOptions {
-  readonly store: Store;
+  readonly store: RuntimeStore;
   /**
    * Where the image of a reference is fetched from, and as whom: with this credential, with none (`null`), or with
    * whatever the source finds by itself (absent).

@@ -13,7 +13,7 @@
  * problems.map(formatProblem); // []
  * ```
  */
-export { defaultPullPolicy } from "./default-pull-policy.ts";
+export { defaultPullPolicy, type DefaultPolicy, explainDefaultPolicy } from "./default-pull-policy.ts";
 export { type ManifestProblem } from "./document-reader.ts";
 export { type Container, type ContainerResources, type ImageVolume } from "./pod.ts";
 export { type ObjectMetadata, type OtherObject, type Pod } from "./pod.ts";

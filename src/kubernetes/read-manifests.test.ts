@@ -234,3 +234,25 @@ test("readManifests() keeps the whole manifest of a Pod, aliases unfolded, unles
   assert.equal(cut?.object.metadata.name, "w");
   assert.equal(cut?.manifest, undefined);
 });
+
+test("readManifests() takes objects as they are written where somebody else judges them, and Secrets never", () => {
+  const text = `{apiVersion: v1, kind: PodList, items: [
+    {apiVersion: v1, kind: Pod, metadata: {name: w}, spec: {containers: [{name: c, image: " a"}]}},
+    {apiVersion: v1, kind: Secret, metadata: {name: s}, stringData: {a: hush}}]}
+---
+{apiVersion: apps/v1, kind: Deployment, metadata: {name: d}, spec: {template: {spec: {}}}}`;
+  const { objects, pods, secrets, others, problems } = readManifests(text, { file: "a.yaml", unread: true });
+  assert.deepEqual(
+    objects.map(({ object, document }) => [object["kind"], document]),
+    [
+      ["Pod", 1],
+      ["Deployment", 2],
+    ],
+  );
+  assert.deepEqual([pods, others, problems], [[], [], []]);
+  assert.deepEqual(
+    secrets.map(({ object }) => object.metadata.name),
+    ["s"],
+  );
+  assert.doesNotMatch(JSON.stringify(objects), /hush/);
+});

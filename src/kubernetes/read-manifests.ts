@@ -25,6 +25,8 @@ export interface Manifests {
   readonly secrets: readonly Located<SecretObject>[];
   readonly serviceAccounts: readonly Located<ServiceAccountObject>[];
   readonly others: readonly Located<OtherObject>[];
+  /** With `unread`: all objects but Secrets. */
+  readonly objects: readonly Located<JsonObject>[];
   /** In the file's order. A broken object is left out; the others stand. */
   readonly problems: readonly ManifestProblem[];
 }
@@ -36,6 +38,8 @@ export interface ReadManifestsOptions {
   readonly maxLength?: number;
   /** Objects, those inside Lists included; 10,000 by default. */
   readonly maxObjects?: number;
+  /** Take objects other than Secrets as they are written, whatever they hold; only for whoever judges them himself. */
+  readonly unread?: boolean;
 }
 
 const MAX_LENGTH = 4 * 1024 * 1024;
@@ -126,14 +130,17 @@ class Reading implements Manifests {
   readonly secrets: Located<SecretObject>[] = [];
   readonly serviceAccounts: Located<ServiceAccountObject>[] = [];
   readonly others: Located<OtherObject>[] = [];
+  readonly objects: Located<JsonObject>[] = [];
   readonly problems: ManifestProblem[] = [];
   readonly #file: string;
   readonly #maxObjects: number;
+  readonly #unread: boolean;
   #objects = 0;
 
   constructor(options: ReadManifestsOptions) {
     this.#file = options.file;
     this.#maxObjects = options.maxObjects ?? MAX_OBJECTS;
+    this.#unread = options.unread ?? false;
   }
 
   complain(
@@ -192,7 +199,8 @@ class Reading implements Manifests {
       return;
     }
     const located = { file: this.#file, document: at.number, line: at.line(place) };
-    if (kind === "List" || LISTS.has(`${apiVersion} ${kind}`)) {
+    const isSecret = apiVersion === "v1" && kind === "Secret";
+    if (kind === "List" || LISTS.has(`${apiVersion} ${kind}`) || (this.#unread && kind.endsWith("List"))) {
       if (at.depth >= MAX_LIST_DEPTH) {
         reader.complain(place, "Lists are nested too deeply");
         return;
@@ -202,6 +210,10 @@ class Reading implements Manifests {
         if (this.#objects > this.#maxObjects) return;
         this.#object(reader, item, { ...at, depth: at.depth + 1 });
       }
+    } else if (this.#unread && !isSecret) {
+      const object = reader.toJson(place);
+      if (object === undefined) reader.complain(place, "the object unfolds into too much");
+      else this.objects.push({ object: object as JsonObject, ...located });
     } else if (apiVersion === "v1" && this.#readKnown(kind, { reader, place, located })) {
       return;
     } else {

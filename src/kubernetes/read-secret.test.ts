@@ -5,9 +5,9 @@ import { formatProblem, readManifests } from "./read-manifests.ts";
 
 function read(text: string): { readonly messages: string[] } & ReturnType<typeof readManifests> {
   const result = readManifests(text, { file: "s.yaml" });
-  const { pods, namespaces, secrets, serviceAccounts, others, problems } = result;
+  const { pods, namespaces, secrets, serviceAccounts, others, objects, problems } = result;
   const messages = problems.map(formatProblem);
-  return { pods, namespaces, secrets, serviceAccounts, others, problems, messages };
+  return { pods, namespaces, secrets, serviceAccounts, others, objects, problems, messages };
 }
 
 const BASE64 = Buffer.from('{"auths":{}}').toString("base64");

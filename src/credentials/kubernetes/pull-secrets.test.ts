@@ -3,7 +3,13 @@ import { describe, test } from "node:test";
 
 import { CredentialsError } from "../errors.ts";
 import { Keyring } from "./keyring.ts";
-import { collectPullSecrets, judgeSecret, type PullSecret, secretsKeyring } from "./pull-secrets.ts";
+import {
+  collectPullSecrets,
+  explainPullSecrets,
+  judgeSecret,
+  type PullSecret,
+  secretsKeyring,
+} from "./pull-secrets.ts";
 
 function secretOf(
   text: string,
@@ -78,4 +84,25 @@ test("collectPullSecrets() goes on without what can't be had, and warns once", a
       "Unable to retrieve some image pull secrets (gone, lost); attempting to pull the image may not succeed.",
   });
   assert.equal((await collectPullSecrets(["pull"], fetch)).warning, undefined);
+});
+
+test("explainPullSecrets() says of each Secret what became of it, and agrees with the keyring they make", async () => {
+  const entries =
+    '{"auths":{"a.io":{"username":"u","password":"p"},"b.io:5000/x":{"username":"v","password":"q"}}}';
+  const secrets = [secretOf(entries), secretOf("{"), { ...secretOf("{}"), type: "Opaque" }];
+  const [good, broken, opaque] = explainPullSecrets(secrets, "a.io/app");
+  assert.deepEqual(
+    good?.lookup?.verdicts.map(({ key, mismatch }) => [key, mismatch]),
+    [
+      ["b.io:5000/x", "port"],
+      ["a.io", undefined],
+    ],
+  );
+  assert.equal(broken?.problem, "unexpected end of JSON input");
+  assert.deepEqual([opaque?.verdict.usable, opaque?.lookup], [false, undefined]);
+  const alone = secretsKeyring(secrets.slice(0, 1), new Keyring()).lookup("a.io/app");
+  assert.deepEqual(
+    (await alone).credentials.map(({ hash }) => hash),
+    good?.lookup?.credentials.map(({ hash }) => hash),
+  );
 });

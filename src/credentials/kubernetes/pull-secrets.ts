@@ -1,7 +1,7 @@
 import { GoError } from "../../internal/go/errors.ts";
 import { CredentialsError } from "../errors.ts";
 import { decodeDocument, type DockerFormat } from "./docker-document.ts";
-import { type ImageKeyring, Keyring, UnionKeyring } from "./keyring.ts";
+import { type ImageKeyring, Keyring, type LookupExplanation, UnionKeyring } from "./keyring.ts";
 
 /** A Secret of the API, as far as pulling goes. */
 export interface PullSecret {
@@ -48,14 +48,46 @@ export function secretsKeyring(
     const verdict = judgeSecret(secret);
     if (!verdict.usable) continue;
     counting++;
-    const { uid, namespace, name } = secret;
-    keyring.add(decode(verdict.bytes, verdict.format), {
-      kind: "secret",
-      label: `Secret ${namespace}/${name}`,
-      owner: { secret: { uid, namespace, name } },
-    });
+    addSecret(keyring, secret, verdict);
   }
   return counting === 0 ? fallback : new UnionKeyring([keyring, fallback]);
+}
+
+/** What one Secret has for an image, and why not more. */
+export interface ExplainedSecret {
+  readonly secret: PullSecret;
+  readonly verdict: SecretVerdict;
+  /** Every entry and what came of it; absent where there is nothing to look in. */
+  readonly lookup?: LookupExplanation | undefined;
+  /** Why its document can't be read, in the kubelet's words; such a Secret spoils all lookups of the Pod. */
+  readonly problem?: string | undefined;
+  /** Sentences about entries that were left out. */
+  readonly rejected: readonly string[];
+}
+
+/**
+ * Goes through Secrets as {@link secretsKeyring} does, one by one, and says what each has for an image. What is tried
+ * first among all of them is for that one's lookup to say: it sorts the entries of all Secrets together.
+ *
+ * @param image the normalised repository
+ */
+export function explainPullSecrets(
+  secrets: Iterable<PullSecret>,
+  image: string,
+  options: { readonly track?: boolean | undefined } = {},
+): readonly ExplainedSecret[] {
+  return [...secrets].map((secret) => {
+    const verdict = judgeSecret(secret);
+    if (!verdict.usable) return { secret, verdict, rejected: [] };
+    const keyring = new Keyring(options);
+    try {
+      addSecret(keyring, secret, verdict);
+    } catch (error) {
+      if (!(error instanceof CredentialsError)) throw error;
+      return { secret, verdict, problem: error.message, rejected: [] };
+    }
+    return { secret, verdict, lookup: keyring.explain(image), rejected: keyring.rejected };
+  });
 }
 
 /** A Pod's pull secrets, and what is to be said about those that couldn't be had. */
@@ -87,6 +119,18 @@ export async function collectPullSecrets(
     message: `Unable to retrieve some image pull secrets (${list}); attempting to pull the image may not succeed.`,
   };
   return { secrets, failed, warning: failed.length === 0 ? undefined : warning };
+}
+
+function addSecret(
+  keyring: Keyring,
+  { uid, namespace, name }: PullSecret,
+  { bytes, format }: SecretVerdict & { readonly usable: true },
+): void {
+  keyring.add(decode(bytes, format), {
+    kind: "secret",
+    label: `Secret ${namespace}/${name}`,
+    owner: { secret: { uid, namespace, name } },
+  });
 }
 
 function decode(bytes: Uint8Array, format: DockerFormat): ReturnType<typeof decodeDocument> {
