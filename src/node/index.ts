@@ -20,6 +20,7 @@
  *
  * Nothing a file says stops the node: faults become `state.problems`, and everything beside them goes on.
  */
+export { pullSecretOf } from "./api/api-secret.ts";
 export { ApiSink, type ApiSinkOptions, type ShownAs, type ShownPod } from "./api/api-sink.ts";
 export { ApiSource, type ApiSourceOptions } from "./api/api-source.ts";
 export { ApiTokenIssuer } from "./api/api-token-issuer.ts";

@@ -1,7 +1,7 @@
 /** What pulls need of the API: a Pod's Secrets, and what its ServiceAccount adds. */
 import type { PullSecret } from "../../credentials/index.ts";
-import { decodeBase64 } from "../../internal/go/base64.ts";
-import type { KubernetesClient, KubernetesObject } from "../../kubernetes/index.ts";
+import type { KubernetesClient } from "../../kubernetes/index.ts";
+import { pullSecretOf } from "../../node/index.ts";
 
 export interface NamespacedName {
   readonly namespace: string;
@@ -26,7 +26,7 @@ export function clusterPullObjects(client: KubernetesClient): PullObjects {
   return {
     async secret({ namespace, name }, { signal }) {
       const found = await client.resource(SECRETS).find(name, { namespace, signal });
-      return found && toPullSecret(found, { namespace, name });
+      return found && pullSecretOf(found);
     },
     async accountSecrets({ namespace, name }, { signal }) {
       const found = await client.resource(ACCOUNTS).find(name, { namespace, signal });
@@ -35,16 +35,6 @@ export function clusterPullObjects(client: KubernetesClient): PullObjects {
       return imagePullSecrets.map((reference) => reference.name ?? "");
     },
   };
-}
-
-function toPullSecret(object: KubernetesObject, { namespace, name }: NamespacedName): PullSecret {
-  const { type = "Opaque", data = {} } = object as {
-    readonly type?: string;
-    readonly data?: Readonly<Record<string, string>>;
-  };
-  const decoded = Object.entries(data).map(([key, text]) => [key, decodeBase64(text, { padded: true })]);
-  const values = Object.fromEntries(decoded) as Record<string, Uint8Array>;
-  return { name, namespace, uid: object.metadata.uid ?? "", type, data: values };
 }
 
 /** Without an API server there are no Secrets. */

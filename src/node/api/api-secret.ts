@@ -3,7 +3,7 @@ import { decodeBase64 } from "../../internal/go/base64.ts";
 import type { Json, KubernetesObject } from "../../kubernetes/index.ts";
 
 /** A Secret as pulls use it. */
-export function toPullSecretOf(object: KubernetesObject): PullSecret {
+export function pullSecretOf(object: KubernetesObject): PullSecret {
   const { name = "", namespace = "", uid = "" } = object.metadata;
   const type = object["type"];
   const data = Object.entries((object["data"] ?? {}) as Readonly<Record<string, Json>>).map(

@@ -9,7 +9,7 @@ import {
 } from "../../kubernetes/index.ts";
 import type { PodListener, PodSource, PullSecretLookup } from "../pod-source.ts";
 import { isMirror, toNodePod } from "./api-pod.ts";
-import { toPullSecretOf } from "./api-secret.ts";
+import { pullSecretOf } from "./api-secret.ts";
 
 export interface ApiSourceOptions {
   readonly client: KubernetesClient;
@@ -64,7 +64,7 @@ export class ApiSource implements PodSource, PullSecretLookup {
   }
 
   async getSecret(namespace: string, name: string): Promise<PullSecret> {
-    return toPullSecretOf(await this.#secrets.get(name, { namespace, signal: this.#stop.signal }));
+    return pullSecretOf(await this.#secrets.get(name, { namespace, signal: this.#stop.signal }));
   }
 
   async close(): Promise<void> {
