@@ -34,7 +34,7 @@ export const registryUser: Command = defineCommand({
     { name: "NAME", summary: "The user's name", optional: true },
   ],
   examples: [
-    { command: "dray registry user add alice --group developers < password", summary: "Let somebody in" },
+    { command: "pwgen 20 1 | dray registry user add alice --group developers", summary: "Let somebody in" },
     { command: "dray registry user remove alice", summary: "And out" },
   ],
   async run({ values, positionals }, context) {
