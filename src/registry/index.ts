@@ -40,6 +40,8 @@ export {
   type UserRecord,
 } from "./access/store.ts";
 export { deleteUser, putUser, type UserOptions } from "./access/users.ts";
+export { type CheckCode, checkRegistry, checkRegistryDirectory } from "./collect/check.ts";
+export { type CheckOptions, type CheckResult, type CheckScope, type Finding } from "./collect/check.ts";
 export { type CollectVerdict, type CollectGarbageResult, type Tally } from "./collect/collect.ts";
 export { type CollectionSettings, type CollectOptions, type CollectResult } from "./collect/collector.ts";
 export { type Garbage, type Inventory, type Loose, type LooseKind } from "./collect/garbage.ts";
@@ -67,7 +69,7 @@ export { findMirrorFaults, type MirrorConfig, parseMirrorConfig } from "./mirror
 export { type CredentialsConfig, type TlsConfig, type UpstreamConfig } from "./mirror/config.ts";
 export { type UpstreamSettings } from "./mirror/config.ts";
 export { type MirrorEvent, type MirrorEventListener } from "./mirror/events.ts";
-export { openMirror, type Mirror, type OpenMirrorOptions } from "./mirror/open.ts";
+export { MIRROR_FILE, openMirror, type Mirror, type OpenMirrorOptions } from "./mirror/open.ts";
 export { type TagsPage, type Upstream, type UpstreamBlob, type UpstreamCaller } from "./mirror/upstream.ts";
 export { UpstreamError, type UpstreamErrorCode, type UpstreamErrorOptions } from "./mirror/upstream.ts";
 export { type UpstreamManifest, type UpstreamQuery } from "./mirror/upstream.ts";

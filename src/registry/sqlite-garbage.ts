@@ -3,6 +3,7 @@ import type { Digest } from "../oci/index.ts";
 import type { Garbage, Inventory, Loose, LoosePage, TagRecord, Unshown } from "./collect/garbage.ts";
 import type { BlobLink, ManifestRecord } from "./metadata.ts";
 import type { SqliteLinks } from "./sqlite-links.ts";
+import { reconcile } from "./sqlite-reconcile.ts";
 import { IN_REPOSITORY } from "./sqlite-schema.ts";
 
 export interface SqliteGarbageOptions {
@@ -153,6 +154,10 @@ export class SqliteGarbage implements Garbage, Inventory {
     return this.#database.all<Unshown>(GARBAGE_SQL.unshown, before, since, after?.digest ?? "", limit);
   }
 
+  async isExpected(digest: Digest): Promise<boolean> {
+    return this.#database.get("SELECT 1 FROM unshown WHERE digest = ?", digest) !== undefined;
+  }
+
   async countShown(digest: Digest): Promise<number> {
     return this.#database.get<{ shown: number }>(GARBAGE_SQL.shown, digest, digest)?.shown ?? 0;
   }
@@ -218,6 +223,11 @@ export class SqliteGarbage implements Garbage, Inventory {
     const referrer = "SELECT subject AS digest FROM referrers WHERE repository = ? AND digest = ?";
     const subject = this.#database.get<Names>(referrer, id, manifest)?.digest;
     return { targets: targets.map((row) => row.digest), subject };
+  }
+
+  async reconcile(repository: string, options: { readonly repair: boolean }): Promise<number> {
+    const now = this.#options.clock();
+    return reconcile(this.#database, this.#idOf(repository), { ...options, now });
   }
 
   #idOf(repository: string): number {

@@ -81,6 +81,8 @@ export interface Garbage {
     readonly after?: Unshown | undefined;
     readonly limit: number;
   }): Promise<readonly Unshown[]>;
+  /** Whether it is among the content that may have nobody to show it. */
+  isExpected(digest: Digest): Promise<boolean>;
   /** How many repositories show it, as a blob or as a manifest. */
   countShown(digest: Digest): Promise<number>;
   /** Its bytes are gone, or somebody shows them; unless they were expected again since `before`. */
@@ -109,4 +111,6 @@ export interface Inventory {
     repository: string,
     manifest: Digest,
   ): Promise<{ readonly targets: readonly Digest[]; readonly subject: Digest | undefined } | undefined>;
+  /** Works out anew what is loose in a repository, and how much there is; how many notes were wrong. */
+  reconcile(repository: string, options: { readonly repair: boolean }): Promise<number>;
 }
