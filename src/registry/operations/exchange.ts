@@ -131,8 +131,15 @@ export class ObservedRequest implements RegistryRequest, Exchange {
       cancel: () => stream.cancel?.(),
       pump: (consume: ByteConsumer) =>
         stream.pump((chunk) => {
-          this.bytesOut += chunk.length;
-          return consume(chunk);
+          const { length } = chunk;
+          const taken = consume(chunk);
+          if (!(taken instanceof Promise)) {
+            this.bytesOut += length;
+            return undefined;
+          }
+          return taken.then(() => {
+            this.bytesOut += length;
+          });
         }),
       close: async () => {
         await stream.close();
