@@ -15,6 +15,7 @@ import { parseArgs } from "node:util";
 import {
   type CommandContext,
   type Output,
+  type UpOptions,
   createProcessContext,
   endProcess,
   run,
@@ -22,8 +23,12 @@ import {
   startHints,
 } from "../../src/cli/index.ts";
 
+import { authorize } from "./authorize.ts";
+
 const DEFAULT_PORT = 5000;
 const REPOSITORY = "quickstart/hello";
+/** The same image, for those who show a password. */
+const PRIVATE = "private/hello";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
 const entry = createProcessContext();
@@ -51,6 +56,7 @@ const result = await runUp(
     dataDir,
     address: "127.0.0.1",
     port,
+    authorize,
     // A run that ends by itself has no use for a door.
     api: values.once === true ? undefined : { port: readPort(values["api-port"]) },
     recheckInterval: undefined,
@@ -70,9 +76,14 @@ const result = await runUp(
         ["build", ...tags, "--entrypoint", "/hello.sh", join(here, "app")],
         silent(context),
       );
-      if (code !== 0) note("The image could not be built or pushed; the Pods show what is missing");
+      const secret = { ...silent(context), env: { ...context.env, DRAY_PASSWORD: "builder-pw" } };
+      const hidden = `docker://localhost:${registry.port}/${PRIVATE}:1`;
+      const words = ["build", "--username", "builder", "--tag", hidden, "--entrypoint", "/hello.sh"];
+      const again = await run([...words, join(here, "app")], secret);
+      if (code !== 0 || again !== 0)
+        note("The image could not be built or pushed; the Pods show what is missing");
     },
-    hints: (registry, api) => (values.json === true ? [] : startHints(folder, registry, api)),
+    hints: (registry, api) => (values.json === true ? [] : hintsOf(registry, api)),
   },
   context,
 );
@@ -93,6 +104,18 @@ async function copyPods(actual: number): Promise<void> {
       text.replaceAll(`localhost:${DEFAULT_PORT}/`, `localhost:${actual}/`),
     );
   }
+}
+
+function hintsOf(...[registry, api]: Parameters<NonNullable<UpOptions["hints"]>>): readonly string[] {
+  const hints = startHints(folder, registry, api);
+  if (registry === undefined || api === undefined) return hints;
+  const host = `localhost:${registry.port}`;
+  return [
+    ...hints.slice(0, -2),
+    `A private image, which user "me" may pull with password "me-pw": ${host}/${PRIVATE}:1`,
+    `  kubectl create secret docker-registry regcred --docker-server=${host} --docker-username=me --docker-password=me-pw`,
+    ...hints.slice(-2),
+  ];
 }
 
 function note(text: string): void {
