@@ -209,6 +209,8 @@ async function send(
   if (body === undefined || body instanceof Uint8Array) return sendWhole(outgoing, response);
   try {
     outgoing.writeHead(status, headers as string[]);
+    // One that may have to wait for its bytes says first that they will come.
+    if (body.cancel !== undefined) outgoing.flushHeaders();
     await sendStream(outgoing, body);
     outgoing.end();
   } finally {

@@ -25,6 +25,9 @@ import type { Upstream } from "./upstream.ts";
 import type { RegistryContext } from "../context.ts";
 import type { RegistryRequest, RegistryResponse } from "../request.ts";
 
+/** Where a mirror keeps what it remembers, in the registry's folder. */
+export const MIRROR_FILE = "mirror.db";
+
 export interface OpenMirrorOptions {
   /** Opens an upstream; the mirror closes it. */
   readonly open: (settings: UpstreamSettings) => Upstream | Promise<Upstream>;

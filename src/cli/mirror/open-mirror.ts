@@ -1,0 +1,26 @@
+import { join } from "node:path";
+
+import { MIRROR_FILE, openMirror, type Mirror, type MirrorConfig } from "../../registry/index.ts";
+import type { MirrorEventListener } from "../../registry/index.ts";
+import { upstreamOpener, type UpstreamOpenerOptions } from "./open-upstream.ts";
+
+export interface ConfiguredMirrorOptions extends UpstreamOpenerOptions {
+  /** The registry's own folder. */
+  readonly dir: string;
+  readonly onEvent?: MirrorEventListener | undefined;
+  readonly onFailure?: ((error: unknown) => void) | undefined;
+}
+
+/**
+ * A mirror over real networks, for `openRegistryDirectory(dir, { mirror })`, which closes it.
+ *
+ * @throws RegistryError `CONFIG_INVALID`; ClientError `HOSTS_INVALID` for certificates that can't be used
+ */
+export async function openConfiguredMirror(
+  config: MirrorConfig,
+  options: ConfiguredMirrorOptions,
+): Promise<Mirror> {
+  const { dir, clock, onEvent, onFailure } = options;
+  const path = join(dir, MIRROR_FILE);
+  return await openMirror(config, { open: upstreamOpener(options), path, clock, onEvent, onFailure });
+}
