@@ -63,8 +63,9 @@ export { imageSizeBucket, METRICS, type MetricSink, PULL_DURATION_BUCKETS } from
 export { findNodeStatusImages, type NodeStatusImage, nodeStatusImages } from "./node-status-images.ts";
 export { sortBySize } from "./node-status-images.ts";
 export { type NodeKeyring, recordCredential, showCredentials } from "./pod-credentials.ts";
-export { type PullListener, type PullPhase, type PullReport } from "./pull-board.ts";
-export { type PullOrder } from "./pull-queue.ts";
+export { PullBoard, type PullBoardOptions, type PullListener, type PullPhase } from "./pull-board.ts";
+export { type PullReport, type PullTicket } from "./pull-board.ts";
+export { type PullOrder, type PullRank } from "./pull-queue.ts";
 export { CachedPullRecords, type CachedPullRecordsOptions } from "./pull-records/cached-pull-records.ts";
 export { cacheSizes } from "./pull-records/cached-pull-records.ts";
 export { CachedShelf, type CachedShelfOptions } from "./pull-records/cached-shelf.ts";
