@@ -128,7 +128,8 @@ export class ObservedRequest implements RegistryRequest, Exchange {
     let closed = false;
     return {
       length: stream.length,
-      cancel: () => stream.cancel?.(),
+      // Only such a stream may have to wait, and is sent accordingly.
+      ...(stream.cancel !== undefined && { cancel: () => stream.cancel?.() }),
       pump: (consume: ByteConsumer) =>
         stream.pump((chunk) => {
           const { length } = chunk;
