@@ -20,6 +20,8 @@ export interface Manifest {
 }
 
 interface Repository {
+  /** Blobs that no manifest names, and since when, or when somebody was last told that they are there. */
+  readonly loose: Map<Digest, number>;
   readonly blobs: Map<Digest, string>;
   readonly manifests: Map<Digest, Manifest>;
   readonly tags: Map<string, Digest>;
@@ -34,6 +36,11 @@ export interface Expected {
 
 export class Model {
   readonly #repositories = new Map<string, Repository>();
+  readonly #now: () => number;
+
+  constructor(now: () => number) {
+    this.#now = now;
+  }
 
   /** 401 or 403 for who may not have all of this; `undefined` for who may. */
   refusal(actor: Actor, scopes: Scopes, wanted: Scopes & object): number | undefined {
@@ -47,8 +54,38 @@ export class Model {
   }
 
   pushBlob(repository: string, text: string): Expected {
-    this.#open(repository).blobs.set(digestOf(text), text);
+    this.#show(repository, text);
     return { status: 201 };
+  }
+
+  /** Like a look at the blob, and a promise that it stays for a while. */
+  headBlob(repository: string, digest: Digest): Expected {
+    const known = this.#repositories.get(repository);
+    if (known?.loose.has(digest) === true) known.loose.set(digest, this.#now());
+    return { status: this.blob(repository, digest).status };
+  }
+
+  /** Blobs go that were loose for so long. How many did. */
+  collect(grace: number): number {
+    let gone = 0;
+    for (const { blobs, loose } of this.#repositories.values()) {
+      for (const [digest, since] of loose) {
+        if (since > this.#now() - grace) continue;
+        loose.delete(digest);
+        blobs.delete(digest);
+        gone++;
+      }
+    }
+    return gone;
+  }
+
+  /** Everything that some repository shows. */
+  content(): readonly Digest[] {
+    const shown = [...this.#repositories.values()].flatMap(({ blobs, manifests }) => [
+      ...blobs.keys(),
+      ...manifests.keys(),
+    ]);
+    return [...new Set(shown)].toSorted();
   }
 
   blob(repository: string, digest: Digest): Expected {
@@ -57,7 +94,10 @@ export class Model {
   }
 
   deleteBlob(repository: string, digest: Digest): Expected {
-    return { status: this.#repositories.get(repository)?.blobs.delete(digest) === true ? 202 : 404 };
+    const known = this.#repositories.get(repository);
+    if (known?.blobs.delete(digest) !== true) return { status: 404 };
+    this.#settle(known);
+    return { status: 202 };
   }
 
   /** Only what the caller may pull counts, and only what their token says is linked without another one. */
@@ -75,16 +115,17 @@ export class Model {
     if (!isGranted(scopes, source, "pull")) return { status: 401 };
     const text = this.#repositories.get(source)?.blobs.get(digest);
     if (text === undefined) return { status: 202 };
-    this.#open(to).blobs.set(digest, text);
+    this.#show(to, text);
     return { status: 201 };
   }
 
   putManifest(repository: string, manifest: Manifest, tag: string): Expected {
     const known = this.#repositories.get(repository);
     if (!manifest.blobs.every((digest) => known?.blobs.has(digest) === true)) return { status: 400 };
-    const { manifests, tags } = this.#open(repository);
-    manifests.set(manifest.digest, manifest);
-    tags.set(tag, manifest.digest);
+    const opened = this.#open(repository);
+    opened.manifests.set(manifest.digest, manifest);
+    opened.tags.set(tag, manifest.digest);
+    this.#settle(opened);
     return { status: 201 };
   }
 
@@ -100,6 +141,7 @@ export class Model {
     if (!reference.includes(":")) return { status: known?.tags.delete(reference) === true ? 202 : 404 };
     if (known?.manifests.delete(reference as Digest) !== true) return { status: 404 };
     for (const [tag, digest] of known.tags) if (digest === reference) known.tags.delete(tag);
+    this.#settle(known);
     return { status: 202 };
   }
 
@@ -125,8 +167,25 @@ export class Model {
     return [...this.#repositories.keys()].toSorted();
   }
 
+  #show(name: string, text: string): void {
+    const repository = this.#open(name);
+    repository.blobs.set(digestOf(text), text);
+    // Shown again, its time begins again.
+    repository.loose.delete(digestOf(text));
+    this.#settle(repository);
+  }
+
+  #settle({ blobs, manifests, loose }: Repository): void {
+    const named = new Set([...manifests.values()].flatMap((manifest) => manifest.blobs));
+    for (const digest of loose.keys()) if (named.has(digest) || !blobs.has(digest)) loose.delete(digest);
+    for (const digest of blobs.keys()) {
+      if (!named.has(digest) && !loose.has(digest)) loose.set(digest, this.#now());
+    }
+  }
+
   #open(name: string): Repository {
-    const known = this.#repositories.get(name) ?? { blobs: new Map(), manifests: new Map(), tags: new Map() };
+    const fresh = { blobs: new Map(), manifests: new Map(), tags: new Map(), loose: new Map() };
+    const known = this.#repositories.get(name) ?? fresh;
     this.#repositories.set(name, known);
     return known;
   }

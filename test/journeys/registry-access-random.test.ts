@@ -1,5 +1,5 @@
 /**
- * Tenants, robots and strangers do ten thousand things in one registry, by chance and in the same order every time,
+ * Tenants, robots and strangers do twelve thousand things in one registry, by chance and in the same order every time,
  * with passwords and with tokens for more or less than they need. A plain model predicts every answer: nobody reads,
  * or learns the existence of, what they may not.
  */
@@ -28,7 +28,9 @@ import {
   type Scopes,
 } from "./registry-access-model.ts";
 
-const OPERATIONS = 10_000;
+const OPERATIONS = Number(process.env["DRAY_OPERATIONS"] ?? 12_000);
+const SEED = Number(process.env["DRAY_SEED"] ?? 20_260_801);
+const GRACE = 60 * 60 * 1_000;
 const CONFIG: AccessConfig = {
   realm: "registry.test",
   groups: { b: ["bob", "robot:b"] },
@@ -122,19 +124,41 @@ class Walk {
   readonly #registry: Registry;
   readonly #secrets: ReadonlyMap<string, string>;
   readonly #tokens = new Map<string, string>();
-  readonly #model = new Model();
+  readonly #clock: { now: number };
+  readonly #model: Model;
   readonly #chance: Chance;
   readonly #digests: Digest[] = TEXTS.map((text) => digestOf(text));
   readonly answers = new Map<string, number>();
+  collected = 0;
 
-  constructor(registry: Registry, secrets: ReadonlyMap<string, string>, seed: number) {
+  constructor(
+    registry: Registry,
+    secrets: ReadonlyMap<string, string>,
+    options: { readonly seed: number; readonly clock: { now: number } },
+  ) {
+    this.#clock = options.clock;
+    this.#model = new Model(() => options.clock.now);
     this.#registry = registry;
     this.#secrets = secrets;
-    this.#chance = new Chance(seed);
+    this.#chance = new Chance(options.seed);
+  }
+
+  get content(): readonly Digest[] {
+    return this.#model.content();
+  }
+
+  /** Collects garbage, and holds what went against what the model says. */
+  async collect(): Promise<void> {
+    const { collected } = await this.#registry.collect();
+    const gone = [...collected.repositories.values()].reduce((sum, { count }) => sum + count, 0);
+    assert.equal(gone, this.#model.collect(GRACE));
+    this.collected += gone;
   }
 
   async step(): Promise<void> {
     const chance = this.#chance;
+    // At least as much as lies between two notes of the same question.
+    this.#clock.now += 1_000 * (1 + chance.below(12));
     const [actor, name] = [chance.of(ACTORS), chance.of(NAMES)];
     const digest = chance.of(this.#digests);
     const reference = chance.below(2) === 0 ? chance.of(TAGS) : digest;
@@ -154,8 +178,12 @@ class Walk {
       await this.#send(actor, scopes, { method, path, body }, expected);
     };
     const model = this.#model;
-    switch (chance.below(11)) {
-      case 0: {
+    switch (chance.below(14)) {
+      case 10:
+        return await this.collect();
+      case 0:
+      case 11:
+      case 12: {
         const text = chance.of(TEXTS);
         const path = `${base}/blobs/uploads/?digest=${digestOf(text)}`;
         return await act("POST", path, ["pull", "push"], () => model.pushBlob(name, text), text);
@@ -163,9 +191,7 @@ class Walk {
       case 1:
         return await act("GET", `${base}/blobs/${digest}`, ["pull"], () => model.blob(name, digest));
       case 2:
-        return await act("HEAD", `${base}/blobs/${digest}`, ["pull"], () => ({
-          status: model.blob(name, digest).status,
-        }));
+        return await act("HEAD", `${base}/blobs/${digest}`, ["pull"], () => model.headBlob(name, digest));
       case 3: {
         const from = chance.below(2) === 0 ? undefined : chance.of(NAMES);
         const path = `${base}/blobs/uploads/?mount=${digest}${from === undefined ? "" : `&from=${from}`}`;
@@ -294,7 +320,7 @@ function listIn(text: string): readonly string[] {
   return answer.tags ?? answer.repositories ?? (answer.manifests ?? []).map((one) => one.digest);
 }
 
-test("a plain model predicts every answer to ten thousand random requests of several tenants", async () => {
+test("a plain model predicts every answer to twelve thousand random requests of several tenants, with collections in between", async () => {
   await using store = openSqliteAccessStore(":memory:");
   const secrets = new Map<string, string>();
   for (const name of ["alice", "bob"]) {
@@ -310,10 +336,18 @@ test("a plain model predicts every answer to ten thousand random requests of sev
     secrets.set(login, secret.reveal());
   }
   await using access = await openAccess(CONFIG, { store });
-  await using metadata = openSqliteMetadata(":memory:");
-  await using registry = openRegistry({ blobs: new MemoryBlobStore(), metadata, access });
-  const walk = new Walk(registry, secrets, 20_260_801);
+  const time = { now: 1_000_000 };
+  const clock = (): number => time.now;
+  const blobs = new MemoryBlobStore({ now: clock });
+  await using metadata = openSqliteMetadata(":memory:", { clock });
+  await using registry = openRegistry({ blobs, metadata, access, clock, collection: { grace: GRACE } });
+  const walk = new Walk(registry, secrets, { seed: SEED, clock: time });
   for (let step = 0; step < OPERATIONS; step++) await walk.step();
+  assert.ok(walk.collected >= 50, `${walk.collected} blobs were collected`);
+  time.now += 2 * GRACE;
+  await walk.collect();
+  const kept = (await Array.fromAsync(blobs.list())).map((blob) => blob.digest).toSorted();
+  assert.deepEqual(kept, walk.content, "the store holds what is shown, and nothing else");
   // A walk that met few of these would prove little.
   const answers =
     "GET 200,GET 401,GET 403,GET 404,HEAD 200,HEAD 404,POST 201,POST 202,POST 401,POST 403," +
