@@ -10,6 +10,10 @@ import { DrayError } from "../errors.ts";
  * - `TLS_INVALID`: a certificate and key that can't be shown
  * - `UNREADABLE`: a file that is named on the command line can't be read
  * - `SETTINGS_INVALID`: a file of settings doesn't say what it should
+ * - `CLUSTER_UNKNOWN`: nobody said which cluster a tenant's namespaces are in
+ * - `NAMESPACE_UNKNOWN`: a namespace that isn't in the cluster
+ * - `SECRET_TAKEN`: a Secret of somebody else's has the name that a tenant's needs
+ * - `REGISTRY_MISMATCH`: a registry doesn't know a login that was just made for it
  */
 export type CliErrorCode =
   | "USAGE"
@@ -21,7 +25,11 @@ export type CliErrorCode =
   | "TLS_INVALID"
   | "UNREADABLE"
   | "SETTINGS_INVALID"
-  | "WEBHOOK_UNAVAILABLE";
+  | "WEBHOOK_UNAVAILABLE"
+  | "CLUSTER_UNKNOWN"
+  | "NAMESPACE_UNKNOWN"
+  | "SECRET_TAKEN"
+  | "REGISTRY_MISMATCH";
 
 export class CliError extends DrayError<CliErrorCode> {}
 

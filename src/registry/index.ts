@@ -103,4 +103,4 @@ export { openSqliteTenantStore, TENANTS_FILE } from "./tenants/sqlite-store.ts";
 export { listTenants, type TenantStore } from "./tenants/store.ts";
 export { checkTenantName, type TenantChange, type TenantCluster } from "./tenants/tenant.ts";
 export { type TenantNamespace, type TenantQuota, type TenantRecord } from "./tenants/tenant.ts";
-export { tenantRobot, type TenantUse } from "./tenants/tenant.ts";
+export { tenantRobot, type TenantUse, usesOf } from "./tenants/tenant.ts";

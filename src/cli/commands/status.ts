@@ -8,7 +8,7 @@ import { renderTable } from "../terminal/table.ts";
 import { formatBytes, formatDuration } from "../terminal/units.ts";
 import { printable } from "../terminal/width.ts";
 import { renderPods } from "../up/render-pods.ts";
-import { type NodeStatus, readStatus } from "../up/status-file.ts";
+import { isAlive, type NodeStatus, readStatus } from "../up/status-file.ts";
 
 export const status: Command = defineCommand({
   name: "status",
@@ -105,15 +105,4 @@ function describeEvent(about: string, event: PodEvent, now: number): readonly st
   const object = fieldPath === undefined ? about : `${about} ${fieldPath}`;
   const ago = formatDuration(Math.max(0, now - last));
   return [ago, type, reason, object, String(count), message].map(printable);
-}
-
-/** A node that was killed couldn't say that it ended. */
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    // Somebody else's process is alive, too.
-    return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
 }

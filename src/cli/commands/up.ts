@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 
+import type { AccessSettings } from "../../registry/index.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { UsageError } from "../errors.ts";
 import { dataDir, readDuration, readPort } from "../settings.ts";
@@ -47,6 +48,11 @@ export const up: Command = defineCommand({
       type: "string",
       value: "ADDRESS",
       summary: "Listen on this address; 127.0.0.1 by default",
+    },
+    access: {
+      type: "string",
+      value: "FILE",
+      summary: "Who may do what with the registry (YAML or JSON); everybody everything until it has tenants",
     },
     "no-registry": { type: "boolean", summary: "Run the node alone" },
     "api-port": {
@@ -105,6 +111,9 @@ export const up: Command = defineCommand({
     if (values["no-registry"] === true && values["registry-port"] !== undefined) {
       throw new UsageError("Options --no-registry and --registry-port contradict each other", "up");
     }
+    if (values["no-registry"] === true && values.access !== undefined) {
+      throw new UsageError("Options --no-registry and --access contradict each other", "up");
+    }
     const folder = resolve(context.cwd, positionals[0] ?? "pods");
     const port =
       values["no-registry"] === true
@@ -117,6 +126,8 @@ export const up: Command = defineCommand({
         dataDir: dataDir(values, context),
         address: values["registry-address"] ?? "127.0.0.1",
         port,
+        access:
+          values.access === undefined ? undefined : await readAccess(resolve(context.cwd, values.access)),
         api: await readApiOptions(values, context),
         metricsPort: readPort(values["metrics-port"], "--metrics-port"),
         nodeName: values["node-name"],
@@ -141,6 +152,11 @@ export const up: Command = defineCommand({
     return isAllReady(result.state) ? 0 : 1;
   },
 });
+
+async function readAccess(path: string): Promise<AccessSettings> {
+  const { readAccessFile } = await import("../../registry/index.ts");
+  return await readAccessFile(path);
+}
 
 interface ApiValues extends AdmissionValues {
   readonly "api-port"?: string;

@@ -7,7 +7,7 @@ import type { ListeningApi } from "../../apiserver/index.ts";
 import { CachingServiceAccounts, StaticSource } from "../../credentials/index.ts";
 import { makeFolder } from "../../internal/make-folder.ts";
 import { FolderSource, ImageNode, type NodeChange, type NodeState } from "../../node/index.ts";
-import type { Authorize, ServedRegistry } from "../../registry/index.ts";
+import type { AccessSettings, Authorize, ServedRegistry } from "../../registry/index.ts";
 import { openStore } from "../../store/index.ts";
 import { type ConnectValues, connect } from "../connect.ts";
 import type { CommandContext } from "../context.ts";
@@ -47,7 +47,9 @@ export interface UpOptions {
   /** How images are pulled, verified and collected; as a kubelet does without a configuration by default. */
   readonly images?: ImageSettings | undefined;
   readonly credentials?: NodeCredentialOptions | undefined;
-  /** Who may do what with the registry; everybody everything by default. */
+  /** Who may do what with the registry; everybody everything by default, until it has tenants. */
+  readonly access?: AccessSettings | undefined;
+  /** The same as one plain function. */
   readonly authorize?: Authorize | undefined;
   readonly recheckInterval: number | undefined;
   readonly json: boolean;
@@ -93,7 +95,7 @@ export async function runUp(options: UpOptions, context: CommandContext): Promis
 
   prepareFolders(options, view);
   const tags = new RegistryTags();
-  const { registry, failure } = await startRegistry(options, { tags, view, context });
+  const { registry, failure } = await startRegistry(options, { tags, view, context, stack });
   if (registry !== undefined) stack.use(registry);
   await options.onServing?.(registry);
 

@@ -1,7 +1,16 @@
 /** What `dray up` serves: its registry, and what there is to measure. */
 import { join } from "node:path";
 
-import { type ServedRegistry, serveRegistry } from "../../registry/index.ts";
+import { makeFolder } from "../../internal/make-folder.ts";
+import {
+  ACCESS_FILE,
+  type AccessControl,
+  type AccessSettings,
+  openAccess,
+  openSqliteAccessStore,
+  type ServedRegistry,
+  serveRegistry,
+} from "../../registry/index.ts";
 import type { CommandContext } from "../context.ts";
 import { type MetricsPages, serveMetrics } from "../metrics/serve-metrics.ts";
 import { describeError } from "../report-error.ts";
@@ -31,18 +40,28 @@ export async function startRegistry(
     tags,
     view,
     context,
-  }: { readonly tags: RegistryTags; readonly view: PodView; readonly context: CommandContext },
+    stack,
+  }: {
+    readonly tags: RegistryTags;
+    readonly view: PodView;
+    readonly context: CommandContext;
+    readonly stack: AsyncDisposableStack;
+  },
 ): Promise<{ readonly registry?: ServedRegistry; readonly failure?: unknown }> {
   if (options.port === undefined) return {};
+  const dir = join(options.dataDir, "registry");
+  const onFailure = (error: unknown): void => view.note(`dray: ${describeError(error).message}`);
   try {
     const registry = await serveRegistry({
-      dir: join(options.dataDir, "registry"),
+      dir,
       host: options.address,
       port: options.port,
       drainTimeout: 2000,
       authorize: options.authorize,
+      access: options.access && (await openRegistryAccess(options.access, { dir, stack, onFailure })),
+      tenants: true,
       onTag: (push) => tags.announce(push),
-      onFailure: (error) => view.note(`dray: ${describeError(error).message}`),
+      onFailure,
     });
     tags.listenOn(registry.address, registry.port);
     return { registry };
@@ -53,4 +72,19 @@ export async function startRegistry(
     view.note(`dray: ${message}${how}; the node goes on without it`);
     return { failure };
   }
+}
+
+/** Closed after the registry, which asks it until its end. */
+async function openRegistryAccess(
+  { config, folder }: AccessSettings,
+  wiring: {
+    readonly dir: string;
+    readonly stack: AsyncDisposableStack;
+    readonly onFailure: (error: unknown) => void;
+  },
+): Promise<AccessControl> {
+  const { dir, stack, onFailure } = wiring;
+  makeFolder(dir, { mode: 0o700 });
+  const store = stack.use(openSqliteAccessStore(join(dir, ACCESS_FILE)));
+  return stack.use(await openAccess(config, { store, folder, onFailure }));
 }

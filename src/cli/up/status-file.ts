@@ -135,6 +135,17 @@ export async function readStatus(dataDir: string): Promise<NodeStatus> {
   throw fail(`${FILE} is of another version of dray`, undefined);
 }
 
+/** A node that was killed couldn't say that it ended. */
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    // Somebody else's process is alive, too.
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}
+
 /** A decision holds what was thrown, which is nothing to write down. */
 function withoutCauses(pod: PodState): PodState {
   return {
