@@ -1,0 +1,136 @@
+/** `dray cri`: the image service of this machine, from the socket to the store. */
+import { existsSync } from "node:fs";
+
+import { type CriServer, PullAuths, type PullRequest, serveCri, StoreBackend } from "../../cri/index.ts";
+import { StaticSource, toCandidate, type TrackedCredential } from "../../credentials/index.ts";
+import { StoreRuntime } from "../../images/index.ts";
+import { makeFolder } from "../../internal/make-folder.ts";
+import { parseReference, repositoryName } from "../../reference/index.ts";
+import { openStore } from "../../store/index.ts";
+import { type ConnectValues, connect } from "../connect.ts";
+import type { CommandContext } from "../context.ts";
+import { serveMetrics } from "../metrics/serve-metrics.ts";
+import { localPlatform } from "../settings.ts";
+import { type NodeCredentialOptions, openNodeCredentials } from "../up/node-credentials.ts";
+import { readVersion } from "../version.ts";
+import { CriServiceMetrics } from "./metrics.ts";
+import { PullRegistries } from "./registries.ts";
+import type { SocketOwner } from "./socket-owner.ts";
+
+export interface RunCriOptions {
+  readonly socket: string;
+  readonly owner?: SocketOwner | undefined;
+  readonly dataDir: string;
+  readonly pinned: readonly string[];
+  /** What pulls without a credential are tried with; without it they are anonymous. */
+  readonly nodeCredentials?: NodeCredentialOptions | undefined;
+  readonly credentialForms?: "containerd" | "all" | undefined;
+  readonly listFilter?: "ignore" | "honour" | undefined;
+  readonly progressTimeout?: number | undefined;
+  readonly cgroupDriver?: "systemd" | "cgroupfs" | undefined;
+  readonly concurrency?: number | undefined;
+  /** `undefined` serves no metrics, 0 takes any free port. */
+  readonly metricsPort?: number | undefined;
+  readonly connection: ConnectValues;
+  readonly onWarning: (message: string) => void;
+  /** Called when calls are taken. */
+  readonly onServing: (serving: { readonly metricsPort: number | undefined }) => void | Promise<void>;
+}
+
+/** Milliseconds that calls under way have when the service ends; a kubelet pulls again what was cut. */
+const DRAIN = 5000;
+
+/** Serves until the context's signal. */
+export async function runCri(options: RunCriOptions, context: CommandContext): Promise<void> {
+  await using stack = new AsyncDisposableStack();
+  const { dataDir, metricsPort, socket, owner } = options;
+  const now = (): number => context.clock.now();
+  makeFolder(dataDir, { mode: 0o700 });
+  const metrics = new CriServiceMetrics();
+  const backend = await openBackend(options, { context, stack });
+  const version = await readVersion();
+  const server: CriServer = await serveCri({
+    socket: {
+      path: socket,
+      mode: owner?.forGroup === true ? 0o660 : 0o600,
+      owner,
+    },
+    backend,
+    runtime: {
+      name: "dray",
+      version,
+      cgroupDriver: options.cgroupDriver ?? findCgroupDriver(),
+      config: { dataDir, pinned: options.pinned },
+    },
+    progressTimeout: options.progressTimeout,
+    listFilter: options.listFilter,
+    metrics,
+    now,
+  });
+  stack.defer(() => server.close(DRAIN));
+  const ending = new AbortController();
+  const measured =
+    metricsPort === undefined
+      ? undefined
+      : await serveMetrics(
+          { metrics: () => metrics.render(), progress: (signal) => server.pulls.watch({ signal }) },
+          { host: "127.0.0.1", port: metricsPort, signal: ending.signal },
+        );
+  stack.defer(async () => {
+    ending.abort();
+    await measured?.close(1000);
+  });
+  await options.onServing({ metricsPort: measured?.port });
+  await aborted(context.signal);
+}
+
+async function openBackend(
+  options: RunCriOptions,
+  { context, stack }: { readonly context: CommandContext; readonly stack: AsyncDisposableStack },
+): Promise<StoreBackend> {
+  const { dataDir, nodeCredentials, onWarning } = options;
+  const ofNode =
+    nodeCredentials &&
+    (await openNodeCredentials(nodeCredentials, { context, root: dataDir, track: false, onWarning }));
+  const store = stack.use(await openStore(dataDir));
+  const access = stack.use(
+    await connect(options.connection, [], context, { credentials: new StaticSource([]) }),
+  );
+  const auths = new PullAuths({ forms: options.credentialForms });
+  const registries = new PullRegistries(access, { auths, candidateOf: ofNode?.candidateOf ?? toCandidate });
+  const platform = localPlatform();
+  const runtime = new StoreRuntime({
+    store,
+    registry: (reference, credential) => registries.repository(reference, credential),
+    platform,
+    concurrency: options.concurrency,
+  });
+  return new StoreBackend({
+    store,
+    runtime,
+    auths,
+    platform,
+    folder: dataDir,
+    pinned: options.pinned,
+    now: () => context.clock.now(),
+    // What was just removed is free when the call returns; what is on its way is leased.
+    collect: ({ signal }) => store.collect({ signal, grace: 0 }),
+    nodeCredentials: ofNode && (({ image, pod }) => lookUp(image, pod)),
+  });
+
+  async function lookUp(image: string, pod: PullRequest["pod"]): Promise<readonly TrackedCredential[]> {
+    const identity = pod && { ...pod, serviceAccountName: "" };
+    const keyring = ofNode?.keyring(identity);
+    const { signal } = context;
+    return (await keyring?.lookup(repositoryName(parseReference(image)), { signal }))?.credentials ?? [];
+  }
+}
+
+function findCgroupDriver(): "systemd" | "cgroupfs" {
+  return existsSync("/run/systemd/system") ? "systemd" : "cgroupfs";
+}
+
+async function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
+  await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+}
