@@ -11,6 +11,8 @@ export interface Access {
 export type Decision =
   | {
       readonly allowed: true;
+      /** Nobody ever said who may do what here. */
+      readonly unguarded?: true | undefined;
       /** How it logged in, for logs: `alice`, `robot+ci`; absent for nobody. */
       readonly caller?: string | undefined;
     }
@@ -65,7 +67,7 @@ export interface AccessControl extends AsyncDisposable {
 /** Everybody may do everything. */
 export const allowAll: Authorize = () => ALLOWED;
 
-const ALLOWED: Decision = { allowed: true };
+const ALLOWED: Decision = { allowed: true, unguarded: true };
 
 export const SEES_ALL: RepositoryView = { sees: () => true, prefixes: [""] };
 

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 
+import { makeFolder } from "../../internal/make-folder.ts";
 import { MIRROR_FILE, openMirror, type Mirror, type MirrorConfig } from "../../registry/index.ts";
 import type { MirrorEventListener } from "../../registry/index.ts";
 import { upstreamOpener, type UpstreamOpenerOptions } from "./open-upstream.ts";
@@ -21,6 +22,7 @@ export async function openConfiguredMirror(
   options: ConfiguredMirrorOptions,
 ): Promise<Mirror> {
   const { dir, clock, onEvent, onFailure } = options;
+  makeFolder(dir, { mode: 0o700 });
   const path = join(dir, MIRROR_FILE);
   return await openMirror(config, { open: upstreamOpener(options), path, clock, onEvent, onFailure });
 }

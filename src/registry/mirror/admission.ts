@@ -1,9 +1,8 @@
 import { createHmac, randomBytes } from "node:crypto";
 
 import { Secret } from "../../internal/secret.ts";
-import { pullFrom } from "../access.ts";
-import type { AccessControl, RepositoryView } from "../access.ts";
-import { allowAll } from "../access.ts";
+import { pullFrom, SEES_ALL } from "../access.ts";
+import type { AccessControl, Decision, RepositoryView } from "../access.ts";
 import type { RegistryContext } from "../context.ts";
 import type { RegistryRequest, RegistryResponse } from "../request.ts";
 import { deny } from "../respond.ts";
@@ -100,19 +99,33 @@ export function guardAccess(
   access: AccessControl,
   isPrivate: (repository: string) => boolean,
 ): AccessControl {
-  if (access.authorize !== allowAll) return access;
-  const reason = "Only the upstream says who may have this";
-  const view: RepositoryView = { prefixes: [""], sees: (repository) => !isPrivate(repository) };
+  const judge = (decision: Decision): Decision => {
+    return decision.allowed && decision.unguarded === true ? UPSTREAM_SAYS : decision;
+  };
+  const hide = (view: RepositoryView): RepositoryView => {
+    return view === SEES_ALL ? { prefixes: [""], sees: (name) => !isPrivate(name) } : view;
+  };
   return {
-    authorize: (_request, wanted) =>
-      wanted.some(({ type, name }) => type === "repository" && isPrivate(name))
-        ? { allowed: false, status: 403, reason }
-        : { allowed: true },
-    viewFor: () => view,
-    ...(access.serve !== undefined && { serve: (request) => access.serve?.(request) }),
+    authorize(request, wanted) {
+      const decision = access.authorize(request, wanted);
+      if (!wanted.some(({ type, name }) => type === "repository" && isPrivate(name))) return decision;
+      return decision instanceof Promise ? decision.then(judge) : judge(decision);
+    },
+    viewFor(request) {
+      const view = access.viewFor(request);
+      return view instanceof Promise ? view.then(hide) : hide(view);
+    },
+    serve: (request) => access.serve?.(request),
+    lockedOut: () => access.lockedOut?.() ?? [],
     [Symbol.asyncDispose]: () => access[Symbol.asyncDispose](),
   };
 }
+
+const UPSTREAM_SAYS: Decision = {
+  allowed: false,
+  status: 403,
+  reason: "Only the upstream says who may have this",
+};
 
 function withoutLogin(request: RegistryRequest): RegistryRequest {
   return {
