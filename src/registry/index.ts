@@ -95,6 +95,7 @@ export { serveRegistry, type ListenOptions, type ServedRegistry } from "./serve.
 export { type ServeRegistryOptions } from "./serve.ts";
 export { openSqliteMetadata, type SqliteMetadata, type SqliteMetadataOptions } from "./sqlite-metadata.ts";
 export { type TenantDelivery, type TenantLogin, type TenantLogins } from "./tenants/delivery.ts";
+export { guardTenants, type GuardOptions, TenantMemory } from "./tenants/guard.ts";
 export { type TenantUsage, hasImages, measureTenant } from "./tenants/images.ts";
 export { type DeleteTenantOptions, deleteTenant } from "./tenants/remove.ts";
 export { createTenant, getTenant, rotateTenant, setTenantQuota } from "./tenants/renew.ts";

@@ -2,19 +2,23 @@ import { BlockList } from "node:net";
 
 import {
   type AccessControl,
-  accessBy,
   type AccessSettings,
   type AccessStore,
-  allowAll,
+  guardTenants,
+  type LoginFailed,
   openAccess,
   proxiesOf,
   SwitchableAccess,
+  TenantMemory,
+  type TenantStore,
 } from "../../registry/index.ts";
 import { formatMembers } from "./format-members.ts";
 import type { LoginCounts } from "./metrics.ts";
 
 export interface AccessKeeperOptions {
   readonly store: AccessStore;
+  /** Without settings, everybody may do everything until there are some. */
+  readonly tenants: TenantStore;
   readonly logins: LoginCounts;
   readonly onFailure: (error: unknown) => void;
 }
@@ -75,16 +79,18 @@ export class AccessKeeper implements AsyncDisposable {
 
 async function open(
   settings: AccessSettings | undefined,
-  { store, logins, onFailure }: AccessKeeperOptions,
+  { store, tenants, logins, onFailure }: AccessKeeperOptions,
 ): Promise<AccessControl> {
-  if (settings === undefined) return accessBy(allowAll);
-  return await openAccess(settings.config, {
+  const options = {
     store,
-    folder: settings.folder,
     onFailure,
     onLogin: () => logins.count("ok"),
-    onLoginFailed: ({ lockedOut }) => logins.count(lockedOut ? "locked-out" : "failed"),
-  });
+    onLoginFailed: ({ lockedOut }: LoginFailed) => logins.count(lockedOut ? "locked-out" : "failed"),
+  };
+  if (settings === undefined) {
+    return guardTenants({ memory: new TenantMemory(tenants), openClosed: () => openAccess({}, options) });
+  }
+  return await openAccess(settings.config, { ...options, folder: settings.folder });
 }
 
 function proxiesIn(settings: AccessSettings | undefined): BlockList {

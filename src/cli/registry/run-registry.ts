@@ -9,8 +9,10 @@ import {
   openOperations,
   openRegistryDirectory,
   openSqliteAccessStore,
+  openSqliteTenantStore,
   serveRegistry,
   type ServedRegistry,
+  TENANTS_FILE,
 } from "../../registry/index.ts";
 import type { CommandContext } from "../context.ts";
 import { describeError } from "../report-error.ts";
@@ -57,7 +59,8 @@ export async function runRegistry(options: RunRegistryOptions, context: CommandC
   let identity = await tls?.look();
   const logins = new LoginCounts();
   const store = stack.use(openSqliteAccessStore(join(folder, ACCESS_FILE)));
-  const access = stack.use(await AccessKeeper.open(settings.access, { store, logins, onFailure }));
+  const tenants = stack.use(openSqliteTenantStore(join(folder, TENANTS_FILE)));
+  const access = stack.use(await AccessKeeper.open(settings.access, { store, tenants, logins, onFailure }));
   const port = listen.port ?? 5000;
   const operations = stack.use(
     await openOperations(settings, {
@@ -72,6 +75,7 @@ export async function runRegistry(options: RunRegistryOptions, context: CommandC
   const notReady = (): string | undefined => (leaving ? "it is about to end" : undefined);
   const registry = await openRegistryDirectory(folder, {
     access: withHealth(access.control, notReady),
+    tenants: true,
     observers: operations.observers,
     limits: settings.limits,
     collection: settings.collection,
