@@ -37,6 +37,7 @@ const LOADERS = {
   "tenant show": async () => (await import("./commands/tenant-show.ts")).tenantShow,
   "tenant update": async () => (await import("./commands/tenant-update.ts")).tenantUpdate,
   "tenant delete": async () => (await import("./commands/tenant-delete.ts")).tenantDelete,
+  mirror: async () => (await import("./commands/mirror.ts")).mirror,
   webhook: async () => (await import("./commands/webhook.ts")).webhook,
   cri: async () => (await import("./commands/cri.ts")).cri,
   pulls: async () => (await import("./commands/pulls.ts")).pulls,

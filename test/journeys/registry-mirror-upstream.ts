@@ -153,7 +153,9 @@ export class FaultyUpstream implements AsyncDisposable {
       case "body":
         response.writeHead(200, { "content-type": fault.type }).end(fault.body);
         return;
-      default:
+      case "cut":
+      case "hold":
+      case "wrong":
         await this.#sendBlob(fault, request, response);
     }
   }
