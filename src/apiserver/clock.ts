@@ -1,4 +1,4 @@
-import { setTimeout as wait } from "node:timers/promises";
+import { wait } from "../internal/wait.ts";
 
 /** Time as the server sees it; tests hand in one of their own. */
 export interface ApiClock {
@@ -10,15 +10,8 @@ export interface ApiClock {
 
 export const systemClock: ApiClock = {
   now: () => Date.now(),
-  wait: async (milliseconds, signal) => {
-    try {
-      // Nothing that only waits keeps the process alive.
-      await wait(milliseconds, undefined, { signal, ref: false });
-    } catch (error) {
-      signal?.throwIfAborted();
-      throw error;
-    }
-  },
+  // Nothing that only waits keeps the process alive.
+  wait: async (milliseconds, signal) => await wait(milliseconds, { signal, ref: false }),
 };
 
 /** RFC 3339 in whole seconds, as metadata has its times. */

@@ -1,4 +1,4 @@
-import { setTimeout as wait } from "node:timers/promises";
+import { wait } from "../../internal/wait.ts";
 
 /** Time as this room sees it; tests and replays hand in one of their own. */
 export interface Clock {
@@ -10,12 +10,5 @@ export interface Clock {
 
 export const systemClock: Clock = {
   now: () => Date.now(),
-  wait: async (milliseconds, signal) => {
-    try {
-      await wait(milliseconds, undefined, { signal });
-    } catch (error) {
-      signal?.throwIfAborted();
-      throw error;
-    }
-  },
+  wait: async (milliseconds, signal) => await wait(milliseconds, { signal }),
 };
