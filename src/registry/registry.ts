@@ -2,7 +2,8 @@ import { randomUUID } from "node:crypto";
 
 import { findDigestFault, isDigest, isRepositoryName, isTag, matchRoute, OciError } from "../oci/index.ts";
 import { ERROR_STATUS, isDistributionErrorCode, MAX_DOCUMENT_SIZE, type RouteMatch } from "../oci/index.ts";
-import type { BlobStore } from "../store/index.ts";
+import { DatabaseError } from "../internal/sqlite.ts";
+import { StoreError, type BlobStore } from "../store/index.ts";
 import { accessBy, allowAll, pullFrom, type AccessControl, type Authorize } from "./access.ts";
 import { deleteBlob, serveBlob } from "./blobs.ts";
 import {
@@ -94,6 +95,8 @@ export interface Registry extends AsyncDisposable {
 }
 
 const WEEK = 7 * 24 * 60 * 60 * 1_000;
+/** Seconds. */
+const RETRY_WHEN_FULL = 60;
 const HOUR = 60 * 60 * 1_000;
 
 export function openRegistry(options: RegistryOptions): Registry {
@@ -328,8 +331,20 @@ class DistributionRegistry implements Registry {
       if (ERROR_STATUS[code] === 400) return refuse(code, error.message);
     }
     this.#onFailure(error);
+    if (isFull(error)) {
+      // Clients come again, and what they sent so far is kept.
+      const headers = { "Retry-After": RETRY_WHEN_FULL };
+      return refuse("UNAVAILABLE", "The registry has no room left; it is not your fault", { headers });
+    }
     return refuse("UNKNOWN", "Something went wrong here; the registry's own log says what");
   }
+}
+
+function isFull(error: unknown): boolean {
+  return (
+    (error instanceof StoreError && error.code === "NO_SPACE") ||
+    (error instanceof DatabaseError && error.code === "DATABASE_FULL")
+  );
 }
 
 function digestInvalid(text: string): RegistryResponse {

@@ -105,14 +105,14 @@ export class UploadSessions {
   ): Promise<BlobInfo | undefined> {
     const algorithms = [digestAlgorithm(digest)];
     const ingest = await this.#options.blobs.ingest(KEY_PREFIX + id, { algorithms });
-    let complete = false;
+    let ready = false;
     try {
-      complete = await fill(ingest);
+      if (!(await fill(ingest))) return undefined;
+      await this.#options.metadata.garbage.expectContent(digest);
+      ready = true;
     } finally {
-      if (!complete) await ingest.abort();
+      if (!ready) await ingest.abort();
     }
-    if (!complete) return undefined;
-    await this.#options.metadata.garbage.expectContent(digest);
     return await ingest.commit({ digest });
   }
 
