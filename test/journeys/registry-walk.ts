@@ -12,7 +12,7 @@ import { serveRegistry } from "../../src/registry/index.ts";
 
 const dir = await mkdtemp(join(tmpdir(), "dray-conformance-"));
 const served = await serveRegistry({ dir, port: 0 });
-const base = `http://${served.address}:${served.port}`;
+export const base: string = `http://${served.address}:${served.port}`;
 after(async () => {
   await served.close();
   await rm(dir, { recursive: true });
