@@ -48,6 +48,8 @@ export interface TarEntry {
   readonly gid: number;
   /** Seconds since the epoch, with fraction where PAX gave one. */
   readonly mtime: number;
+  /** Like `mtime`; only where the tar says it, as PAX and GNU's own format can. */
+  readonly atime?: number;
   readonly deviceMajor: number;
   readonly deviceMinor: number;
   /** From `SCHILY.xattr.*`. */

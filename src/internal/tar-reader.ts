@@ -152,6 +152,7 @@ export class TarHeaderReader {
     if (size < 0) throw new TarFormatError("a size is negative");
     const sparse = flag === "S" ? this.#gnuSparse(block) : paxSparse(pax);
     const xattrs = paxXattrs(pax);
+    const atime = paxTime(pax, "atime") ?? gnuAccessTime(block);
     return {
       type,
       flag,
@@ -164,7 +165,8 @@ export class TarHeaderReader {
       mode: parseTarNumber(block, 100, 8) & 0o7777,
       uid: paxInteger(pax, "uid") ?? parseTarNumber(block, 108, 8),
       gid: paxInteger(pax, "gid") ?? parseTarNumber(block, 116, 8),
-      mtime: paxTime(pax) ?? parseTarNumber(block, 136, 12),
+      mtime: paxTime(pax, "mtime") ?? parseTarNumber(block, 136, 12),
+      ...(atime === undefined ? undefined : { atime }),
       deviceMajor: type.endsWith("device") ? parseTarNumber(block, 329, 8) : 0,
       deviceMinor: type.endsWith("device") ? parseTarNumber(block, 337, 8) : 0,
       ...(xattrs === undefined ? undefined : { xattrs }),
@@ -195,12 +197,18 @@ function paxInteger(pax: PaxRecords, key: string): number | undefined {
   return value;
 }
 
-function paxTime(pax: PaxRecords): number | undefined {
-  const text = pax.get("mtime")?.toString("latin1");
+function paxTime(pax: PaxRecords, key: "mtime" | "atime"): number | undefined {
+  const text = pax.get(key)?.toString("latin1");
   if (text === undefined || text === "") return undefined;
   if (!/^-?[0-9]{1,16}(?:\.[0-9]*)?$/.test(text))
-    throw new TarFormatError("the PAX record mtime is not a time");
+    throw new TarFormatError(`the PAX record ${key} is not a time`);
   return Number(text);
+}
+
+/** GNU's own format has it where POSIX keeps the prefix of a name; often empty. */
+function gnuAccessTime(block: Buffer): number | undefined {
+  if (block.toString("latin1", 257, 265) !== "ustar  \0" || block[345] === 0) return undefined;
+  return parseTarNumber(block, 345, 12);
 }
 
 function paxXattrs(pax: PaxRecords): ReadonlyMap<string, Uint8Array> | undefined {

@@ -1,9 +1,9 @@
 import { isAscii, isUtf8 } from "node:buffer";
 
-import { TAR_BLOCK, tarPadding } from "./tar-header.ts";
+import { TAR_BLOCK, type TarEntryType, tarPadding } from "./tar-header.ts";
 
 export interface TarWriteEntry {
-  readonly type: "file" | "directory" | "symlink" | "link";
+  readonly type: Exclude<TarEntryType, "unknown">;
   /** Relative, without leading slash. Bytes for names that need not be UTF-8. A directory's slash is added. */
   readonly name: string | Uint8Array;
   readonly linkName?: string | Uint8Array;
@@ -14,10 +14,21 @@ export interface TarWriteEntry {
   readonly gid?: number;
   /** Whole seconds since the epoch. */
   readonly mtime?: number;
+  /** Of devices; at most seven octal digits each. */
+  readonly deviceMajor?: number;
+  readonly deviceMinor?: number;
   readonly xattrs?: ReadonlyMap<string, Uint8Array>;
 }
 
-const FLAGS = { file: "0", link: "1", symlink: "2", directory: "5" } as const;
+const FLAGS = {
+  file: "0",
+  link: "1",
+  symlink: "2",
+  "character-device": "3",
+  "block-device": "4",
+  directory: "5",
+  fifo: "6",
+} as const;
 const MAX_ID = 0o7777777;
 const MAX_SIZE = 0o77777777777;
 const SLASH = 0x2f;
@@ -86,6 +97,8 @@ function encode(entry: TarWriteEntry, oneBlock: boolean): Buffer {
     uid: uid > MAX_ID ? 0 : uid,
     gid: gid > MAX_ID ? 0 : gid,
     mtime: mtime < 0 || mtime > MAX_SIZE ? 0 : mtime,
+    deviceMajor: entry.deviceMajor ?? 0,
+    deviceMinor: entry.deviceMinor ?? 0,
   });
   if (records.length === 0) return block;
 
@@ -100,6 +113,8 @@ function encode(entry: TarWriteEntry, oneBlock: boolean): Buffer {
     uid: 0,
     gid: 0,
     mtime: 0,
+    deviceMajor: 0,
+    deviceMinor: 0,
   });
   return Buffer.concat([header, payload, tarEntryPadding(payload.length), block]);
 }
@@ -114,6 +129,8 @@ interface UstarFields {
   readonly uid: number;
   readonly gid: number;
   readonly mtime: number;
+  readonly deviceMajor: number;
+  readonly deviceMinor: number;
 }
 
 function ustarBlock(fields: UstarFields): Buffer {
@@ -131,8 +148,8 @@ function ustarBlock(fields: UstarFields): Buffer {
   block.write(fields.flag, 156, "latin1");
   fields.link.copy(block, 157, 0, 100);
   block.write("ustar\x0000", 257, "latin1");
-  octal(block, 329, 8, 0);
-  octal(block, 337, 8, 0);
+  octal(block, 329, 8, fields.deviceMajor);
+  octal(block, 337, 8, fields.deviceMinor);
   fields.prefix.copy(block, 345, 0, 155);
   let sum = 0;
   for (const byte of block) sum += byte;

@@ -1,9 +1,70 @@
+/**
+ * Layers applied to, and made from, real folders. Owners, devices and some attributes are root's to set, so cases that
+ * need root aren't covered for anybody else.
+ */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
 import { detectCompression } from "../../../src/oci/index.ts";
-import { byOperation, text, type Topic } from "../topic.ts";
+import { applyLayer, UnpackError } from "../../../src/unpack/index.ts";
+import { streamOf } from "../../../src/unpack/testing.ts";
+import { byOperation, type Comparison, text, type Topic, type Vector } from "../topic.ts";
+import { checkFolder, type FolderCheck } from "./layer-apply-checks.ts";
+import { applyOperations, type Operation } from "./layer-apply-operations.ts";
+import { makeArchive, type VectorEntry } from "./layer-apply-tar.ts";
+
+const IS_ROOT = process.geteuid?.() === 0;
 
 export const topic: Topic = byOperation({
   detectCompression(vector) {
     const actual = detectCompression(Buffer.from(text(vector, "bytesHex"), "hex"));
     return { actual: actual === "none" ? "uncompressed" : actual, expected: vector["result"] };
   },
+  apply: async (vector) => await inFolder(async (folder) => await apply(vector, folder)),
 });
+
+async function apply(vector: Vector, folder: string): Promise<Comparison | undefined> {
+  const entries = vector["entries"] as readonly VectorEntry[];
+  if (!IS_ROOT && needsRoot(entries)) return undefined;
+  applyOperations(folder, vector["base"] as readonly Operation[]);
+  const error = await failureOf(async () => {
+    await applyLayer(streamOf(makeArchive(entries, vector["archiveHex"])), folder);
+  });
+  const checks = vector["checks"] as readonly FolderCheck[];
+  const expected = { error: vector["error"], failed: [] as readonly string[] };
+  const found = vector["error"] === "any" && error !== null ? "any" : error;
+  // The note of such a case allows another result: what the entries say of the layer's own files isn't lost.
+  if (vector["implementationSpecific"] === true)
+    return { actual: { error: found }, expected: { error: expected.error } };
+  const failed = error === null ? await checkFolder(folder, checks) : [];
+  return { actual: { error: found, failed }, expected };
+}
+
+/** The vectors' word for how something failed; `null` when it didn't. Anything but a deliberate error is a defect. */
+async function failureOf(act: () => Promise<void>): Promise<string | null> {
+  try {
+    await act();
+    return null;
+  } catch (error) {
+    if (!(error instanceof UnpackError)) throw error;
+    if (error.code === "ARCHIVE_INVALID") return "invalid-archive";
+    return error.code === "ARCHIVE_UNSUPPORTED" ? "unhandled-type" : error.code;
+  }
+}
+
+function needsRoot(entries: readonly VectorEntry[]): boolean {
+  return entries.some(({ type, pax }) => {
+    const system = Object.keys(pax ?? {}).some((key) => key.startsWith("SCHILY.xattr.security."));
+    return system || type === "block" || type === "char";
+  });
+}
+
+async function inFolder<T>(act: (folder: string) => Promise<T>): Promise<T> {
+  const folder = mkdtempSync(join(tmpdir(), "dray-layer-"));
+  try {
+    return await act(folder);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}

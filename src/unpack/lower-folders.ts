@@ -1,0 +1,113 @@
+import { chmodSync, chownSync, constants, copyFileSync, lchownSync, lstatSync, readlinkSync } from "node:fs";
+import { lutimesSync, type Stats, symlinkSync } from "node:fs";
+
+import type { AttributeHelper } from "./attribute-helper.ts";
+import { type Folder, FolderTree, partsOf } from "./folder-tree.ts";
+
+export interface LowerFoldersOptions {
+  readonly depth: number;
+  /** Whether owners can be given. */
+  readonly owners: boolean;
+  readonly helper: () => AttributeHelper | undefined;
+}
+
+interface Found {
+  readonly tree: FolderTree;
+  readonly folder: Folder;
+  readonly name: string;
+  readonly stat: Stats;
+}
+
+/**
+ * Lower layers that lie in folders of their own, as overlayfs stacks them. What a layer only passes through, or links
+ * to, is brought up from there; nothing in them is ever changed.
+ */
+export class LowerFolders {
+  readonly #trees: readonly FolderTree[];
+  readonly #options: LowerFoldersOptions;
+
+  /** `folders`: the uppermost first. */
+  constructor(folders: readonly string[], options: LowerFoldersOptions) {
+    // As if privileged: that keeps the trees from opening up folders that aren't ours to change.
+    this.#trees = folders.map((path) => new FolderTree(path, { depth: options.depth, privileged: true }));
+    this.#options = options;
+  }
+
+  /** The text of a link that shows through from below. */
+  link(path: readonly string[]): string | undefined {
+    const found = this.#find(path);
+    if (found?.stat.isSymbolicLink() !== true) return undefined;
+    return readlinkSync(found.tree.at(found.folder, found.name), "buffer").toString("latin1");
+  }
+
+  /** Gives a folder that was just made the owner, mode and attributes it has below. */
+  async copyFolder(upper: FolderTree, parent: Folder, name: string): Promise<void> {
+    const found = this.#find([...partsOf(parent), name]);
+    if (found?.stat.isDirectory() !== true) return;
+    const folder = upper.add(parent, name);
+    if (this.#options.owners) chownSync(upper.self(folder), found.stat.uid, found.stat.gid);
+    await this.#copyXattrs(found, upper, parent, name);
+    upper.setMode(folder, found.stat.mode & 0o7777);
+    folder.times = { atime: found.stat.atimeMs / 1000, mtime: found.stat.mtimeMs / 1000 };
+  }
+
+  /** Brings a file or link up that is about to get another name, if it is only below. */
+  async copyUp(upper: FolderTree, path: readonly string[]): Promise<void> {
+    const found = this.#find(path);
+    if (found === undefined || !(found.stat.isFile() || found.stat.isSymbolicLink())) return;
+    const parent = upper.find(path.slice(0, -1));
+    if (parent === undefined) return;
+    const target = (): string | Buffer => upper.at(parent, found.name);
+    if (lstatSync(target(), { throwIfNoEntry: false }) !== undefined) return;
+    const source = found.tree.at(found.folder, found.name);
+    const { uid, gid, mode, atimeMs, mtimeMs } = found.stat;
+    if (found.stat.isSymbolicLink()) symlinkSync(readlinkSync(source, "buffer"), target());
+    else copyFileSync(source, target(), constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
+    if (this.#options.owners) lchownSync(target(), uid, gid);
+    await this.#copyXattrs(found, upper, parent, found.name);
+    if (found.stat.isFile()) chmodSync(target(), mode & 0o7777);
+    lutimesSync(target(), atimeMs / 1000, mtimeMs / 1000);
+  }
+
+  close(): void {
+    for (const tree of this.#trees) tree.close();
+  }
+
+  /** In the uppermost layer that has it, unless one above hides it. */
+  #find(path: readonly string[]): Found | undefined {
+    const name = path.at(-1);
+    if (name === undefined) return undefined;
+    for (const tree of this.#trees) {
+      for (let length = 1; length < path.length; length++) {
+        const folder = tree.find(path.slice(0, length - 1));
+        if (folder !== undefined && isHidden(statOf(tree, folder, path[length - 1] ?? ""))) return undefined;
+      }
+      const folder = tree.find(path.slice(0, -1));
+      const stat = folder === undefined ? undefined : statOf(tree, folder, name);
+      if (isHidden(stat)) return undefined;
+      if (folder !== undefined && stat !== undefined) return { tree, folder, name, stat };
+    }
+    return undefined;
+  }
+
+  async #copyXattrs(found: Found, upper: FolderTree, parent: Folder, name: string): Promise<void> {
+    const helper = this.#options.helper();
+    if (helper === undefined) return;
+    const from = found.tree.atFromOutside(found.folder, found.name);
+    for (const key of await helper.listXattrs(from)) {
+      if (key.startsWith("trusted.")) continue;
+      const value = await helper.getXattr(from, key);
+      // What can't be carried over was no part of any layer.
+      if (typeof value !== "string") await helper.setXattr(upper.atFromOutside(parent, name), key, value);
+    }
+  }
+}
+
+function statOf(tree: FolderTree, folder: Folder, name: string): Stats | undefined {
+  return lstatSync(tree.at(folder, name), { throwIfNoEntry: false });
+}
+
+/** Overlayfs' sign for a name that a layer removes. */
+function isHidden(stat: Stats | undefined): boolean {
+  return stat?.isCharacterDevice() === true && stat.rdev === 0;
+}

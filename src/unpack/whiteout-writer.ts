@@ -1,0 +1,81 @@
+import { readdirSync } from "node:fs";
+
+import type { TarEntry } from "../internal/tar-header.ts";
+import type { EntryWriter } from "./entry-writer.ts";
+import type { Folder } from "./folder-tree.ts";
+import type { LayerApplierOptions } from "./layer-applier.ts";
+import type { Whiteout } from "./whiteout.ts";
+
+/**
+ * What becomes of markers: `remove` takes away what they hide; `overlay` leaves signs that overlayfs understands, for
+ * a layer in a folder of its own.
+ */
+export type WhiteoutForm = "remove" | "overlay";
+
+interface MarkerPlace {
+  readonly folder: Folder;
+  readonly entry: TarEntry;
+}
+
+export class WhiteoutWriter {
+  readonly #options: LayerApplierOptions;
+  readonly #writer: EntryWriter;
+
+  constructor(options: LayerApplierOptions, writer: EntryWriter) {
+    this.#options = options;
+    this.#writer = writer;
+  }
+
+  async write(whiteout: Whiteout, { folder, entry }: MarkerPlace): Promise<void> {
+    if (whiteout.kind === "ignore") return;
+    if (this.#options.whiteouts === "overlay") return await this.#writeSign(whiteout, folder, entry);
+    const { tree } = this.#options;
+    if (whiteout.kind === "remove") {
+      tree.remove(folder, whiteout.name);
+      folder.fresh?.delete(whiteout.name);
+    } else this.#empty(folder);
+  }
+
+  /**
+   * Removes what lower layers put into a folder. What this layer has put there stays, wherever in it the marker stands,
+   * and so do the folders it lies in.
+   */
+  #empty(folder: Folder): void {
+    const { tree } = this.#options;
+    for (const bytes of readdirSync(tree.self(folder), "buffer")) {
+      const name = bytes.toString("latin1");
+      if (folder.fresh?.has(name) !== true && !hasFresh(folder.children.get(name))) tree.remove(folder, name);
+      else {
+        const child = folder.children.get(name);
+        if (child !== undefined) this.#empty(child);
+      }
+    }
+  }
+
+  /** A character device 0/0, or an attribute of the folder. */
+  async #writeSign(
+    whiteout: Exclude<Whiteout, { kind: "ignore" }>,
+    folder: Folder,
+    entry: TarEntry,
+  ): Promise<void> {
+    if (whiteout.kind === "opaque") {
+      const parent = folder.parent;
+      if (parent === undefined) return;
+      const key = this.#options.powers.privileged ? "trusted.overlay.opaque" : "user.overlay.opaque";
+      await this.#writer.setXattr(parent, folder.name, { key, value: Buffer.from("y"), plain: true });
+      return;
+    }
+    const { xattrs: _, ...rest } = entry;
+    const sign: TarEntry = { ...rest, type: "character-device", deviceMajor: 0, deviceMinor: 0, size: 0 };
+    if (await this.#writer.createOther(sign, folder, whiteout.name)) {
+      await this.#writer.setMetadata(sign, folder, whiteout.name);
+    }
+  }
+}
+
+/** Whether this layer has put something anywhere below. */
+function hasFresh(folder: Folder | undefined): boolean {
+  if (folder === undefined) return false;
+  if (folder.fresh !== undefined && folder.fresh.size > 0) return true;
+  return [...folder.children.values()].some(hasFresh);
+}
