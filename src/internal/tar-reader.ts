@@ -1,4 +1,4 @@
-import { isUtf8 } from "node:buffer";
+import { isAscii, isUtf8 } from "node:buffer";
 
 import {
   checksumMatches,
@@ -20,6 +20,8 @@ import {
 const MAX_META = 1024 * 1024;
 const MAX_EXTENTS = 1_000_000;
 const NONE: PaxRecords = new Map();
+const NO_BYTES: Buffer = Buffer.alloc(0);
+const GNU_MAGIC = "ustar  \0";
 
 const TYPES: Readonly<Record<string, TarEntryType>> = {
   "\0": "file",
@@ -183,10 +185,33 @@ export class TarHeaderReader {
 
 function headerName(block: Buffer): Buffer {
   const name = tarText(block, 0, 100);
-  // Only POSIX headers have a prefix; GNU keeps other things there.
-  if (block.toString("latin1", 257, 263) !== "ustar\0" || block[345] === 0) return name;
-  const star = block.toString("latin1", 508, 512) === "tar\0";
-  return Buffer.concat([tarText(block, 345, star ? 131 : 155), Buffer.from("/"), name]);
+  const prefix = headerPrefix(block);
+  return prefix.length === 0 ? name : Buffer.concat([prefix, Buffer.from("/"), name]);
+}
+
+/** Only POSIX headers have one; GNU keeps times there. */
+function headerPrefix(block: Buffer): Buffer {
+  const magic = block.toString("latin1", 257, 265);
+  if (magic.startsWith("ustar\0")) {
+    const star = block.toString("latin1", 508, 512) === "tar\0";
+    return tarText(block, 345, star ? 131 : 155);
+  }
+  // Go before 1.8 put a prefix into GNU headers all the same. No time looks like a path.
+  const prefix = tarText(block, 345, 155);
+  return magic === GNU_MAGIC && gnuTimes(block) === undefined && isAscii(prefix) ? prefix : NO_BYTES;
+}
+
+/** The times of access and change, NaN where they are empty; `undefined` for a field that holds no time. */
+function gnuTimes(block: Buffer): readonly [number, number] | undefined {
+  try {
+    const [access, change] = [345, 357].map((at) =>
+      block[at] === 0 ? Number.NaN : parseTarNumber(block, at, 12),
+    );
+    return [access ?? Number.NaN, change ?? Number.NaN];
+  } catch (error) {
+    if (error instanceof TarFormatError) return undefined;
+    throw error;
+  }
 }
 
 function paxInteger(pax: PaxRecords, key: string): number | undefined {
@@ -205,10 +230,10 @@ function paxTime(pax: PaxRecords, key: "mtime" | "atime"): number | undefined {
   return Number(text);
 }
 
-/** GNU's own format has it where POSIX keeps the prefix of a name; often empty. */
 function gnuAccessTime(block: Buffer): number | undefined {
-  if (block.toString("latin1", 257, 265) !== "ustar  \0" || block[345] === 0) return undefined;
-  return parseTarNumber(block, 345, 12);
+  if (block.toString("latin1", 257, 265) !== GNU_MAGIC) return undefined;
+  const [access = Number.NaN] = gnuTimes(block) ?? [];
+  return Number.isNaN(access) ? undefined : access;
 }
 
 function paxXattrs(pax: PaxRecords): ReadonlyMap<string, Uint8Array> | undefined {
