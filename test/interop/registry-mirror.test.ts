@@ -1,0 +1,161 @@
+/**
+ * Stock clients pull through a mirror of a stock registry: containerd by the hosts.toml that `dray mirror hosts`
+ * writes, the others by the prefix; and they go on when that registry is down.
+ */
+import assert from "node:assert/strict";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+
+import { openConfiguredMirror } from "../../src/cli/mirror/open-mirror.ts";
+import { run as dray } from "../../src/cli/run.ts";
+import { createMemoryContext } from "../../src/cli/testing.ts";
+import { serveRegistry, type ServedRegistry } from "../../src/registry/index.ts";
+import { run, start, type Started } from "../processes.ts";
+import { startDockerRegistry, type DockerRegistry } from "./docker-registry.ts";
+import { findPeer, missingPeers } from "./peers.ts";
+import { readBlobs, type SampleLayout, writeSampleLayout } from "./sample-images.ts";
+
+const USER = { name: "mirror", password: "secret of the mirror" };
+
+describe(
+  "stock clients pull through a mirror",
+  {
+    skip: missingPeers("containerd", "ctr", "crane", "skopeo", "docker-registry", "htpasswd"),
+  },
+  () => {
+    const folder = mkdtempSync(join(tmpdir(), "dray-mirror-clients-"));
+    const certs = join(folder, "certs.d");
+    let layout: SampleLayout;
+    let upstream: DockerRegistry;
+    let mirror: ServedRegistry;
+    let url: string;
+    let containerd: Started;
+    const asked: string[] = [];
+
+    before(async () => {
+      layout = await writeSampleLayout(join(folder, "layout"));
+      upstream = await startDockerRegistry(join(folder, "upstream"), { user: USER });
+      const there = `docker://${upstream.host}/team/app:1`;
+      const login = `--dest-creds=${USER.name}:${USER.password}`;
+      await peer("skopeo", [
+        "copy",
+        "-q",
+        "--all",
+        "--dest-tls-verify=false",
+        login,
+        `oci:${layout.folder}:multi`,
+        there,
+      ]);
+      writeFileSync(join(folder, "password"), `${USER.password}\n`);
+      const credentials = { username: USER.name, passwordFile: "password" };
+      const config = {
+        upstreams: [
+          { registry: "images.example.com", prefix: "example", url: `http://${upstream.host}`, credentials },
+        ],
+      };
+      writeFileSync(join(folder, "mirror.yaml"), JSON.stringify(config));
+      const dir = join(folder, "mirror");
+      mkdirSync(dir);
+      mirror = await serveRegistry({
+        dir,
+        port: 0,
+        mirror: await openConfiguredMirror(config, { dir, folder }),
+        onAnswer: ({ method, target }) => void asked.push(`${method} ${target}`),
+      });
+      url = `http://127.0.0.1:${mirror.port}`;
+      const context = createMemoryContext({ cwd: folder });
+      const args = [
+        "mirror",
+        "hosts",
+        "-c",
+        "mirror.yaml",
+        "--server",
+        url,
+        "--containerd",
+        certs,
+        "--no-fallback",
+      ];
+      assert.equal(await dray(args, context), 0, context.stderr.text);
+      const settings = join(folder, "containerd.toml");
+      writeFileSync(settings, 'version = 2\ndisabled_plugins = ["io.containerd.grpc.v1.cri"]\n');
+      containerd = start(findPeer("containerd") ?? "containerd", [
+        "--config",
+        settings,
+        "--root",
+        join(folder, "root"),
+        "--state",
+        join(folder, "state"),
+        "--address",
+        join(folder, "containerd.sock"),
+      ]);
+      await containerd.waitFor(/containerd successfully booted/);
+    });
+    after(async () => {
+      await containerd.stop();
+      await mirror.close();
+      await upstream[Symbol.asyncDispose]();
+      rmSync(folder, { recursive: true, force: true });
+    });
+
+    const peer = async (program: string, args: readonly string[]): Promise<string> => {
+      return await run(findPeer(program) ?? program, args);
+    };
+    /** Every client has to end up with all blobs of all platforms. */
+    const assertWhole = (place: string): void => {
+      assert.deepEqual(
+        readBlobs(place),
+        new Map([...readBlobs(layout.folder)].filter(([digest]) => expected.has(digest))),
+      );
+    };
+    const expected = new Set<string>();
+    const containerdPulls = async (namespace: string): Promise<void> => {
+      const common = ["-a", join(folder, "containerd.sock"), "-n", namespace];
+      const image = "images.example.com/team/app:1";
+      await peer("ctr", [...common, "content", "fetch", "--all-platforms", "--hosts-dir", certs, image]);
+      const listed = await peer("ctr", [...common, "content", "ls", "-q"]);
+      const digests = listed.split("\n").map((line) => line.trim().replace("sha256:", ""));
+      for (const digest of expected) assert.ok(digests.includes(digest), `containerd lacks ${digest}`);
+    };
+    const skopeoCopies = async (name: string): Promise<void> => {
+      const from = `docker://127.0.0.1:${mirror.port}/example/team/app:1`;
+      const place = join(folder, name);
+      await peer("skopeo", ["copy", "-q", "--all", "--src-tls-verify=false", from, `oci:${place}:1`]);
+      assertWhole(place);
+    };
+
+    it("the first one brings it here", async () => {
+      const place = join(folder, "direct");
+      const from = `docker://${upstream.host}/team/app:1`;
+      const login = `--src-creds=${USER.name}:${USER.password}`;
+      await peer("skopeo", ["copy", "-q", "--all", "--src-tls-verify=false", login, from, `oci:${place}:1`]);
+      for (const digest of readBlobs(place).keys()) expected.add(digest);
+      assert.ok(expected.size >= 9);
+      await containerdPulls("first");
+      assert.ok(
+        asked.every((line) => line.endsWith("?ns=images.example.com")),
+        asked.join("\n"),
+      );
+      assert.equal(asked[0], "HEAD /v2/team/app/manifests/1?ns=images.example.com");
+    });
+
+    it("the others find it here", async () => {
+      await skopeoCopies("copied");
+      const ref = `127.0.0.1:${mirror.port}/example/team/app:1`;
+      assert.equal(await peer("crane", ["digest", ref]), layout.digests.multi);
+      await peer("crane", ["pull", "--platform", "linux/amd64", ref, join(folder, "crane.tar")]);
+      assert.equal(await peer("crane", ["ls", `127.0.0.1:${mirror.port}/example/team/app`]), "1");
+    });
+
+    it("and everybody goes on while the registry is down", async () => {
+      await upstream.process.stop();
+      await containerdPulls("second");
+      await skopeoCopies("again");
+      assert.equal(
+        await peer("crane", ["digest", `127.0.0.1:${mirror.port}/example/team/app:1`]),
+        layout.digests.multi,
+      );
+    });
+  },
+);
