@@ -190,8 +190,16 @@ test("TarHeaderReader reads GNU long names and links", () => {
 test("TarHeaderReader joins prefix and name in POSIX headers, and only there", () => {
   const prefix = (block: Buffer): void => void block.write("some/prefix", 345);
   assert.equal(readOne(rawHeader({ name: "f", patch: prefix })).name, "some/prefix/f");
-  assert.equal(readOne(rawHeader({ name: "f", magic: "ustar  \0", patch: prefix })).name, "f");
   assert.equal(readOne(rawHeader({ name: "f", magic: "", patch: prefix })).name, "f");
+});
+
+test("TarHeaderReader takes what GNU headers have there for times, unless old Go put a prefix there", () => {
+  const times = (block: Buffer): void => void block.write("00000000144\x0000000000145\0", 345, "latin1");
+  const read = readOne(rawHeader({ name: "f", magic: "ustar  \0", patch: times }));
+  assert.deepEqual([read.name, read.atime], ["f", 100]);
+  const prefix = (block: Buffer): void => void block.write("some/prefix", 345);
+  const old = readOne(rawHeader({ name: "f", magic: "ustar  \0", patch: prefix }));
+  assert.deepEqual([old.name, old.atime], ["some/prefix/f", undefined]);
 });
 
 test("TarHeaderReader knows every type that layers use", () => {
