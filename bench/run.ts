@@ -17,6 +17,7 @@ import { ROOT } from "../test/processes.ts";
 import { type Bench, preparePackage, type Result, type Table } from "./bench.ts";
 import { benchKubelet } from "./kubelet.ts";
 import { benchRegistry } from "./registries.ts";
+import { benchRegistryScale } from "./registry-scale.ts";
 import { benchParse, benchStartup } from "./startup.ts";
 import { benchWebhook } from "./webhook.ts";
 import { benchCopy, benchPull, benchPullLarge, benchPush } from "./transfers.ts";
@@ -29,6 +30,7 @@ const SECTIONS: Readonly<Record<string, (bench: Bench) => Promise<void>>> = {
   push: benchPush,
   copy: benchCopy,
   registry: benchRegistry,
+  "registry-scale": benchRegistryScale,
   kubelet: benchKubelet,
   webhook: benchWebhook,
 };
