@@ -6,7 +6,7 @@ import { get as httpGet, type IncomingMessage } from "node:http";
 import { join } from "node:path";
 import { test } from "node:test";
 
-import { digestOf, type Digest } from "../../src/oci/index.ts";
+import { digestOf, MEDIA_TYPES, type Digest } from "../../src/oci/index.ts";
 import { FaultyUpstream, MINUTE, startMirror, type MirrorSetup } from "./registry-mirror-upstream.ts";
 
 const big = randomBytes(6_000_000);
@@ -233,7 +233,7 @@ test("refusals come as such, before a byte", async () => {
 });
 
 test("what others have here is not for a repository that doesn't have it there", async () => {
-  await using upstream = await FaultyUpstream.start();
+  await using upstream = await FaultyUpstream.start({ sparse: true });
   const digest = await upstream.pushBlob("team/app", big);
   const shared = randomBytes(50_000);
   await upstream.pushBlob("team/app", shared);
@@ -244,6 +244,17 @@ test("what others have here is not for a repository that doesn't have it there",
   await (await fetch(blobUrl(mirror, digestOf(shared)))).bytes();
   upstream.takeLog();
   assert.equal((await fetch(`${mirror.url}/v2/hub/team/web/blobs/${digest}`)).status, 404);
+  // Nor when a manifest of that repository claims that it were.
+  await upstream.pushManifest("team/web", "claim", {
+    schemaVersion: 2,
+    mediaType: MEDIA_TYPES.ociManifest,
+    config: { mediaType: MEDIA_TYPES.ociConfig, digest, size: big.length },
+    layers: [],
+  });
+  assert.equal((await fetch(`${mirror.url}/v2/hub/team/web/manifests/claim`)).status, 200);
+  mirror.advance(MINUTE);
+  assert.equal((await fetch(`${mirror.url}/v2/hub/team/web/blobs/${digest}`)).status, 404);
+  upstream.takeLog();
   const own = await fetch(`${mirror.url}/v2/hub/team/web/blobs/${digestOf(shared)}`);
   assert.deepEqual(Buffer.from(await own.bytes()), shared);
   // Nothing was fetched: to hear that it is there was enough.

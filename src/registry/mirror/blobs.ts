@@ -19,6 +19,8 @@ export interface MirrorBlobsOptions {
   readonly space: CacheSpace;
   readonly clock: () => number;
   readonly onEvent: MirrorEventListener;
+  /** Told of failures that neither a caller nor an upstream is to blame for. */
+  readonly onFailure: (error: unknown) => void;
 }
 
 /**
@@ -95,13 +97,12 @@ export class MirrorBlobs {
   /** Reads along with a download that has begun to deliver. */
   async #open(asked: Asked, blob: UpstreamBlob, range: ByteRange): Promise<ResponseStream> {
     const { place } = asked;
-    const { state, onEvent } = this.#options;
+    const { state } = this.#options;
     const { download, seat } = await this.#join(asked, blob);
     using _seat = seat;
     try {
       await download.started;
     } catch (error) {
-      onEvent({ type: "failed", repository: place.local, reference: blob.digest, error });
       // A manifest may lie about sizes; the upstream is asked the next time.
       if (error instanceof UpstreamError && error.code === "UPSTREAM_INVALID") {
         state.forgetSize(place.local, blob.digest);

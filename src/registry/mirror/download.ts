@@ -39,6 +39,8 @@ export interface DownloadOptions {
   readonly expect: () => Promise<void>;
   /** Runs once the bytes are verified and durable, before anybody hears of the end. */
   readonly keep: (fetched: { readonly bytes: number; readonly resumed: number }) => Promise<void>;
+  /** Told why it ended, unless it ended well or nobody wanted it any more. */
+  readonly onFailed: (error: unknown) => void;
   /** Go on though nobody reads any more. */
   readonly finish: boolean;
 }
@@ -73,6 +75,7 @@ export class Download {
       },
       (error: unknown) => {
         this.#settle({ error });
+        if (!this.abandoned) options.onFailed(error);
         started.reject(error as Error);
       },
     );

@@ -2,7 +2,7 @@ import type { Digest } from "../../oci/index.ts";
 import { Download } from "./download.ts";
 import type { Asked } from "./asked.ts";
 import type { MirrorBlobsOptions } from "./blobs.ts";
-import type { UpstreamBlob } from "./upstream.ts";
+import { UpstreamError, type UpstreamBlob } from "./upstream.ts";
 
 interface Running {
   readonly download: Download;
@@ -48,7 +48,7 @@ export class Downloads {
   }
 
   #begin({ context, place, admitted }: Asked, blob: UpstreamBlob, vouch: () => Promise<void>): Running {
-    const { state, space, onEvent } = this.#options;
+    const { state, space, onEvent, onFailure } = this.#options;
     const { digest, size } = blob;
     const { local, remote, settings, upstream } = place;
     const repositories = new Set([local]);
@@ -59,6 +59,11 @@ export class Downloads {
       name: `${settings.registry}/${remote}`,
       finish: settings.finish,
       vouch,
+      onFailed: (error) => {
+        onEvent({ type: "failed", repository: local, reference: digest, error });
+        // A full disk, say: nobody elsewhere is to blame.
+        if (!(error instanceof UpstreamError)) onFailure(error);
+      },
       open: (offset, signal) => {
         return admitted.asking(() => upstream.openBlob({ ...admitted.query, signal }, blob, offset));
       },

@@ -74,7 +74,7 @@ export async function openMirror(config: MirrorConfig, options: OpenMirrorOption
   }
   const space = new CacheSpace({ state, limit: compiled.cacheSize, clock, onEvent, onFailure });
   const manifests = new MirrorManifests({ state, clock, onEvent, onFailure });
-  const blobs = new MirrorBlobs({ state, space, clock, onEvent });
+  const blobs = new MirrorBlobs({ state, space, clock, onEvent, onFailure });
   const places = new MirrorPlaces(upstreams, compiled);
   const parts: MirrorParts = { places, admission: new MirrorAdmission(clock), manifests, blobs };
   const owned = opened.move();
