@@ -33,7 +33,7 @@ export async function openKubectlLab(): Promise<KubectlLab> {
   const folder = mkdtempSync(join(tmpdir(), "dray-kubectl-"));
   const cluster = await openCluster();
   const { kubeconfig } = await cluster.server.listen({ port: 0 });
-  const env = { PATH: process.env["PATH"], HOME: folder, KUBECONFIG: kubeconfig };
+  const env = { PATH: process.env["PATH"], HOME: folder, TMPDIR: folder, KUBECONFIG: kubeconfig };
   const lab: KubectlLab = {
     cluster,
     folder,

@@ -199,7 +199,7 @@ class KubectlReplay {
     const config = /^The connection to the server \S+ was refused/m.test(command.stderr)
       ? withoutServer(kubeconfig, join(this.#home, "kubeconfig"))
       : kubeconfig;
-    return { PATH: process.env["PATH"], HOME: this.#home, KUBECONFIG: config, ...command.env };
+    return { PATH: process.env["PATH"], HOME: this.#home, TMPDIR: work, KUBECONFIG: config, ...command.env };
   }
 
   /** Takes note of what the recorded answers said, and which of our objects they spoke of. */
