@@ -18,6 +18,7 @@ const LOADERS = {
   rm: async () => (await import("./commands/rm.ts")).rm,
   save: async () => (await import("./commands/save.ts")).save,
   load: async () => (await import("./commands/load.ts")).load,
+  unpack: async () => (await import("./commands/unpack.ts")).unpack,
   login: async () => (await import("./commands/login.ts")).login,
   logout: async () => (await import("./commands/logout.ts")).logout,
   "credential-provider": async () => (await import("./commands/credential-provider.ts")).credentialProvider,
