@@ -97,7 +97,7 @@ export { openSqliteMetadata, type SqliteMetadata, type SqliteMetadataOptions } f
 export { type TenantDelivery, type TenantLogin, type TenantLogins } from "./tenants/delivery.ts";
 export { guardTenants, type GuardOptions, TenantMemory } from "./tenants/guard.ts";
 export { type TenantUsage, hasImages, measureTenant } from "./tenants/images.ts";
-export { type DeleteTenantOptions, deleteTenant } from "./tenants/remove.ts";
+export { type DeleteTenantOptions, deleteTenant, undoTenant } from "./tenants/remove.ts";
 export { createTenant, getTenant, rotateTenant, setTenantQuota } from "./tenants/renew.ts";
 export { type RenewOptions, type TenantDraft, type TenantStores } from "./tenants/renew.ts";
 export { openSqliteTenantStore, TENANTS_FILE } from "./tenants/sqlite-store.ts";

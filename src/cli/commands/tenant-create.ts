@@ -1,6 +1,6 @@
-import { createTenant } from "../../registry/index.ts";
+import { createTenant, undoTenant } from "../../registry/index.ts";
 import { type Command, defineCommand } from "../command.ts";
-import { UsageError } from "../errors.ts";
+import { CliError, UsageError } from "../errors.ts";
 import { checkLogin } from "../tenants/check-login.ts";
 import { handOver } from "../tenants/hand-over.ts";
 import { openTenants } from "../tenants/open-stores.ts";
@@ -65,14 +65,31 @@ export const tenantCreate: Command = defineCommand({
     await using reached = await reachCluster(cluster, draft, context);
     await reached?.delivery.prepare(namespaces, { create: values["create-namespaces"] === true });
     const { folder } = stores;
-    await createTenant(stores, draft, {
+    const isNew = (await stores.tenants.find(name)) === undefined;
+    let isHanded = false;
+    const creating = createTenant(stores, draft, {
       delivery: reached?.delivery,
       check: (login) => checkLogin(login, { registry, folder, connection: values }, context),
-      hand: (logins, tenant) => handOver(tenant, logins, { print, json: values.json === true }, context),
+      hand: async (logins, tenant) => {
+        await handOver(tenant, logins, { print, json: values.json === true }, context);
+        isHanded = true;
+      },
       overlap: 0,
       onGone: ({ name: gone }) => void context.stderr.write(`Warning: namespace ${gone} went meanwhile\n`),
       clock: () => context.clock.now(),
       signal: context.signal,
     });
+    try {
+      await creating;
+    } catch (error) {
+      // Nobody has anything of it, and this folder is the wrong place.
+      if (isNew && error instanceof CliError && error.code === "REGISTRY_MISMATCH") {
+        await undoTenant(stores, name);
+      }
+      throw error;
+    }
+    if (isHanded) return;
+    const how = `its logins were shown before; dray tenant rotate ${name} makes others`;
+    await context.stderr.write(`Tenant ${name} is made now: ${how}\n`);
   },
 });

@@ -48,11 +48,7 @@ export async function deleteTenant(
     signal?.throwIfAborted();
     await delivery?.remove(namespace);
   }
-  for (const use of TENANT_USES) {
-    if ((await findTenantRobot(stores, name, use)) !== undefined) {
-      await deleteRobot(stores.access, tenantRobot(name, use));
-    }
-  }
+  await endRobots(stores, name);
   if (images === "delete") await deleteImages(metadata, name, { signal });
   // A push that was let in before its robot ended may have come to its end only now.
   const kept = images === "keep" && (await hasImages(metadata, name));
@@ -62,6 +58,24 @@ export async function deleteTenant(
   }
   await write(stores, rest(tenant, clock()));
   return { kept };
+}
+
+/**
+ * Undoes the beginning of a tenant whose logins reached nobody, as when the registry turned out to be another one.
+ */
+export async function undoTenant(stores: TenantStores, name: string): Promise<void> {
+  const tenant = await stores.tenants.find(name);
+  if (tenant === undefined) return;
+  await endRobots(stores, name);
+  await stores.tenants.delete(name, tenant.revision);
+}
+
+async function endRobots(stores: TenantStores, name: string): Promise<void> {
+  for (const use of TENANT_USES) {
+    if ((await findTenantRobot(stores, name, use)) !== undefined) {
+      await deleteRobot(stores.access, tenantRobot(name, use));
+    }
+  }
 }
 
 /** What guards the images that a tenant left. */

@@ -94,24 +94,23 @@ export async function rotateTenant(
     readonly changes?: Partial<Pick<TenantRecord, "namespaces" | "cluster" | "registry">> | undefined;
   },
 ): Promise<TenantRecord> {
-  const found = await getTenant(stores.tenants, name);
-  let tenant: TenantRecord = { ...found, ...options.changes };
+  let tenant = await getTenant(stores.tenants, name);
   if (tenant.change?.kind === "delete") {
     throw new RegistryError(
       "TENANT_BUSY",
       `Cannot rotate the logins of tenant ${JSON.stringify(name)}: it is being deleted`,
     );
   }
-  if (tenant.change?.step === "retire" && options.changes === undefined)
-    return await renew(stores, tenant, options);
-  const startedAt = (options.clock ?? Date.now)();
-  // Secrets that an earlier attempt delivered and didn't come to end are old ones of this.
-  const settled =
-    tenant.change?.step === "issue"
-      ? tenant.change.settled
-      : (tenant.change?.issued ?? (await newest(stores, name)));
-  const kind = tenant.change?.kind ?? "rotate";
-  tenant = await write(stores, { ...tenant, change: { kind, step: "issue", startedAt, settled } });
+  // Those logins were handed over; whoever asks again wants others.
+  if (tenant.change?.step === "retire") tenant = await renew(stores, tenant, options);
+  const begun = tenant.change?.step === "issue" ? tenant.change : undefined;
+  const change: TenantChange = {
+    kind: begun?.kind ?? "rotate",
+    step: "issue",
+    startedAt: (options.clock ?? Date.now)(),
+    settled: begun?.settled ?? (await newest(stores, name)),
+  };
+  tenant = await write(stores, { ...tenant, ...options.changes, change });
   return await renew(stores, tenant, options);
 }
 
@@ -210,7 +209,7 @@ async function obtain(
       }
     }
   }
-  return await addTenantSecret(context, tenant, use);
+  return await addTenantSecret(context, tenant, { use, settled });
 }
 
 /** Every namespace is tried, and asked again: one that fails keeps none of the others waiting, only the end. */

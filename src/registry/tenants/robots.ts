@@ -29,11 +29,15 @@ export async function findTenantRobot(
   throw new RegistryError("ACCOUNT_EXISTS", message);
 }
 
-/** A further secret, beside all that work. Makes the robot where it is missing. */
+/**
+ * A further secret, beside those that work. Makes the robot where it is missing.
+ *
+ * @param settled the hash of the secret that everybody has
+ */
 export async function addTenantSecret(
   context: RobotContext,
   tenant: TenantRecord,
-  use: TenantUse,
+  { use, settled }: { readonly use: TenantUse; readonly settled: string | undefined },
 ): Promise<TenantLogin> {
   const { access, clock, random } = context;
   const name = tenantRobot(tenant.name, use);
@@ -48,8 +52,8 @@ export async function addTenantSecret(
     const secret = makeSecret("robot", random);
     const now = clock();
     const working = robot.secrets.filter((one) => isCurrent(one, now));
-    const kept =
-      working.length < MOST_SECRETS ? working : [...working.slice(0, MOST_SECRETS - 2), ...working.slice(-1)];
+    const dispensable = working.filter((one) => one.hash !== settled).slice(MOST_SECRETS - 2);
+    const kept = working.filter((one) => !dispensable.includes(one));
     const secrets = [{ hash: hashSecret(secret), createdAt: now }, ...kept];
     if (await access.replaceRobot({ ...robot, grants, secrets, revision: robot.revision + 1 })) {
       return { use, login: ROBOT_PREFIX + name, secret };
