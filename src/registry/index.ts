@@ -22,6 +22,15 @@
  * await using store = openSqliteAccessStore(`/var/lib/dray/registry/${ACCESS_FILE}`);
  * const { login, secret } = await createRobot(store, "ci");
  * ```
+ *
+ * What nothing names any more goes while requests go on, and what the folder holds can be looked through:
+ *
+ * ```ts
+ * const collection = { every: 3_600_000, retention: [{ repositories: ["ci/**"], keepLast: 10, untaggedAfter: 86_400_000 }] };
+ * await using served = await serveRegistry({ dir: "/var/lib/dray/registry", collection });
+ * const { collected } = await served.registry.collect({ dryRun: true, onVerdict: console.log });
+ * const { left } = await checkRegistryDirectory("/var/lib/dray/registry", { repair: true });
+ * ```
  */
 export { accessBy, allowAll, type Access, type AccessControl, type Authorize } from "./access.ts";
 export { type Decision, type LockedOut, type RepositoryView } from "./access.ts";

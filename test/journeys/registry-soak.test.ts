@@ -10,7 +10,12 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 
 import { digestOf, MEDIA_TYPES, type Digest } from "../../src/oci/index.ts";
-import { checkRegistryDirectory, openSqliteMetadata, serveRegistry } from "../../src/registry/index.ts";
+import {
+  checkRegistryDirectory,
+  openRegistryDirectory,
+  openSqliteMetadata,
+  serveRegistry,
+} from "../../src/registry/index.ts";
 
 const SECONDS = Number(process.env["DRAY_SOAK"] ?? 10);
 const CLIENTS = 50;
@@ -146,14 +151,18 @@ test(
     let later = 0;
     const clock = (): number => 1_700_000_000_000 + Math.floor((performance.now() - began) * SPEED) + later;
     const failures: unknown[] = [];
+    const retention = [{ repositories: ["**"], untaggedAfter: GRACE }];
+    const collection = { grace: GRACE, pauseTime: 5, retention };
     await using served = await serveRegistry({
       dir,
       port: 0,
       clock,
       onFailure: (error) => failures.push(error),
-      collection: { grace: GRACE, pauseTime: 5, retention: [{ repositories: ["**"], untaggedAfter: GRACE }] },
+      collection,
     });
     const { registry } = served;
+    // As another process would: connections, locks and memory of its own.
+    await using other = await openRegistryDirectory(dir, { clock, collection });
     const base = `http://${served.address}:${served.port}`;
     const counts = new Map<string, number>();
     let over = false;
@@ -161,7 +170,8 @@ test(
     let runs = 0;
     const collecting = (async (): Promise<void> => {
       for (; !over; runs++) {
-        freed += (await registry.collect()).collected.freed.count;
+        const collector = runs % 2 === 0 ? registry : other;
+        freed += (await collector.collect()).collected.freed.count;
         await new Promise((resolve) => setTimeout(resolve, 20));
       }
     })();
