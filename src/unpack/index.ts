@@ -25,6 +25,7 @@
 export { applyLayer, FolderUnpacker, type AppliedLayer } from "./folder-unpacker.ts";
 export { type FolderUnpackerOptions, type UnpackedFacts } from "./folder-unpacker.ts";
 export { type LayerExpectation, type LayerFacts } from "./layer-stream.ts";
+export { diffFolders, type DiffFacts, type DiffFoldersOptions } from "./diff-folders.ts";
 export { UnpackError, type UnpackErrorCode } from "./errors.ts";
 export { formatLeftOut, type LeftOut } from "./left-out.ts";
 export { type UnpackLimits } from "./limits.ts";

@@ -1,4 +1,6 @@
-/** Layers for tests, byte by byte: also those that no decent program would write. */
+/** Layers for tests, byte by byte: also those that no decent program would write. And folders, described. */
+import { lstatSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
+
 import { memoryStream, type ContentStream } from "../oci/index.ts";
 
 export interface TestEntry {
@@ -27,6 +29,39 @@ export function makeTar(entries: readonly TestEntry[]): Buffer {
 
 export function streamOf(bytes: Uint8Array): ContentStream {
   return memoryStream(bytes);
+}
+
+export interface DescribeOptions {
+  /** Whether times count, to the second; those of folders change with what is in them. */
+  readonly times?: boolean;
+}
+
+/** Everything in a folder, a line each: what two folders have in common when they are the same. */
+export function describeFolder(root: string, { times = false }: DescribeOptions = {}): readonly string[] {
+  const inodes = new Map<bigint, string>();
+  const describe = (folder: Buffer, prefix: string): string[] => {
+    const names = readdirSync(folder, "buffer").sort(Buffer.compare);
+    return names.flatMap((name) => {
+      const path = Buffer.concat([folder, Buffer.from("/"), name]);
+      const stat = lstatSync(path, { bigint: true });
+      const label = `${prefix}/${name.toString("latin1")}`;
+      const first = inodes.get(stat.ino) ?? label;
+      inodes.set(stat.ino, first);
+      const content = stat.isFile()
+        ? readFileSync(path).toString("latin1")
+        : stat.isSymbolicLink()
+          ? readlinkSync(path, "buffer").toString("latin1")
+          : String(stat.rdev);
+      const facts = [stat.mode.toString(8), stat.uid, stat.gid, stat.isDirectory() ? "" : first, content];
+      const line = JSON.stringify([
+        label,
+        ...facts.map(String),
+        ...(times ? [String(stat.mtimeMs / 1000n)] : []),
+      ]);
+      return stat.isDirectory() ? [line, ...describe(path, label)] : [line];
+    });
+  };
+  return describe(Buffer.from(root), "");
 }
 
 function encodeEntry(entry: TestEntry): Buffer {

@@ -1,5 +1,7 @@
 import { gunzipSync } from "node:zlib";
 
+import { TarDecoder } from "../../../src/internal/tar-decoder.ts";
+import type { TarEntryType } from "../../../src/internal/tar-header.ts";
 import { makeTar, type TestEntry } from "../../../src/unpack/testing.ts";
 
 /** An entry as the vectors write it. */
@@ -55,4 +57,39 @@ function toEntry(entry: VectorEntry): TestEntry {
     ...(entry.devminor !== undefined && { minor: entry.devminor }),
     ...(pax !== undefined && { pax }),
   };
+}
+
+const NAMES: Readonly<Record<TarEntryType, string>> = {
+  file: "file",
+  link: "hardlink",
+  symlink: "symlink",
+  "character-device": "char",
+  "block-device": "block",
+  directory: "dir",
+  fifo: "fifo",
+  unknown: "unknown",
+};
+
+/** What a tar holds, in order. */
+export async function listArchive(tar: Uint8Array): Promise<VectorEntry[]> {
+  const entries: { -readonly [K in keyof VectorEntry]: VectorEntry[K] }[] = [];
+  const decoder = new TarDecoder({
+    entry({ type, name, linkName, mode, mtime }) {
+      entries.push({
+        type: NAMES[type],
+        name,
+        linkname: linkName,
+        mode: mode.toString(8).padStart(4, "0"),
+        mtime: new Date(mtime * 1000).toISOString().replace(".000Z", "Z"),
+        content: "",
+      });
+    },
+    data(chunk) {
+      const last = entries.at(-1);
+      if (last !== undefined) last.content += Buffer.from(chunk).toString();
+    },
+  });
+  await decoder.write(tar);
+  decoder.end();
+  return entries;
 }
