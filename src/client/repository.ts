@@ -17,6 +17,7 @@ import type { Place } from "./place.ts";
 import { pushManifest, type PushManifestOptions } from "./push-manifest.ts";
 import { listReferrers, type ReferrersOptions } from "./referrers.ts";
 import { resolve } from "./resolve.ts";
+import { resolveBlob } from "./resolve-blob.ts";
 import type { SubjectLinks } from "./subject.ts";
 import { mountBlob, uploadBlob } from "./uploads.ts";
 
@@ -48,6 +49,16 @@ export class Repository implements ImageSource, ImageSink {
    */
   resolve(reference: string, options: SignalOptions = {}): Promise<Descriptor> {
     return resolve(this.#place, reference, options);
+  }
+
+  /**
+   * What the head of a blob says about it. Nobody is asked for a manifest of that digest, which some registries fail
+   * at when it is a blob's.
+   *
+   * @throws ClientError `BLOB_UNKNOWN`, `UNAUTHORIZED`, `DENIED`…
+   */
+  resolveBlob(digest: Digest, options: SignalOptions = {}): Promise<Descriptor> {
+    return resolveBlob(this.#place, digest, options);
   }
 
   /** A manifest or index by tag or digest, its bytes checked against every digest that is known of it. */

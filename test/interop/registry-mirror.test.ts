@@ -50,9 +50,12 @@ describe(
       ]);
       writeFileSync(join(folder, "password"), `${USER.password}\n`);
       const credentials = { username: USER.name, passwordFile: "password" };
+      const place = `http://${upstream.host}`;
       const config = {
+        askForLogin: true,
         upstreams: [
-          { registry: "images.example.com", prefix: "example", url: `http://${upstream.host}`, credentials },
+          { registry: "images.example.com", prefix: "example", url: place, credentials },
+          { registry: "private.example.com", prefix: "private", url: place, credentials: "callers" as const },
         ],
       };
       writeFileSync(join(folder, "mirror.yaml"), JSON.stringify(config));
@@ -110,10 +113,14 @@ describe(
       );
     };
     const expected = new Set<string>();
-    const containerdPulls = async (namespace: string): Promise<void> => {
+    const containerdPulls = async (
+      namespace: string,
+      image = "images.example.com/team/app:1",
+      login: readonly string[] = [],
+    ): Promise<void> => {
       const common = ["-a", join(folder, "containerd.sock"), "-n", namespace];
-      const image = "images.example.com/team/app:1";
-      await peer("ctr", [...common, "content", "fetch", "--all-platforms", "--hosts-dir", certs, image]);
+      const fetching = ["content", "fetch", "--all-platforms", "--hosts-dir", certs, ...login, image];
+      await peer("ctr", [...common, ...fetching]);
       const listed = await peer("ctr", [...common, "content", "ls", "-q"]);
       const digests = listed.split("\n").map((line) => line.trim().replace("sha256:", ""));
       for (const digest of expected) assert.ok(digests.includes(digest), `containerd lacks ${digest}`);
@@ -146,6 +153,23 @@ describe(
       assert.equal(await peer("crane", ["digest", ref]), layout.digests.multi);
       await peer("crane", ["pull", "--platform", "linux/amd64", ref, join(folder, "crane.tar")]);
       assert.equal(await peer("crane", ["ls", `127.0.0.1:${mirror.port}/example/team/app`]), "1");
+    });
+
+    it("with their own login, those who have one there", async () => {
+      const image = "private.example.com/team/app:1";
+      const refused = /401|authorization failed|no basic auth/;
+      await assert.rejects(containerdPulls("nobody", image), refused);
+      await assert.rejects(containerdPulls("wrong", image, ["--user", `${USER.name}:wrong`]), refused);
+      await containerdPulls("somebody", image, ["--user", `${USER.name}:${USER.password}`]);
+      // What is here now is still for nobody else.
+      await assert.rejects(containerdPulls("nobody", image), refused);
+      const from = `docker://127.0.0.1:${mirror.port}/private/team/app:1`;
+      const copy = ["copy", "-q", "--all", "--src-tls-verify=false"];
+      const nowhere = `oci:${join(folder, "refused")}:1`;
+      await assert.rejects(peer("skopeo", [...copy, from, nowhere]), /unauthorized|401/i);
+      const login = `--src-creds=${USER.name}:${USER.password}`;
+      await peer("skopeo", [...copy, login, from, `oci:${join(folder, "private")}:1`]);
+      assertWhole(join(folder, "private"));
     });
 
     it("and everybody goes on while the registry is down", async () => {

@@ -73,7 +73,7 @@ export class ClientUpstream implements Upstream {
 
   headBlob(query: UpstreamQuery, digest: Digest): Promise<UpstreamBlob> {
     return this.#ask(query, async (repository) => {
-      const { size } = await repository.resolve(digest, { signal: query.signal });
+      const { size } = await repository.resolveBlob(digest, { signal: query.signal });
       return { digest, size };
     });
   }

@@ -19,9 +19,14 @@ export function toUpstreamError(error: unknown, challenge?: string): unknown {
   const code = codeOf(error);
   return new UpstreamError(code, error.message, {
     cause: error,
-    retryAfter: error.retryAfter,
+    retryAfter: error.retryAfter ?? (isDefect(error) ? 0 : undefined),
     ...(code === "UNAUTHORIZED" && { challenge }),
   });
+}
+
+/** It failed at this very question; that is no reason to leave it alone with others. */
+function isDefect({ status }: ClientError): boolean {
+  return status !== undefined && status >= 500 && ![502, 503, 504].includes(status);
 }
 
 function codeOf({ code, status }: ClientError): UpstreamErrorCode {

@@ -1,7 +1,7 @@
 import { isDigest, isRepositoryName, isTag, type RouteMatch } from "../../oci/index.ts";
 import type { RegistryContext } from "../context.ts";
 import type { RegistryRequest, RegistryResponse } from "../request.ts";
-import { refuse } from "../respond.ts";
+import { refuse, respondJson } from "../respond.ts";
 import type { MirrorAdmission } from "./admission.ts";
 import type { Asked } from "./asked.ts";
 import type { MirrorBlobs } from "./blobs.ts";
@@ -16,6 +16,7 @@ export interface MirrorParts {
   readonly admission: MirrorAdmission;
   readonly manifests: MirrorManifests;
   readonly blobs: MirrorBlobs;
+  readonly askForLogin: boolean;
 }
 
 interface Question {
@@ -35,6 +36,7 @@ export function answerMirrored(
   question: Question,
 ): Promise<RegistryResponse> | undefined {
   const { match, request } = question;
+  if (match.route === "base" && parts.askForLogin) return Promise.resolve(takeAnyLogin(request));
   if (!("name" in match) || !isRepositoryName(match.name)) return undefined;
   const mark = request.target.indexOf("?");
   const query = new URLSearchParams(mark < 0 ? "" : request.target.slice(mark + 1));
@@ -49,6 +51,13 @@ export function answerMirrored(
     return removes ? undefined : Promise.resolve(refusePush(place.settings.registry));
   }
   return answer(parts, { ...question, match, query, place, ns: ns ?? undefined });
+}
+
+/** Whose login it is, only the answer for a repository can tell. */
+function takeAnyLogin(request: RegistryRequest): RegistryResponse {
+  if (request.header("authorization") !== undefined) return respondJson({});
+  const headers = { "WWW-Authenticate": 'Basic realm="upstream"' };
+  return refuse("UNAUTHORIZED", "This mirror passes your login on to the registry you ask for", { headers });
 }
 
 /** The registry itself has the words for what isn't a digest or a tag. */

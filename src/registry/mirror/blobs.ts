@@ -159,6 +159,7 @@ export class MirrorBlobs {
       return blob;
     } catch (error) {
       if (isNotFound(error)) this.#noteUnknown(asked, digest, error);
+      this.#options.onEvent({ type: "failed", repository: place.local, reference: digest, error });
       throw error;
     }
   }

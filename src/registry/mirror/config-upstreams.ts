@@ -170,7 +170,7 @@ function readRateLimit(reader: ConfigReader, value: unknown, path: Path): Upstre
   };
 }
 
-function readFlag(reader: ConfigReader, value: unknown, path: Path): boolean {
+export function readFlag(reader: ConfigReader, value: unknown, path: Path): boolean {
   if (typeof value === "boolean" || value === undefined) return value ?? false;
   reader.fault(path, "can be true or false");
   return false;

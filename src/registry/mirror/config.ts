@@ -21,6 +21,7 @@
  *     rateLimit: { requests: 100, per: 6h }
  * cache: { size: 100GiB }                # least recently used blobs go first
  * local: [registry.example.com]          # ?ns= of these means what was pushed here
+ * askForLogin: false                     # at /v2/, for clients that look nowhere else
  * ```
  *
  * Only `registry` is needed. File names are relative to the configuration's own folder.
@@ -28,7 +29,7 @@
 import { yaml } from "../../internal/yaml.ts";
 import { ConfigReader, formatPath, type Fault, type Path } from "../access/config-reader.ts";
 import { RegistryError } from "../errors.ts";
-import { readUpstreams } from "./config-upstreams.ts";
+import { readFlag, readUpstreams } from "./config-upstreams.ts";
 import type { RepositoryRules } from "./repository-rules.ts";
 import { readSize } from "./sizes.ts";
 
@@ -38,6 +39,11 @@ export interface MirrorConfig {
   readonly cache?: { readonly size?: string | number };
   /** Names of this registry: with them, `ns=` asks for its own repositories. */
   readonly local?: readonly string[];
+  /**
+   * Ask for a login at `/v2/`, and take any there: for `credentials: callers` with clients that otherwise never show
+   * theirs. Those that come without one may then refuse to go on.
+   */
+  readonly askForLogin?: boolean;
 }
 
 export interface UpstreamConfig {
@@ -85,6 +91,7 @@ export interface CompiledMirror {
   /** Of blobs; no limit without. */
   readonly cacheSize: number | undefined;
   readonly local: ReadonlySet<string>;
+  readonly askForLogin: boolean;
 }
 
 export interface UpstreamSettings {
@@ -149,7 +156,7 @@ export function compileMirrorConfig(config: MirrorConfig): CompiledMirror {
 
 function compile(value: unknown): { readonly compiled: CompiledMirror; readonly faults: readonly Fault[] } {
   const reader = new ConfigReader();
-  const config = reader.object(value ?? {}, [], ["upstreams", "cache", "local"]) ?? {};
+  const config = reader.object(value ?? {}, [], ["upstreams", "cache", "local", "askForLogin"]) ?? {};
   const cache = reader.object(config["cache"], ["cache"], ["size"]);
   const upstreams = readUpstreams(reader, config["upstreams"]);
   if (config["upstreams"] === undefined) {
@@ -159,6 +166,7 @@ function compile(value: unknown): { readonly compiled: CompiledMirror; readonly 
     upstreams,
     cacheSize: readSize(reader, cache?.["size"], ["cache", "size"]),
     local: new Set(reader.texts(config["local"], ["local"])),
+    askForLogin: readFlag(reader, config["askForLogin"], ["askForLogin"]),
   };
   return { compiled, faults: reader.faults };
 }

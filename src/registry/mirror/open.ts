@@ -76,7 +76,8 @@ export async function openMirror(config: MirrorConfig, options: OpenMirrorOption
   const manifests = new MirrorManifests({ state, clock, onEvent, onFailure });
   const blobs = new MirrorBlobs({ state, space, clock, onEvent, onFailure });
   const places = new MirrorPlaces(upstreams, compiled);
-  const parts: MirrorParts = { places, admission: new MirrorAdmission(clock), manifests, blobs };
+  const { askForLogin } = compiled;
+  const parts: MirrorParts = { places, admission: new MirrorAdmission(clock), manifests, blobs, askForLogin };
   const owned = opened.move();
   let closing: Promise<void> | undefined;
   const close = async (): Promise<void> => {
