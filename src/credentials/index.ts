@@ -56,7 +56,8 @@ export { explainPullSecrets, type PullSecret, secretsKeyring } from "./kubernete
 export { type ExplainedSecret, type SecretVerdict } from "./kubernetes/pull-secrets.ts";
 export { type Coordinates, type CredentialOwner } from "./kubernetes/tracked-credential.ts";
 export { type DocumentOrigin, toCandidate, type TrackedCredential } from "./kubernetes/tracked-credential.ts";
-export { matchesImage, type Mismatch } from "./kubernetes/url-match.ts";
+export { findMismatch, matchesImage, type MatchTarget } from "./kubernetes/url-match.ts";
+export { type Mismatch, parseTarget } from "./kubernetes/url-match.ts";
 export { decodeProviderRequest, decodeProviderResponse } from "./kubernetes/provider-api.ts";
 export { encodeProviderRequest, encodeProviderResponse } from "./kubernetes/provider-api.ts";
 export { PROVIDER_API_V1, PROVIDER_API_VERSIONS } from "./kubernetes/provider-api.ts";

@@ -1,4 +1,62 @@
 /**
- * Why an image was or was not pulled: the decisions of the other rooms, replayed without their effects.
+ * Why an image was or was not pulled: what a node does with a Pod's images, replayed by the very functions that do it,
+ * with their effects turned off. Every rule, source, request and answer comes back as a value, with the causes found.
+ *
+ * ```text
+ * Situation (objects, nodes, files) ─► explain() ─► Explanation: what was seen, and the Findings in it
+ * ```
+ *
+ * Registries are asked for manifests, configs and tokens, or for nothing without `send`; layers stay where they are.
+ *
+ * ```ts
+ * import { CAUSES } from "dray/explain";
+ *
+ * console.log(CAUSES.TAG_MISSING.title); // There is no such tag
+ * ```
  */
-export { type Decision, type DecisionReason } from "./decision.ts";
+export { explain, type ExplainOptions } from "./explain.ts";
+export { type Cause } from "./causes/cause.ts";
+export { CAUSE_CODES, type CauseCode, CAUSES, pageOf } from "./causes/codes.ts";
+export {
+  type AccessTrace,
+  type AccountTrace,
+  type AdmissionTrace,
+  type Advice,
+  type AttemptTrace,
+  type ChallengeTrace,
+  type ContentTrace,
+  type CredentialSourceTrace,
+  type CredentialsTrace,
+  type EntryTrace,
+  type ErrorTrace,
+  type EventTrace,
+  type ExchangeTrace,
+  type Explanation,
+  type Finding,
+  type HostTrace,
+  type ImageTrace,
+  type LayerTrace,
+  type NameTrace,
+  type NodeTrace,
+  type ObservedTrace,
+  type OutcomeTrace,
+  type PodTrace,
+  type PolicyTrace,
+  type PresenceTrace,
+  type ProviderRunTrace,
+  type SlotTrace,
+  type Subject,
+  type TriedCredential,
+} from "./trace.ts";
+export { type NodeProviders, type NodeSources, ProviderRuns } from "./replay/node-sources.ts";
+export { isStored, namespaceOf, podOf, templatePath } from "./world/pod-of.ts";
+export {
+  type LookOptions,
+  type NodeImages,
+  type NodeSituation,
+  type ObjectName,
+  type Seen,
+  type Situation,
+  type Surroundings,
+  type Workload,
+} from "./world/situation.ts";

@@ -89,6 +89,7 @@ export { listStoreImages, StoreImages, type StoreImagesOptions } from "./store-i
 export { countBytes, objectOf, type RuntimeStore, StoreRuntime } from "./store-runtime.ts";
 export { type StoreRuntimeOptions } from "./store-runtime.ts";
 export { trimImageTagDigest } from "./trim-image.ts";
+export { tryCredentials } from "./try-credentials.ts";
 export { type Allowlist, isAllowlisted, makeVerificationPolicy } from "./verification-policy.ts";
 export { parseAllowlist, VERIFICATION_POLICIES, type VerificationPolicy } from "./verification-policy.ts";
 export { type VerificationPolicyName, type VerificationVerdict } from "./verification-policy.ts";

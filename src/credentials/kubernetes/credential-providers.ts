@@ -57,15 +57,20 @@ export class PodProvidersKeyring implements ImageKeyring {
   }
 
   async lookup(image: string, options: LookupOptions = {}): Promise<KeyringAnswer> {
+    return this.keyringOf(await this.provide(image, options)).lookup(image);
+  }
+
+  /** All that was given, as one: what is tried first is for its keys to say, whoever gave it. */
+  keyringOf(provisions: ReadonlyMap<string, Provision>): Keyring {
     const keyring = new Keyring({ track: this.#track });
-    for (const [name, { document, serviceAccount }] of await this.provide(image, options)) {
+    for (const [name, { document, serviceAccount }] of provisions) {
       keyring.add(document, {
         kind: "provider",
         label: `credential provider ${name}`,
         owner: serviceAccount === undefined ? undefined : { serviceAccount },
       });
     }
-    return keyring.lookup(image);
+    return keyring;
   }
 
   /** What each provider gives, and why. */

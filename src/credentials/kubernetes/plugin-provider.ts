@@ -34,6 +34,8 @@ export interface Provision {
   /** Whose the credentials are, when a ServiceAccount's token was shown for them. */
   readonly serviceAccount?: Coordinates | undefined;
   readonly reason: ProvisionReason;
+  /** With `answered`: by what the answer is kept, and how long. */
+  readonly keep?: { readonly by: string; readonly milliseconds: number } | undefined;
   /** With `failed` and `annotation-missing`, in the kubelet's words. */
   readonly problem?: string | undefined;
 }
@@ -112,7 +114,9 @@ export class PluginProvider implements ImageCredentialProvider {
     const cached = this.#cache.find(image, grant?.key ?? "");
     if (cached !== undefined) return { document: cached, serviceAccount, reason: "cached" };
     const response = await this.#exec(image, grant);
-    return { document: this.#accept(image, grant, response), serviceAccount, reason: "answered" };
+    const document = this.#accept(image, grant, response);
+    const keep = { by: response.cacheKeyType, milliseconds: toMilliseconds(this.#durationOf(response)) };
+    return { document, serviceAccount, reason: "answered", keep };
   }
 
   async #exec(image: string, grant: ServiceAccountGrant | undefined): Promise<ProviderResponse> {
@@ -151,12 +155,16 @@ export class PluginProvider implements ImageCredentialProvider {
     const document = new Map(
       [...response.auth].map(([key, { username, password }]) => [key, { username, password, email: "" }]),
     );
-    const duration = response.cacheDuration ?? this.#options.defaultCacheDuration ?? 0n;
+    const duration = this.#durationOf(response);
     if (duration !== 0n) {
       const expires = this.#options.now() + toMilliseconds(duration);
       this.#cache.set(keyFor(base, grant?.key ?? ""), document, expires);
     }
     return document;
+  }
+
+  #durationOf({ cacheDuration }: ProviderResponse): GoDuration {
+    return cacheDuration ?? this.#options.defaultCacheDuration ?? 0n;
   }
 
   #log(message: string, about: { image: string; pod: PodIdentity; error?: string }): void {

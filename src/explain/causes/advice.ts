@@ -1,0 +1,120 @@
+/** What to paste: commands and YAML in the user's own names. */
+import type { Advice, ImageTrace, PodTrace } from "../trace.ts";
+
+export type Place = Pick<PodTrace, "subject" | "account" | "pullSecrets">;
+
+/** Docker Hub's logins are kept under the address of its first API. */
+export function serverOf(registry: string): string {
+  return registry === "docker.io" ? "https://index.docker.io/v1/" : registry;
+}
+
+/** Points the container at another image. */
+export function changeImage(place: Place, image: ImageTrace, to: string): Advice {
+  const { slot } = image;
+  const { subject } = place;
+  const target = targetOf(subject);
+  if (slot.kind === "volume" || target === undefined) {
+    const text = "Name an image that is there";
+    const yaml =
+      slot.kind === "volume"
+        ? `volumes:\n  - name: ${slot.name}\n    image: { reference: ${quoteYaml(to)} }`
+        : `${LISTS[slot.kind]}:\n  - name: ${slot.name}\n    image: ${quoteYaml(to)}`;
+    return { text, yaml };
+  }
+  return {
+    text: "Name an image that is there",
+    command: `kubectl set image ${target} ${slot.name}=${shell(to)} -n ${shell(subject.namespace)}`,
+  };
+}
+
+export function makeSecret(place: Place, registry: string, name: string, replace = false): Advice {
+  const { namespace } = place.subject;
+  const create = `kubectl create secret docker-registry ${shell(name)} -n ${shell(namespace)} --docker-server=${shell(serverOf(registry))} --docker-username=USER --docker-password=PASSWORD`;
+  return {
+    text: replace ? `Write Secret ${namespace}/${name} anew` : `Make Secret ${namespace}/${name}`,
+    command: replace ? `${create} --dry-run=client -o yaml | kubectl apply -f -` : create,
+  };
+}
+
+/** A Secret's type can't be changed, so it goes first. */
+export function remakeSecret(place: Place, registry: string, name: string): Advice {
+  const { namespace } = place.subject;
+  const made = makeSecret(place, registry, name);
+  return {
+    text: `Delete Secret ${namespace}/${name} and make it anew`,
+    command: `kubectl delete secret ${shell(name)} -n ${shell(namespace)} && ${made.command ?? ""}`,
+  };
+}
+
+/** The account's Secrets are copied into Pods that name none; a Pod that names some has to name this one, too. */
+export function nameSecret(place: Place, name: string): Advice {
+  const { subject, account, pullSecrets } = place;
+  if (pullSecrets.from === "pod" && pullSecrets.names.length > 0) {
+    const names = [...pullSecrets.names.filter((one) => one !== name), name];
+    return {
+      text: "Name it among the Pod's own pull secrets",
+      yaml: `imagePullSecrets:\n${names.map((one) => `  - name: ${one}`).join("\n")}`,
+    };
+  }
+  const body = JSON.stringify({
+    imagePullSecrets: [...account.pullSecrets, name].map((one) => ({ name: one })),
+  });
+  return {
+    text: `Have ServiceAccount ${account.name} bring it along to all its new Pods`,
+    command: `kubectl patch serviceaccount ${shell(account.name)} -n ${shell(subject.namespace)} -p ${shell(body)}`,
+  };
+}
+
+export function copySecret(name: string, from: string, to: string): Advice {
+  return {
+    text: `Copy the Secret from ${from} to ${to}`,
+    command: `kubectl get secret ${shell(name)} -n ${shell(from)} -o json | jq 'del(.metadata.namespace,.metadata.uid,.metadata.resourceVersion,.metadata.creationTimestamp,.metadata.ownerReferences)' | kubectl apply -n ${shell(to)} -f -`,
+  };
+}
+
+/** Pods that wait take up what was mended at their next attempt; a new one at once. */
+export function startAnew(place: Place): Advice {
+  const { subject } = place;
+  const namespace = shell(subject.namespace);
+  const target = targetOf(subject);
+  if (subject.kind === "Pod") {
+    return {
+      text: "Start anew without the back-off",
+      command: `kubectl delete pod ${shell(subject.name)} -n ${namespace}`,
+    };
+  }
+  return {
+    text: "Start anew without the back-off",
+    command: `kubectl rollout restart ${target ?? ""} -n ${namespace}`,
+  };
+}
+
+export function lookAt(text: string, command: string): Advice {
+  return { text, command };
+}
+
+const LISTS = { container: "containers", init: "initContainers", ephemeral: "ephemeralContainers" } as const;
+
+const SETTABLE: ReadonlySet<string> = new Set([
+  "Pod",
+  "Deployment",
+  "StatefulSet",
+  "DaemonSet",
+  "ReplicaSet",
+  "ReplicationController",
+  "CronJob",
+]);
+
+/** What `kubectl set image` takes: a Pod's maker rather than the Pod, which would be made again as it was. */
+function targetOf({ kind, name, owner }: Place["subject"]): string | undefined {
+  const of = kind === "Pod" && owner !== undefined ? owner : { kind, name };
+  return SETTABLE.has(of.kind) ? `${of.kind.toLowerCase()}/${shell(of.name)}` : undefined;
+}
+
+export function shell(word: string): string {
+  return /^[\w./@%+=:,-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+}
+
+function quoteYaml(text: string): string {
+  return /^[\w./-]+(:[\w./-]+)*(@[\w:]+)?$/.test(text) ? text : JSON.stringify(text);
+}

@@ -1,0 +1,118 @@
+/** Why a registry said no: who we were to it, and who we could have been. */
+import type { AttemptTrace, Finding, ImageTrace } from "../trace.ts";
+import { lookAt, makeSecret, nameSecret, shell } from "./advice.ts";
+import { finding } from "./finding.ts";
+import {
+  classifyMismatches,
+  classifyProviders,
+  classifySources,
+  classifyUnused,
+  type SourceContext,
+} from "./classify-sources.ts";
+
+export interface DenialContext extends SourceContext {
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+}
+
+export function isDenial({ error }: AttemptTrace): boolean {
+  return error !== undefined && (error.code === "UNAUTHORIZED" || error.code === "DENIED");
+}
+
+export function classifyDenial(image: ImageTrace, context: DenialContext): readonly Finding[] {
+  const denied = image.attempts.filter(isDenial);
+  const shown = denied.filter(({ as }) => as !== "anonymous");
+  const refusals = shown.map((attempt) => ofRefusal(attempt, image, context));
+  const unused = classifyUnused(image, context);
+  const sources = classifySources(image, context);
+  if (refusals.length > 0) return [...refusals, ...unused, ...sources];
+  const found = [
+    ...sources,
+    ...classifyMismatches(image, context),
+    ...unused,
+    ...classifyProviders(image, context),
+  ];
+  return found.length > 0 ? found : [ofStranger(image, denied[0], context)];
+}
+
+function ofRefusal(attempt: AttemptTrace, image: ImageTrace, { pod, severity, now }: DenialContext): Finding {
+  const { registry = "", repository = "" } = image.name;
+  const tried = image.credentials.order.find(({ label }) => label === attempt.as);
+  const who = `${attempt.as} (user ${JSON.stringify(tried?.username ?? "")})`;
+  const secret = image.credentials.sources.find(
+    ({ kind, name = "" }) =>
+      kind === "secret" && attempt.as.startsWith(`Secret ${pod.subject.namespace}/${name},`),
+  )?.name;
+  const renew = secret === undefined ? [] : [makeSecret(pod, registry, secret, true)];
+  const said = attempt.error?.said.map(({ message }) => message).join("; ") ?? "";
+  const over = tried?.expires !== undefined && Date.parse(tried.expires) <= now;
+  if (over || /\bexpired?\b/i.test(said)) {
+    const when = tried?.expires === undefined ? said : `it ended at ${tried.expires}`;
+    return finding("CREDENTIAL_EXPIRED", severity, `${registry} refuses ${who}: ${when}`, renew);
+  }
+  if (isScopeShort(attempt)) {
+    const { asked, granted } = scopesOf(attempt);
+    const scopes = asked === "" ? "" : `: asked for ${asked}, granted ${granted || "nothing"}`;
+    return finding(
+      "SCOPE_SHORT",
+      severity,
+      `${who} is known to ${registry}, and may not pull ${repository}${scopes}${said === "" ? "" : ` (${said})`}`,
+      [
+        { text: `Grant user ${JSON.stringify(tried?.username ?? "")} pull on ${repository} at ${registry}` },
+        ...renew,
+      ],
+    );
+  }
+  return finding(
+    "CREDENTIAL_REFUSED",
+    severity,
+    `${registry} refuses ${who}${said === "" ? "" : `: ${said}`}`,
+    [
+      ...renew,
+      lookAt(
+        "Try the password by hand",
+        `dray login -u ${shell(tried?.username ?? "USER")} ${shell(registry)}`,
+      ),
+    ],
+  );
+}
+
+/** The login was good: a token was given for it, or the registry answers 403 and not 401. */
+function isScopeShort({ error, exchanges }: AttemptTrace): boolean {
+  const tokens = exchanges.filter(({ purpose }) => purpose === "token");
+  const given = tokens.some(({ status = 0 }) => status >= 200 && status < 300);
+  const refused = tokens.some(({ status = 0 }) => status === 401);
+  if (refused) return false;
+  return given || error?.status === 403;
+}
+
+function scopesOf({ exchanges }: AttemptTrace): { readonly asked: string; readonly granted: string } {
+  const token = exchanges.findLast(({ purpose }) => purpose === "token");
+  return {
+    asked: token?.scopesAsked?.join(" ") ?? "",
+    granted: token?.scopesGranted?.join(" ") ?? "nobody says what",
+  };
+}
+
+function ofStranger(
+  image: ImageTrace,
+  attempt: AttemptTrace | undefined,
+  { pod, severity }: DenialContext,
+): Finding {
+  const { registry = "", repository = "" } = image.name;
+  const name = "regcred";
+  const advice = [makeSecret(pod, registry, name), nameSecret(pod, name)];
+  const said = attempt?.error?.said.map(({ message }) => message).join("; ") ?? "";
+  const token = attempt?.exchanges.some(({ purpose }) => purpose === "token") === true;
+  if (attempt?.error?.status === 403 && !token) {
+    const words = said === "" ? "" : `: ${said}`;
+    return finding(
+      "ACCESS_DENIED",
+      severity,
+      `${registry} answers 403 without asking who we are${words}`,
+      advice,
+    );
+  }
+  const summary = `${registry} wants a login for ${repository}, and there is none: no pull secret in the Pod or ServiceAccount ${pod.account.name}, none on the node`;
+  return finding("NO_CREDENTIALS", severity, summary, advice);
+}

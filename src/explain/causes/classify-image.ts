@@ -1,0 +1,235 @@
+/** From what was seen of an image to what it means: pure, the most telling first. */
+import type { PullSecret } from "../../credentials/index.ts";
+import { hostPlatformMatcher, parsePlatform } from "../../oci/index.ts";
+import type { Finding, ImageTrace, PodTrace } from "../trace.ts";
+import { changeImage, lookAt, nameSecret, shell, startAnew } from "./advice.ts";
+import { classifyAttempt, classifyMirrors } from "./classify-attempts.ts";
+import { classifyDenial, isDenial } from "./classify-denial.ts";
+import { classifyMismatches, classifySources, type SourceContext } from "./classify-sources.ts";
+import { causeOfText, dependsOnPlace, isNodeOnly } from "./classify-text.ts";
+import { CAUSES } from "./codes.ts";
+import { finding, orderFindings } from "./finding.ts";
+
+export interface ImageContext {
+  readonly pod: Omit<PodTrace, "images" | "causes">;
+  /** Secrets that might have been meant; asked for only where credentials are in question. */
+  readonly others: () => Promise<readonly PullSecret[]>;
+  /** What was left out of the configuration of hosts. */
+  readonly hostNotes: readonly string[];
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+}
+
+export async function classifyImage(image: ImageTrace, context: ImageContext): Promise<readonly Finding[]> {
+  const concernsSecrets =
+    image.attempts.some(isDenial) ||
+    image.credentials.sources.some(({ state }) => state !== "matched") ||
+    deniedThere(image);
+  const others = concernsSecrets ? await context.others() : [];
+  return classify(image, { ...context, others });
+}
+
+interface Known extends Omit<ImageContext, "others"> {
+  readonly others: readonly PullSecret[];
+}
+
+function classify(image: ImageTrace, known: Known): readonly Finding[] {
+  const { name, outcome } = image;
+  if (name.problem !== undefined) return ofName(image, known);
+  const findings =
+    outcome.state === "failed"
+      ? ofFailure(image, known)
+      : outcome.state === "present" || outcome.state === "pullable"
+        ? ofSuccess(image, known)
+        : ofUnknown(image, known);
+  const template = name.template === undefined ? [] : [changedImage(image, name.template)];
+  return orderFindings([...findings, ...classifyMirrors(image, known.hostNotes), ...template]);
+}
+
+function ofName(image: ImageTrace, { pod }: Known): readonly Finding[] {
+  const { slot, name } = image;
+  // The API server refuses this Pod for the very same field.
+  if (pod.admission.errors.some(({ field }) => field === slot.field)) return [];
+  const guess = guessName(name.written);
+  return [
+    finding("NAME_INVALID", "failure", `${slot.field} is no image name: ${name.problem ?? ""}`, [
+      changeImage(pod, image, guess ?? "REGISTRY/REPOSITORY:TAG"),
+    ]),
+  ];
+}
+
+/** What was probably meant. */
+function guessName(written: string): string | undefined {
+  const tidy = written
+    .trim()
+    .replace(/^https?:\/\//, "")
+    .replaceAll(/\s+/g, "");
+  const [, repository = "", rest = ""] = /^([^:@]*(?::\d+\/[^:@]*)?)(.*)$/.exec(tidy) ?? [];
+  const guess = repository.toLowerCase() + rest;
+  return guess !== written && /^[a-z0-9][a-z0-9._:/-]*(:[\w][\w.-]*)?$/.test(guess) ? guess : undefined;
+}
+
+function ofFailure(image: ImageTrace, known: Known): readonly Finding[] {
+  const { outcome, credentials, decision, attempts, content } = image;
+  const { pod } = known;
+  const sources: SourceContext = { pod, others: known.others, severity: "failure" };
+  if (outcome.reason === "ErrImageNeverPull") return [ofNever(image, known, "failure")];
+  if (credentials.state === "failed")
+    return classifySources(image, sources).filter(({ code }) => code === "SECRET_BROKEN");
+  const lost = content?.layers.find(({ state }) => state === "not-at-registry");
+  if (lost !== undefined) {
+    const what = `${image.name.registry ?? ""}/${image.name.repository ?? ""}`;
+    return [
+      finding("CONTENT_MISSING", "failure", `${what} has the manifest, and not its layer ${lost.digest}`),
+    ];
+  }
+  const other = attempts
+    .filter(({ result }) => result === "failed")
+    .filter((attempt) => !isDenial(attempt))
+    .flatMap((attempt) => classifyAttempt(attempt, image, pod));
+  const denial = attempts.some(isDenial) ? classifyDenial(image, { ...sources, now: known.now }) : [];
+  const side = denial.length > 0 ? [] : hidden(image, { ...sources, severity: "risk" });
+  const unproven =
+    decision?.because === "access-unproven" && denial.length > 0
+      ? [
+          finding(
+            "ACCESS_UNPROVEN",
+            "note",
+            `${image.name.written} is on the node, pulled by somebody else's credentials`,
+          ),
+        ]
+      : [];
+  const found = [...other, ...denial, ...side, ...unproven];
+  return found.length > 0 ? found : ofWords(image, known, outcome.message ?? "");
+}
+
+/** A registry may say "not found" of what a stranger may not see. */
+function hidden(image: ImageTrace, context: SourceContext): readonly Finding[] {
+  const notFound = image.attempts.some(({ error }) => error?.status === 404);
+  if (!notFound) return classifySources(image, { ...context, severity: "note" });
+  return [...classifySources(image, context), ...classifyMismatches(image, context)];
+}
+
+function ofNever(image: ImageTrace, { pod }: Known, severity: Finding["severity"]): Finding {
+  const { written } = image.name;
+  const on = pod.node.name === undefined ? "the node" : `node ${pod.node.name}`;
+  if (image.decision?.because === "never-and-unproven") {
+    const summary = `${written} is on ${on}, but this Pod shows no credentials that are known to open it (${image.access?.because ?? ""})`;
+    return finding("NEVER_NOT_ACCESSIBLE", severity, summary, [
+      ...pod.account.pullSecrets.slice(0, 1).map((name) => nameSecret(pod, name)),
+      {
+        text: "Let the node ask the registry with this Pod's own credentials",
+        yaml: "imagePullPolicy: IfNotPresent",
+      },
+    ]);
+  }
+  const unknown = image.presence.state === "unknown" ? "nobody knows whether it is" : "it isn't";
+  return finding(
+    "NEVER_ABSENT",
+    severity,
+    `${written} may not be pulled (policy Never), and ${unknown} on ${on}`,
+    [
+      { text: "Let the node pull it", yaml: "imagePullPolicy: IfNotPresent" },
+      lookAt(
+        "Or bring it there, on the node",
+        `ctr -n k8s.io images pull ${shell(image.name.normalised ?? written)}`,
+      ),
+    ],
+  );
+}
+
+function ofSuccess(image: ImageTrace, known: Known): readonly Finding[] {
+  const { presence, content, policy, outcome, name } = image;
+  const { pod } = known;
+  const findings: Finding[] = [...ofDisagreement(image, known)];
+  const moved = outcome.state === "present" && content !== undefined && presence.digest !== undefined;
+  if (moved && content.digest !== presence.digest) {
+    const summary = `Tag ${JSON.stringify(name.tag ?? "")} is ${content.digest} now; the node keeps ${presence.digest}, since the policy is ${policy.value}`;
+    findings.push(
+      finding("TAG_MOVED", "risk", summary, [
+        changeImage(pod, image, `${name.registry ?? ""}/${name.repository ?? ""}@${content.digest}`),
+      ]),
+    );
+  }
+  const made = content?.platform;
+  if (made !== undefined && !fits(made, pod.node.platform)) {
+    const summary = `${name.written} is made for ${made}, and the node is ${pod.node.platform}: it comes, and can't run`;
+    findings.push(finding("PLATFORM_MISMATCH", "risk", summary));
+  }
+  const sources = classifySources(image, { pod, others: known.others, severity: "note" });
+  return [...findings, ...sources];
+}
+
+function fits(made: string, node: string): boolean {
+  try {
+    return hostPlatformMatcher(parsePlatform(node)).matches(parsePlatform(made));
+  } catch {
+    return true;
+  }
+}
+
+/** The image would come, and the cluster says that it doesn't. */
+function ofDisagreement(image: ImageTrace, { pod }: Known): readonly Finding[] {
+  const { observed, name } = image;
+  if (observed?.agrees !== false || observed.state !== "waiting") return [];
+  const words = wordsOf(image);
+  const code = causeOfText(words);
+  if (code !== undefined && isNodeOnly(code)) return [finding(code, "failure", `The node says: ${words}`)];
+  const next = observed.backOff?.nextAttempt;
+  const again = next === undefined ? "" : `; the next attempt is due at ${next}`;
+  if (code !== undefined && dependsOnPlace(code)) {
+    const summary = `Asked from here ${name.written} comes; the node says (${CAUSES[code].title.toLowerCase()}): ${words}${again}`;
+    return [finding("NODE_DIFFERS", "risk", summary, [startAnew(pod)])];
+  }
+  const summary = `${name.written} would come now, and the node waits with ${observed.reason ?? "a back-off"}${again}`;
+  return [finding("BACKOFF_LINGERING", "risk", summary, [startAnew(pod)])];
+}
+
+/** Nobody was asked, or too little was seen: what the cluster says, and what is plain to see. */
+function ofUnknown(image: ImageTrace, known: Known): readonly Finding[] {
+  const { outcome } = image;
+  const { pod, others, now } = known;
+  const context: SourceContext = { pod, others, severity: "risk" };
+  const never = outcome.reason === "ErrImageNeverPull" ? [ofNever(image, known, "risk")] : [];
+  const denied = outcome.state === "unknown" && image.attempts.some(isDenial);
+  const asStranger = denied ? classifyDenial(image, { ...context, now }) : classifySources(image, context);
+  const words = wordsOf(image);
+  const seen = words === "" ? [] : ofWords(image, known, words);
+  return [...seen, ...never, ...asStranger];
+}
+
+function ofWords(image: ImageTrace, { pod, others }: Known, words: string): readonly Finding[] {
+  const code = causeOfText(words);
+  if (code === undefined || words === "") return [];
+  const severity =
+    image.outcome.state === "failed" ? "failure" : image.observed?.state === "waiting" ? "failure" : "risk";
+  const own = finding(code, severity, `The node says: ${words}`);
+  if (code !== "NO_CREDENTIALS") return [own];
+  const context: SourceContext = { pod, others, severity };
+  const better = [...classifySources(image, context), ...classifyMismatches(image, context)];
+  return better.some(({ severity: weight }) => weight === "failure") ? better : [own, ...better];
+}
+
+/** What the cluster last said of a failure, the original reason where a back-off hides it. */
+function wordsOf({ observed }: ImageTrace): string {
+  if (observed === undefined || observed.state !== "waiting") return "";
+  const { message = "", reason = "", events } = observed;
+  const [, told] = /^Back-off pulling image "[^"]*": (.*)$/s.exec(message) ?? [];
+  if (told !== undefined) return told;
+  const failed = events.findLast(
+    (event) => event.reason === "Failed" && event.message.startsWith("Failed to pull"),
+  );
+  if (reason === "ImagePullBackOff" || message === "") return failed?.message ?? message;
+  return message;
+}
+
+function deniedThere(image: ImageTrace): boolean {
+  return causeOfText(wordsOf(image)) === "NO_CREDENTIALS";
+}
+
+function changedImage({ name, slot }: ImageTrace, template: string): Finding {
+  const summary = `${slot.field} is ${JSON.stringify(name.written)}, where the template has ${JSON.stringify(template)}`;
+  return finding("IMAGE_CHANGED", "note", summary, [
+    lookAt("See who may change Pods", "kubectl get mutatingwebhookconfigurations"),
+  ]);
+}

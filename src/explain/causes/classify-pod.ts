@@ -1,0 +1,82 @@
+/** What is the matter with a Pod as a whole, before any of its images. */
+import type { KubernetesObject } from "../../kubernetes/index.ts";
+import type { Finding, PodTrace } from "../trace.ts";
+import { lookAt, shell } from "./advice.ts";
+import { finding, orderFindings } from "./finding.ts";
+
+export function classifyPod(
+  trace: PodTrace,
+  facts: { readonly pod: KubernetesObject; readonly assigned: string },
+): readonly Finding[] {
+  return orderFindings([...door(trace), ...node(trace), ...scheduling(trace, facts.assigned)]);
+}
+
+function door({ admission, account, subject }: PodTrace): readonly Finding[] {
+  const what = `${subject.kind} ${subject.namespace}/${subject.name}`;
+  if (admission.state === "refused") {
+    const why = admission.errors.map(({ message }) => message).join("; ");
+    if (account.state !== "missing") {
+      return [finding("ADMISSION_REFUSED", "failure", `The API server would refuse ${what}: ${why}`)];
+    }
+    return [
+      finding(
+        "SERVICE_ACCOUNT_MISSING",
+        "failure",
+        `There is no ServiceAccount ${subject.namespace}/${account.name}`,
+        [
+          {
+            text: "Create it",
+            command: `kubectl create serviceaccount ${shell(account.name)} -n ${shell(subject.namespace)}`,
+          },
+        ],
+      ),
+    ];
+  }
+  if (admission.state !== "invalid") return [];
+  return [
+    finding(
+      "POD_INVALID",
+      "failure",
+      `The API server would refuse ${what}: ${admission.errors.map(({ message }) => message).join("; ")}`,
+      admission.errors.map(({ field, message }) => ({
+        text: `Change ${field || "the manifest"}: ${message}`,
+      })),
+    ),
+  ];
+}
+
+function node({ node: { name, troubles } }: PodTrace): readonly Finding[] {
+  const called = name === undefined ? "The node" : `Node ${name}`;
+  const describe = `kubectl describe node ${shell(name ?? "NODE")}`;
+  return troubles.flatMap(({ type, message }) => {
+    const said = message === "" ? type : message;
+    if (type === "DiskPressure") {
+      const free = `kubectl get --raw /api/v1/nodes/${shell(name ?? "NODE")}/proxy/stats/summary`;
+      return [
+        finding("DISK_PRESSURE", "risk", `${called} is short of disk: ${said}`, [
+          lookAt("See the node's conditions", describe),
+          lookAt("See what fills its disk", free),
+        ]),
+      ];
+    }
+    if (type !== "Ready") return [];
+    return [
+      finding("NODE_NOT_READY", "risk", `${called} isn't ready: ${said}`, [
+        lookAt("See the node's conditions", describe),
+      ]),
+    ];
+  });
+}
+
+function scheduling({ subject }: PodTrace, assigned: string): readonly Finding[] {
+  if (!subject.stored || subject.kind !== "Pod" || assigned !== "") return [];
+  const { namespace, name } = subject;
+  return [
+    finding(
+      "POD_NOT_ASSIGNED",
+      "note",
+      `Pod ${namespace}/${name} has no node yet, so nobody has tried to pull`,
+      [lookAt("See the scheduler's reason", `kubectl describe pod ${shell(name)} -n ${shell(namespace)}`)],
+    ),
+  ];
+}

@@ -1,0 +1,223 @@
+/** All images of one Pod, on one node. */
+import { type ImageSlot, listImages } from "../../admission/index.ts";
+import type { PodIdentity } from "../../credentials/index.ts";
+import { PullManager } from "../../images/index.ts";
+import type { JsonObject, KubernetesObject } from "../../kubernetes/index.ts";
+import { formatFullPlatform } from "../../oci/index.ts";
+import { classifyImage } from "../causes/classify-image.ts";
+import { classifyPod } from "../causes/classify-pod.ts";
+import { objectAt, objectsAt, textAt } from "../json.ts";
+import type { ImageTrace, NodeTrace, PodTrace, SlotTrace, Subject } from "../trace.ts";
+import { observe } from "../world/observe.ts";
+import { controllerOf, isStored, namespaceOf, podOf, writtenSpec } from "../world/pod-of.ts";
+import type { NodeSituation, Situation, Workload } from "../world/situation.ts";
+import { pullSecretNames, storePod } from "../world/store-pod.ts";
+import type { Conversation } from "./conversation.ts";
+import { DryRecords } from "./dry-records.ts";
+import type { DryRuntime } from "./dry-runtime.ts";
+import { explainImage, type PodReplay } from "./explain-image.ts";
+import type { Redactor } from "./redactor.ts";
+import { findSecrets } from "./secret-sources.ts";
+import { tracePolicy } from "./trace-name.ts";
+
+/** What one explanation shares between its Pods. */
+export interface Replaying {
+  readonly situation: Situation;
+  readonly conversation: Conversation | undefined;
+  readonly redactor: Redactor;
+  readonly unseen: Set<string>;
+  /** A runtime for each node, which asks for nothing twice. */
+  readonly runtimeOf: (node: NodeSituation) => DryRuntime;
+  readonly hosts: PodReplay["hosts"];
+  readonly hostNotes: readonly string[];
+  readonly signal: AbortSignal | undefined;
+}
+
+/** Undefined for objects without Pods. */
+export async function explainPod(
+  workload: Workload,
+  node: NodeSituation,
+  replaying: Replaying,
+): Promise<PodTrace | undefined> {
+  const { situation, signal, unseen } = replaying;
+  const { object } = workload;
+  const sent = podOf(object);
+  if (sent === undefined) return undefined;
+  const { surroundings } = situation;
+  const stored = object.kind === "Pod" && isStored(object);
+  const { pod, admission, account } = await storePod(sent, {
+    surroundings,
+    plugins: situation.admission,
+    stored,
+    signal,
+  });
+  const namespace = namespaceOf(pod);
+  const names = pullSecretNames(pod);
+  const secrets = await findSecrets(names, { namespace, surroundings, signal });
+  for (const { name, seen } of secrets) {
+    if (seen.state === "unseen") unseen.add(`Secret ${namespace}/${name}: ${seen.why}`);
+    if (seen.state !== "found") continue;
+    for (const [key, bytes] of Object.entries(seen.value.data)) hide(key, bytes, replaying.redactor);
+  }
+  if (account.state === "unseen")
+    unseen.add(`ServiceAccount ${namespace}/${account.name}: ${account.why ?? ""}`);
+  const owner = stored ? await surroundings.ownerOf(pod, { signal }) : undefined;
+  const events = stored ? await surroundings.events(pod, { signal }) : ({ state: "missing" } as const);
+  if (events.state === "unseen")
+    unseen.add(`events of Pod ${namespace}/${pod.metadata.name ?? ""}: ${events.why}`);
+  const identity: PodIdentity = {
+    namespace,
+    name: pod.metadata.name ?? "",
+    uid: pod.metadata.uid ?? "",
+    serviceAccountName: account.name,
+  };
+  const replay: PodReplay = {
+    ...replaying,
+    runtime: replaying.runtimeOf(node),
+    access: openAccess(node, situation),
+    identity,
+    secrets,
+    has: node.images?.has?.bind(node.images),
+  };
+  const subject = describeSubject(workload, { pod, stored, owner: owner?.object });
+  const nodeTrace = describeNode(node, pod);
+  const written = writtenSpec(object);
+  const bare = { subject, node: nodeTrace, admission, account };
+  const pullSecrets = { from: secretsFrom(written, names), names };
+  const images: ImageTrace[] = [];
+  const others = lazily(() => surroundings.otherSecrets(namespace, { signal }));
+  for (const slot of listImages(objectAt(pod, "spec"))) {
+    const image = await explainImage(
+      { slot: describeSlot(slot), image: slot.image, policy: policyOf(slot, { pod, written, stored }) },
+      replay,
+    );
+    const template = templateImage(slot, owner?.object, written);
+    const name = template === undefined ? image.name : { ...image.name, template };
+    const observed = observe({
+      pod,
+      slot: image.slot,
+      image: slot.image,
+      events: events.state === "found" ? events.value : [],
+      outcome: image.outcome,
+      now: situation.now(),
+    });
+    const whole = { ...image, name, ...(observed !== undefined && { observed }), causes: [] };
+    const causes = await classifyImage(whole, {
+      pod: { ...bare, pullSecrets },
+      others,
+      hostNotes: replaying.hostNotes,
+      now: situation.now(),
+    });
+    images.push({ ...whole, causes });
+  }
+  const trace = { ...bare, pullSecrets, images, causes: [] };
+  return { ...trace, causes: classifyPod(trace, { pod, assigned: textAt(pod, "spec", "nodeName") }) };
+}
+
+function openAccess(
+  { records }: NodeSituation,
+  { now, ensureSecretPulled }: Situation,
+): PullManager | undefined {
+  if (records === undefined || ensureSecretPulled === false) return undefined;
+  return new PullManager({ records: new DryRecords(records.shelves), policy: records.policy, now });
+}
+
+/** All that a pull secret holds, also where it can't be read. */
+function hide(key: string, bytes: Uint8Array, redactor: Redactor): void {
+  const text = Buffer.from(bytes).toString("utf8");
+  redactor.add(text);
+  if (!key.startsWith(".docker")) return;
+  for (const [, name = "", value = ""] of text.matchAll(
+    /"(password|auth|identitytoken|registrytoken)"\s*:\s*"([^"]*)"/gi,
+  )) {
+    redactor.add(value);
+    if (name.toLowerCase() !== "auth") continue;
+    const login = Buffer.from(value, "base64").toString("utf8");
+    const colon = login.indexOf(":");
+    if (colon >= 0) redactor.addLogin(login.slice(0, colon), login.slice(colon + 1));
+  }
+}
+
+function describeSubject(
+  { object, file, line }: Workload,
+  known: {
+    readonly pod: KubernetesObject;
+    readonly stored: boolean;
+    readonly owner: KubernetesObject | undefined;
+  },
+): Subject {
+  const { pod, stored } = known;
+  const controller = known.owner ?? controllerOf(pod);
+  const owner = controller && {
+    kind: controller.kind,
+    name: "metadata" in controller ? textAt(controller, "metadata", "name") : controller.name,
+  };
+  return {
+    kind: object.kind,
+    namespace: namespaceOf(object),
+    name: textAt(object, "metadata", "name") || textAt(object, "metadata", "generateName"),
+    ...(file !== undefined && { file }),
+    ...(line !== undefined && { line }),
+    stored,
+    ...(stored && owner !== undefined && { owner }),
+  };
+}
+
+function describeNode({ name, platform, object }: NodeSituation, pod: KubernetesObject): NodeTrace {
+  const assigned = name ?? (textAt(pod, "spec", "nodeName") || undefined);
+  const troubles = objectsAt(object, "status", "conditions").flatMap((condition) => {
+    const [type, status] = [textAt(condition, "type"), textAt(condition, "status")];
+    const bad =
+      type === "Ready" ? status !== "True" : /Pressure$|^NetworkUnavailable$/.test(type) && status === "True";
+    return bad ? [{ type, message: textAt(condition, "message") }] : [];
+  });
+  return {
+    ...(assigned !== undefined && { name: assigned }),
+    platform: formatFullPlatform(platform),
+    troubles,
+  };
+}
+
+const KINDS = {
+  containers: "container",
+  initContainers: "init",
+  ephemeralContainers: "ephemeral",
+  volumes: "volume",
+} as const;
+
+function describeSlot({ list, name, field }: ImageSlot): SlotTrace {
+  return { kind: KINDS[list], name, field: `spec.${field}` };
+}
+
+function policyOf(
+  slot: ImageSlot,
+  from: { readonly pod: KubernetesObject; readonly written: JsonObject; readonly stored: boolean },
+): ImageTrace["policy"] {
+  const read = (spec: JsonObject): string => {
+    const owner = objectsAt(spec, slot.list)[slot.index];
+    return slot.list === "volumes" ? textAt(owner, "image", "pullPolicy") : textAt(owner, "imagePullPolicy");
+  };
+  const value = read(objectAt(from.pod, "spec"));
+  return tracePolicy({ image: slot.image, value, written: read(from.written), stored: from.stored });
+}
+
+/** What the template, or the manifest, has in the place of this image, if that is something else. */
+function templateImage(
+  { list, name, image }: ImageSlot,
+  owner: KubernetesObject | undefined,
+  written: JsonObject,
+): string | undefined {
+  const spec = owner === undefined ? written : writtenSpec(owner);
+  const other = listImages(spec).find((slot) => slot.list === list && slot.name === name)?.image;
+  return other === undefined || other === image ? undefined : other;
+}
+
+function secretsFrom(written: JsonObject, names: readonly string[]): PodTrace["pullSecrets"]["from"] {
+  if (names.length === 0) return "none";
+  return objectsAt(written, "imagePullSecrets").length > 0 ? "pod" : "service-account";
+}
+
+function lazily<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined;
+  return () => (made ??= make());
+}

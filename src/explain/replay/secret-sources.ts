@@ -1,0 +1,64 @@
+/** The pull secrets of a Pod: which are there, and what each has for an image. */
+import { type ExplainedSecret, explainPullSecrets, type PullSecret } from "../../credentials/index.ts";
+import type { CredentialSourceTrace } from "../trace.ts";
+import type { LookOptions, ObjectName, Seen, Surroundings } from "../world/situation.ts";
+import { traceEntry } from "./entry-words.ts";
+import { stateOf } from "./node-sources.ts";
+
+/** The Secrets a Pod names, each with what is known of it. */
+export interface NamedSecret {
+  readonly name: string;
+  readonly seen: Seen<PullSecret>;
+}
+
+export async function findSecrets(
+  names: readonly string[],
+  work: { readonly namespace: string; readonly surroundings: Surroundings } & LookOptions,
+): Promise<readonly NamedSecret[]> {
+  const { namespace, surroundings, signal } = work;
+  return await Promise.all(
+    names.map(async (name) => {
+      const of: ObjectName = { namespace, name };
+      return { name, seen: await surroundings.secret(of, { signal }) };
+    }),
+  );
+}
+
+/** @param image the normalised repository; undefined for a name that nothing can be looked up for */
+export function traceSecrets(
+  secrets: readonly NamedSecret[],
+  image: string | undefined,
+): readonly CredentialSourceTrace[] {
+  return secrets.map(({ name, seen }) => {
+    const base = { kind: "secret", label: `Secret ${name}`, name, entries: [] } as const;
+    if (seen.state === "missing") return { ...base, state: "missing" };
+    if (seen.state === "unseen") return { ...base, state: "unseen", detail: seen.why };
+    const [explained] = explainPullSecrets([seen.value], image ?? "");
+    if (explained === undefined) return { ...base, state: "empty" };
+    return { ...base, type: seen.value.type, ...traceSecret(explained, image ?? "") };
+  });
+}
+
+type Described = Pick<CredentialSourceTrace, "state" | "detail" | "entries">;
+
+function traceSecret(
+  { secret, verdict, lookup, problem, rejected }: ExplainedSecret,
+  image: string,
+): Described {
+  if (!verdict.usable) {
+    const { type } = secret;
+    const key = type === "kubernetes.io/dockercfg" ? ".dockercfg" : ".dockerconfigjson";
+    return verdict.why === "type"
+      ? { state: "wrong-type", detail: `its type is ${JSON.stringify(type)}`, entries: [] }
+      : {
+          state: "key-missing",
+          detail: `its key ${JSON.stringify(key)} ${verdict.why === "key-empty" ? "is empty" : "is not there"}`,
+          entries: [],
+        };
+  }
+  if (problem !== undefined) return { state: "broken", detail: problem, entries: [] };
+  const entries = (lookup?.verdicts ?? []).map((entry) => traceEntry(entry, image));
+  const state = stateOf(entries, lookup?.credentials ?? []);
+  const [detail] = rejected;
+  return { state, entries, ...(detail !== undefined && { detail }) };
+}

@@ -1,0 +1,190 @@
+/** What the cluster says of a container: its status, its events, and when the kubelet looks at it next. */
+import { BackOff } from "../../images/index.ts";
+import type { JsonObject, KubernetesObject } from "../../kubernetes/index.ts";
+import { numberAt, objectAt, objectsAt, textAt } from "../json.ts";
+import type { EventTrace, ObservedTrace, OutcomeTrace, SlotTrace } from "../trace.ts";
+
+export interface ObserveOptions {
+  readonly pod: KubernetesObject;
+  readonly slot: SlotTrace;
+  readonly image: string;
+  readonly events: readonly JsonObject[];
+  readonly outcome: OutcomeTrace;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+}
+
+const STATUS_LISTS = {
+  container: "containerStatuses",
+  init: "initContainerStatuses",
+  ephemeral: "ephemeralContainerStatuses",
+} as const;
+
+const IMAGE_REASONS: ReadonlySet<string> = new Set([
+  "ErrImagePull",
+  "ImagePullBackOff",
+  "ErrImageNeverPull",
+  "InvalidImageName",
+  "ImageInspectError",
+  "RegistryUnavailable",
+  "SignatureValidationFailed",
+]);
+
+/** About pulling; other events of a Pod tell other stories. */
+const EVENT_REASONS: ReadonlySet<string> = new Set([
+  "Pulling",
+  "Pulled",
+  "Failed",
+  "BackOff",
+  "InspectFailed",
+  "ErrImageNeverPull",
+  "FailedToRetrieveImagePullSecret",
+]);
+
+/** Undefined for a Pod that no node has said anything of. */
+export function observe(options: ObserveOptions): ObservedTrace | undefined {
+  const { pod, slot, outcome } = options;
+  const state = slot.kind === "volume" ? undefined : containerState(pod, slot.kind, slot.name);
+  const events = eventsOf(options);
+  if (state === undefined && events.length === 0) return undefined;
+  const waiting = objectAt(state, "waiting");
+  const [reason, message] = [textAt(waiting, "reason"), textAt(waiting, "message")];
+  const kind = stateOf(state);
+  const failing = kind === "waiting" && IMAGE_REASONS.has(reason);
+  const { agrees, verdict } = compare({ kind, reason, failing, outcome });
+  const backOff = failing ? backOffOf(events, { message, now: options.now, waiting: reason }) : undefined;
+  return {
+    state: kind,
+    ...(reason !== "" && { reason }),
+    ...(message !== "" && { message }),
+    events,
+    ...(backOff !== undefined && { backOff }),
+    agrees,
+    verdict,
+  };
+}
+
+export function isImageReason(reason: string | undefined): boolean {
+  return reason !== undefined && IMAGE_REASONS.has(reason);
+}
+
+function containerState(
+  pod: KubernetesObject,
+  kind: keyof typeof STATUS_LISTS,
+  name: string,
+): JsonObject | undefined {
+  const status = objectsAt(pod, "status", STATUS_LISTS[kind]).find((one) => textAt(one, "name") === name);
+  return status && objectAt(status, "state");
+}
+
+function stateOf(state: JsonObject | undefined): ObservedTrace["state"] {
+  for (const kind of ["waiting", "running", "terminated"] as const) {
+    if (state?.[kind] !== undefined) return kind;
+  }
+  return "none";
+}
+
+/** Those of this container's image, the latest last. */
+function eventsOf({ events, slot, image }: ObserveOptions): readonly EventTrace[] {
+  const place = slot.field.replace(/\.image(\.reference)?$/, "");
+  const list = place.replace(/\[\d+\]$/, "");
+  const paths = new Set([place, `${list}{${slot.name}}`]);
+  return events
+    .filter((event) => {
+      if (!EVENT_REASONS.has(textAt(event, "reason"))) return false;
+      const path = textAt(event, "involvedObject", "fieldPath");
+      return path === ""
+        ? textAt(event, "message").includes(image) || isAboutSecrets(event)
+        : paths.has(path);
+    })
+    .map((event) => {
+      const last = timeOf(event);
+      return {
+        type: textAt(event, "type"),
+        reason: textAt(event, "reason"),
+        message: textAt(event, "message"),
+        count: numberAt(event, "count") ?? numberAt(objectAt(event, "series"), "count") ?? 1,
+        ...(last !== "" && { last }),
+      };
+    })
+    .toSorted((a, b) => (a.last ?? "").localeCompare(b.last ?? ""));
+}
+
+function isAboutSecrets(event: JsonObject): boolean {
+  return textAt(event, "reason") === "FailedToRetrieveImagePullSecret";
+}
+
+function timeOf(event: JsonObject): string {
+  return (
+    textAt(event, "series", "lastObservedTime") ||
+    textAt(event, "lastTimestamp") ||
+    textAt(event, "eventTime") ||
+    textAt(event, "firstTimestamp")
+  );
+}
+
+function compare(facts: {
+  readonly kind: ObservedTrace["state"];
+  readonly reason: string;
+  readonly failing: boolean;
+  readonly outcome: OutcomeTrace;
+}): { readonly agrees: boolean | undefined; readonly verdict: string } {
+  const { kind, reason, failing, outcome } = facts;
+  if (outcome.state === "unasked" || outcome.state === "unknown") {
+    return { agrees: undefined, verdict: `the cluster says ${reason || kind}; nobody was asked here` };
+  }
+  const fails = outcome.state === "failed";
+  if (kind === "none")
+    return { agrees: undefined, verdict: "the cluster says nothing of this container yet" };
+  if (kind !== "waiting") {
+    return fails
+      ? {
+          agrees: false,
+          verdict: `the container ${kind === "running" ? "runs" : "ran"}, though its image wouldn't come now`,
+        }
+      : { agrees: true, verdict: `the container ${kind === "running" ? "runs" : "ran"}` };
+  }
+  if (!failing)
+    return {
+      agrees: undefined,
+      verdict: `the container waits for something else: ${reason || "no reason given"}`,
+    };
+  if (!fails)
+    return { agrees: false, verdict: `the cluster says ${reason}, and asked from here the image would come` };
+  const same = outcome.reason === reason || reason === "ImagePullBackOff";
+  return same
+    ? { agrees: true, verdict: `the cluster says ${reason}, too` }
+    : {
+        agrees: false,
+        verdict: `the cluster says ${reason}, and asked from here it is ${outcome.reason ?? "failing"}`,
+      };
+}
+
+/** The kubelet's own back-off, over as many failures as the events tell of. */
+function backOffOf(
+  events: readonly EventTrace[],
+  facts: { readonly message: string; readonly now: number; readonly waiting: string },
+): ObservedTrace["backOff"] {
+  const attempts = events.filter(
+    ({ reason, message }) => reason === "Failed" && message.startsWith("Failed to pull image"),
+  );
+  const failures = attempts.reduce((sum, { count }) => sum + count, 0);
+  if (failures === 0) return undefined;
+  let at = 0;
+  const backOff = new BackOff({ now: () => at });
+  for (let failure = 0; failure < Math.min(failures, 20); failure++) {
+    backOff.next("pod", at);
+    at += 1;
+  }
+  const delay = backOff.get("pod");
+  const last = Math.max(
+    ...attempts.map((event) => Date.parse(event.last ?? "")).filter((time) => !Number.isNaN(time)),
+  );
+  if (!Number.isFinite(last)) return { failures, delaySeconds: delay / 1000 };
+  const next = Math.max(last + delay, facts.now);
+  return {
+    failures,
+    delaySeconds: delay / 1000,
+    nextAttempt: new Date(next).toISOString().replace(/\.\d+Z$/, "Z"),
+  };
+}
