@@ -29,6 +29,8 @@ const LOADERS = {
   "registry user": async () => (await import("./commands/registry-user.ts")).registryUser,
   "registry gc": async () => (await import("./commands/registry-gc.ts")).registryGc,
   "registry check": async () => (await import("./commands/registry-check.ts")).registryCheck,
+  "registry notifications": async () =>
+    (await import("./commands/registry-notifications.ts")).registryNotifications,
   "registry export": async () => (await import("./commands/registry-layout.ts")).registryExport,
   "registry import": async () => (await import("./commands/registry-layout.ts")).registryImport,
   tenant: async () => (await import("./commands/tenant.ts")).tenant,

@@ -34,7 +34,6 @@ export interface NotifierOptions extends EventOptions {
 const GATHER = 50;
 /** How often to see whether there is something of another process's, and whether that one is gone. */
 const LOOK_EVERY = 5_000;
-const DEFAULT_LIMITS: QueueLimits = { queued: 100_000, dead: 10_000 };
 
 export class Notifier implements Observer, AsyncDisposable {
   readonly #options: NotifierOptions;
@@ -54,7 +53,7 @@ export class Notifier implements Observer, AsyncDisposable {
   constructor(options: NotifierOptions) {
     this.#options = options;
     this.#clock = options.clock ?? Date.now;
-    this.#queue = new NotificationQueue(options.path, options.limits ?? DEFAULT_LIMITS);
+    this.#queue = new NotificationQueue(options.path, options.limits);
     const shared = {
       queue: this.#queue,
       fetch: options.fetch ?? fetch,

@@ -68,7 +68,7 @@ export class NotificationQueue implements Disposable {
   readonly #room = new Map<string, number>();
 
   /** @throws DatabaseError */
-  constructor(path: string, limits: QueueLimits) {
+  constructor(path: string, limits: QueueLimits = { queued: 100_000, dead: 10_000 }) {
     // A power cut may take the last events, never the file; the process's end takes none.
     this.#database = openDatabase(path, { migrations: MIGRATIONS, synchronous: "normal" });
     this.#limits = limits;
