@@ -15,6 +15,7 @@ import {
   TENANTS_FILE,
 } from "../../registry/index.ts";
 import type { CommandContext } from "../context.ts";
+import { openConfiguredMirror } from "../mirror/open-mirror.ts";
 import { describeError } from "../report-error.ts";
 import { printable } from "../terminal/width.ts";
 import { readVersion } from "../version.ts";
@@ -73,7 +74,18 @@ export async function runRegistry(options: RunRegistryOptions, context: CommandC
   );
   let leaving = false;
   const notReady = (): string | undefined => (leaving ? "it is about to end" : undefined);
+  const { mirror } = settings;
   const registry = await openRegistryDirectory(folder, {
+    mirror:
+      mirror &&
+      (await openConfiguredMirror(mirror.config, {
+        dir: folder,
+        folder: mirror.folder,
+        env: context.env,
+        clock: () => context.clock.now(),
+        onWarning: (text) => say("warning", text),
+        onFailure,
+      })),
     access: withHealth(access.control, notReady),
     tenants: true,
     observers: operations.observers,
