@@ -123,3 +123,25 @@ test("processes may create and migrate one file at the same moment, and print no
   using database = openDatabase(path, { migrations: ["", ""] });
   assert.deepEqual({ ...database.get("SELECT a FROM t") }, { a: 80 });
 });
+
+test("a revision is another one after every change, whichever way it was made and by whom, and after no look", () => {
+  const path = join(folder, "revision.db");
+  const migrations = ["CREATE TABLE t (a TEXT) STRICT"];
+  using database = openDatabase(path, { migrations });
+  using other = openDatabase(path, { migrations });
+  const seen = new Set([database.revision()]);
+  const steps = [
+    (): unknown => database.run("INSERT INTO t VALUES ('x')"),
+    (): unknown => database.get("INSERT INTO t VALUES ('y') RETURNING a"),
+    (): unknown => database.all("UPDATE t SET a = 'z' RETURNING a"),
+    (): unknown => other.run("DELETE FROM t WHERE a = 'z'"),
+  ];
+  for (const step of steps) {
+    step();
+    assert.equal(seen.has(database.revision()), false);
+    seen.add(database.revision());
+  }
+  database.all("SELECT * FROM t");
+  database.run("DELETE FROM t");
+  assert.ok(seen.has(database.revision()));
+});

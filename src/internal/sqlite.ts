@@ -109,6 +109,10 @@ class SqliteDatabase implements Database {
   readonly #connection: DatabaseSync;
   readonly #path: string;
   readonly #statements = new Map<string, StatementSync>();
+  /** Of these, those that change something and give rows back. */
+  readonly #writers = new Set<string>();
+  /** Here, since asking SQLite for its own count takes as long as asking for everybody else's. */
+  #changes = 0;
 
   constructor(connection: DatabaseSync, path: string) {
     this.#connection = connection;
@@ -117,20 +121,26 @@ class SqliteDatabase implements Database {
 
   run(sql: string, ...values: readonly SQLInputValue[]): { readonly changes: number } {
     return translating("write to", this.#path, () => {
-      return { changes: Number(this.#prepare(sql).run(...values).changes) };
+      const changes = Number(this.#prepare(sql).run(...values).changes);
+      if (changes > 0) this.#changes++;
+      return { changes };
     });
   }
 
   get<Row extends object>(sql: string, ...values: readonly SQLInputValue[]): Row | undefined {
-    return translating(
-      "read",
-      this.#path,
-      () => this.#prepare(sql).get(...values) as unknown as Row | undefined,
-    );
+    return translating("read", this.#path, () => {
+      const row = this.#prepare(sql).get(...values) as unknown as Row | undefined;
+      if (this.#writers.has(sql)) this.#changes++;
+      return row;
+    });
   }
 
   all<Row extends object>(sql: string, ...values: readonly SQLInputValue[]): Row[] {
-    return translating("read", this.#path, () => this.#prepare(sql).all(...values) as unknown as Row[]);
+    return translating("read", this.#path, () => {
+      const rows = this.#prepare(sql).all(...values) as unknown as Row[];
+      if (this.#writers.has(sql)) this.#changes++;
+      return rows;
+    });
   }
 
   transaction<Result>(body: () => Result): Result {
@@ -147,10 +157,9 @@ class SqliteDatabase implements Database {
   }
 
   revision(): string {
-    // The first counts commits of other connections, the second changes of our own.
+    // The first tells commits of other connections, the second counts changes of our own.
     const others = this.get<{ data_version: number }>("PRAGMA data_version");
-    const own = this.get<{ total: number }>("SELECT total_changes() AS total");
-    return `${others?.data_version}.${own?.total}`;
+    return `${others?.data_version}.${this.#changes}`;
   }
 
   close(): void {
@@ -165,7 +174,10 @@ class SqliteDatabase implements Database {
 
   #prepare(sql: string): StatementSync {
     let statement = this.#statements.get(sql);
-    if (statement === undefined) this.#statements.set(sql, (statement = this.#connection.prepare(sql)));
+    if (statement === undefined) {
+      this.#statements.set(sql, (statement = this.#connection.prepare(sql)));
+      if (/\bRETURNING\b/i.test(sql)) this.#writers.add(sql);
+    }
     return statement;
   }
 }

@@ -1,4 +1,4 @@
-import { BlockList } from "node:net";
+import type { BlockList } from "node:net";
 
 import {
   type AccessControl,
@@ -27,7 +27,7 @@ export interface AccessKeeperOptions {
 export class AccessKeeper implements AsyncDisposable {
   readonly control: SwitchableAccess;
   readonly #options: AccessKeeperOptions;
-  #proxies: BlockList;
+  #proxies: BlockList | undefined;
   #current: string;
 
   private constructor(
@@ -49,8 +49,8 @@ export class AccessKeeper implements AsyncDisposable {
     return new AccessKeeper(await open(settings, options), settings, options);
   }
 
-  /** Networks whose word on where a request came from is taken. */
-  get proxies(): BlockList {
+  /** Networks whose word on where a request came from is taken; `undefined` for none. */
+  get proxies(): BlockList | undefined {
     return this.#proxies;
   }
 
@@ -93,6 +93,7 @@ async function open(
   return await openAccess(settings.config, { ...options, folder: settings.folder });
 }
 
-function proxiesIn(settings: AccessSettings | undefined): BlockList {
-  return settings === undefined ? new BlockList() : proxiesOf(settings.config);
+function proxiesIn(settings: AccessSettings | undefined): BlockList | undefined {
+  const { trustedProxies = [] } = settings?.config ?? {};
+  return settings === undefined || trustedProxies.length === 0 ? undefined : proxiesOf(settings.config);
 }

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import { BlockList } from "node:net";
+import type { BlockList } from "node:net";
 import { hostname } from "node:os";
 import { join, resolve } from "node:path";
 
@@ -23,8 +23,11 @@ export interface OpenOperationsOptions {
   readonly folder: string;
   /** How clients call the registry where a request doesn't say: `registry.example.com:5000`. */
   readonly host: string;
-  /** Networks whose word on where a request came from is taken; asked each time, since it may change. */
-  readonly proxies?: (() => BlockList) | undefined;
+  /**
+   * Networks whose word on where a request came from is taken, `undefined` for none; asked each time, since it may
+   * change.
+   */
+  readonly proxies?: (() => BlockList | undefined) | undefined;
   /** Takes lines of the access log that go to no file. */
   readonly writeLine: (line: string) => void;
   readonly fetch?: typeof fetch | undefined;
@@ -41,6 +44,9 @@ export interface Operations extends AsyncDisposable {
   reopenLogs(): Promise<void>;
 }
 
+/** An address of IPv4 as a socket of IPv6 shows it. */
+const MAPPED = /^::ffff:(?=[0-9]+\.)/i;
+
 /** @throws RegistryError `CONFIG_UNREADABLE` for a file with a header, DatabaseError for the queue */
 export async function openOperations(
   settings: Pick<RegistrySettings, "audit" | "log" | "notifications">,
@@ -48,9 +54,10 @@ export async function openOperations(
 ): Promise<Operations> {
   const { folder, onFailure, host } = options;
   await using opened = new AsyncDisposableStack();
-  const nobody = new BlockList();
-  const addressOf = ({ request }: Exchange): string | undefined =>
-    clientOf(request, options.proxies?.() ?? nobody);
+  const addressOf = ({ request }: Exchange): string | undefined => {
+    const proxies = options.proxies?.();
+    return proxies === undefined ? request.address?.replace(MAPPED, "") : clientOf(request, proxies);
+  };
   const statistics = new Statistics();
   const reopen: (() => Promise<void>)[] = [];
 

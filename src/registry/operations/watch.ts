@@ -78,7 +78,8 @@ export class Watch {
 
   #answer(exchange: ObservedRequest, response: RegistryResponse): RegistryResponse {
     exchange.noteAnswer(response);
-    if (this.#hears) for (const observer of this.#options.observers) void this.#hear(observer, exchange);
+    // Nobody holds back an answer that changed nothing, and most have nothing to say of it.
+    if (this.#hears) this.#tell((one) => void one.onAnswer?.(exchange)?.catch(this.#options.onFailure));
     return this.#send(exchange, response);
   }
 

@@ -41,6 +41,7 @@ export class Notifier implements Observer, AsyncDisposable {
   readonly #deliveries: readonly Delivery[];
   readonly #stop = new AbortController();
   readonly #clock: () => number;
+  readonly #tellsOfPulls: boolean;
   #lock: FileLock | undefined;
   #gathered: { endpoint: string; event: string }[] = [];
   #timer: NodeJS.Timeout | undefined;
@@ -53,6 +54,7 @@ export class Notifier implements Observer, AsyncDisposable {
   constructor(options: NotifierOptions) {
     this.#options = options;
     this.#clock = options.clock ?? Date.now;
+    this.#tellsOfPulls = options.endpoints.some(({ actions }) => actions?.includes("pull") ?? true);
     this.#queue = new NotificationQueue(options.path, options.limits);
     const shared = {
       queue: this.#queue,
@@ -75,7 +77,7 @@ export class Notifier implements Observer, AsyncDisposable {
   }
 
   onEnd(exchange: Exchange): void {
-    if (!isRead(exchange) || exchange.status >= 300) return;
+    if (!this.#tellsOfPulls || !isRead(exchange) || exchange.status >= 300) return;
     // Whoever left in the middle has pulled nothing.
     const length = exchange.answered("content-length");
     if (exchange.request.method === "GET" && length !== undefined && Number(length) > exchange.bytesOut)
