@@ -124,8 +124,8 @@ test("processes may create and migrate one file at the same moment, and print no
   assert.deepEqual({ ...database.get("SELECT a FROM t") }, { a: 80 });
 });
 
-test("a revision is another one after every change, whichever way it was made and by whom, and after no look", () => {
-  const path = join(folder, "revision.db");
+test("revision() changes with statements that give back what they changed, and not where nothing did", () => {
+  const path = join(dir, "returning.db");
   const migrations = ["CREATE TABLE t (a TEXT) STRICT"];
   using database = openDatabase(path, { migrations });
   using other = openDatabase(path, { migrations });
