@@ -49,6 +49,9 @@ export {
   type TriedCredential,
 } from "./trace.ts";
 export { type NodeProviders, type NodeSources, ProviderRuns } from "./replay/node-sources.ts";
+export { GivenObjects, type GivenObjectsOptions, isKubernetesObject } from "./world/given-objects.ts";
+export { ListedImages, type ListedImage, type ListedImagesOptions } from "./world/listed-images.ts";
+export { readCrictlImages, readNodeImages } from "./world/listed-images.ts";
 export { isStored, namespaceOf, podOf, templatePath } from "./world/pod-of.ts";
 export {
   type LookOptions,

@@ -123,3 +123,18 @@ test("opening tells of files it can't decode, and leaves them alone", async () =
   assert.equal(world.warnings.length, 1);
   assert.ok(world.warnings[0]?.startsWith(`failed to decode ImagePulledRecord from file "${path}": `));
 });
+
+test("look() finds what others keep, and makes nothing", async () => {
+  const root = await mkdtemp(join(tmpdir(), "dray-pull-records-"));
+  try {
+    const looked = FilePullRecords.look(join(root, "nothing"));
+    assert.equal(await looked.pulled.find("ref"), undefined);
+    assert.deepEqual(await looked.intents.list(), { records: [] });
+    assert.deepEqual(await readdir(root), []);
+    const kept = await FilePullRecords.open(root);
+    await kept.intents.write({ image: "busybox" });
+    assert.deepEqual(await FilePullRecords.look(root).intents.find("busybox"), { image: "busybox" });
+  } finally {
+    await rm(root, { recursive: true });
+  }
+});

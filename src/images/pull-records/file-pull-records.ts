@@ -42,4 +42,13 @@ export class FilePullRecords implements PullRecords {
     await pulled.open();
     return new FilePullRecords({ intents, pulled });
   }
+
+  /** The records below `root` as they are: nothing is made or migrated. For whoever only looks. */
+  static look(root: string): FilePullRecords {
+    const folder = join(root, "image_manager");
+    return new FilePullRecords({
+      intents: new FileShelf(folder, INTENTS),
+      pulled: new FileShelf(folder, PULLED_RECORDS),
+    });
+  }
 }
