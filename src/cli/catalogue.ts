@@ -4,6 +4,7 @@ import type { Command } from "./command.ts";
 const LOADERS = {
   up: async () => (await import("./commands/up.ts")).up,
   status: async () => (await import("./commands/status.ts")).status,
+  explain: async () => (await import("./commands/explain.ts")).explain,
   build: async () => (await import("./commands/build.ts")).build,
   pull: async () => (await import("./commands/pull.ts")).pull,
   push: async () => (await import("./commands/push.ts")).push,

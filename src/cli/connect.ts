@@ -93,7 +93,8 @@ export async function connect(
   };
 }
 
-function readTlsFiles(values: ConnectValues, cwd: string): Parameters<typeof loadTlsSettings>[0] {
+/** The files that options name, for loading. */
+export function readTlsFiles(values: ConnectValues, cwd: string): Parameters<typeof loadTlsSettings>[0] {
   const ca = values["tls-ca"];
   const cert = values["tls-cert"];
   const key = values["tls-key"];

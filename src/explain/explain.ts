@@ -37,7 +37,7 @@ export async function explain(situation: Situation, options: ExplainOptions = {}
     runtimes.set(node, runtime);
     return runtime;
   };
-  const unseen = new Set<string>();
+  const unseen = new Set<string>(situation.unseen);
   const { signal } = options;
   const replaying: Replaying = {
     situation,

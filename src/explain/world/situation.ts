@@ -76,6 +76,8 @@ export interface Situation {
   /** Undefined: nobody is asked. */
   readonly send: HttpSend | undefined;
   readonly problems: readonly string[];
+  /** What nobody let us see, besides what is found out on the way. */
+  readonly unseen?: readonly string[] | undefined;
   /** The gate KubeletEnsureSecretPulledImages; on by default. */
   readonly ensureSecretPulled?: boolean | undefined;
   /** Bytes a second, for estimates. */

@@ -1,0 +1,246 @@
+/** What options and objects say of nodes: their credentials, images, records and platforms. */
+import { readFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+
+import {
+  CredentialsError,
+  DockerConfigSource,
+  readProviderConfig,
+  registerCredentialProviders,
+  runProgram,
+  searchNodeFiles,
+  type ServiceAccounts,
+} from "../../credentials/index.ts";
+import {
+  ListedImages,
+  type NodeImages,
+  type NodeSituation,
+  type NodeSources,
+  ProviderRuns,
+  readCrictlImages,
+  readNodeImages,
+} from "../../explain/index.ts";
+import {
+  checkImageConfig,
+  DEFAULT_GATES,
+  defaultImageConfig,
+  FilePullRecords,
+  parseKubeletConfig,
+  type VerificationPolicy,
+  verificationPolicyOf,
+} from "../../images/index.ts";
+import { GoError } from "../../internal/go/errors.ts";
+import type { JsonObject, KubernetesObject } from "../../kubernetes/index.ts";
+import { OciError, parsePlatform, type Platform } from "../../oci/index.ts";
+import type { CommandContext } from "../context.ts";
+import { CliError } from "../errors.ts";
+import { describeError } from "../report-error.ts";
+import { givenPlatform, localPlatform } from "../settings.ts";
+import { openExtensions } from "../up/open-extensions.ts";
+import { SourceKeyring } from "../up/source-keyring.ts";
+import type { ExplainValues } from "./options.ts";
+
+export interface NodeSettings {
+  readonly ensureSecretPulled: boolean;
+  readonly policy: VerificationPolicy | undefined;
+}
+
+/** The image fields of a KubeletConfiguration, or its defaults. */
+export async function readNodeSettings(
+  values: ExplainValues,
+  { cwd }: CommandContext,
+): Promise<NodeSettings> {
+  const path = values["kubelet-config"];
+  const { given, gates } =
+    path === undefined
+      ? { given: {}, gates: DEFAULT_GATES }
+      : parseKubeletConfig(await readFile(resolve(cwd, path), "utf8"));
+  const { ensureSecretPulled } = gates;
+  if (!ensureSecretPulled) return { ensureSecretPulled, policy: undefined };
+  return {
+    ensureSecretPulled,
+    policy: verificationPolicyOf(checkImageConfig(defaultImageConfig(given, gates), gates)),
+  };
+}
+
+/** What a node has that isn't in the API. */
+export interface NodeFacts {
+  readonly images: NodeImages | undefined;
+  readonly records: NodeSituation["records"];
+}
+
+export async function readNodeFacts(
+  values: ExplainValues,
+  { policy }: NodeSettings,
+  { cwd }: CommandContext,
+): Promise<NodeFacts> {
+  const list = values["node-images"];
+  const root = values["kubelet-root"];
+  let images: NodeImages | undefined;
+  if (list !== undefined) {
+    const read = readCrictlImages(await readFile(resolve(cwd, list), "utf8"));
+    if (read === undefined) {
+      throw new CliError(
+        "UNREADABLE",
+        `Cannot read ${JSON.stringify(list)}: it is no output of crictl images -o json`,
+      );
+    }
+    images = new ListedImages(read, list);
+  }
+  const records =
+    root === undefined || policy === undefined
+      ? undefined
+      : { shelves: FilePullRecords.look(resolve(cwd, root)), policy };
+  return { images, records };
+}
+
+/** A node as its object describes it, with what else is known of all nodes. */
+export function nodeOf(
+  object: KubernetesObject,
+  facts: NodeFacts,
+  platform: Platform | undefined,
+): NodeSituation {
+  const status = (object["status"] ?? {}) as JsonObject;
+  const listed = Array.isArray(status["images"]) ? status["images"] : undefined;
+  const { name } = object.metadata;
+  const images =
+    facts.images ??
+    (listed === undefined
+      ? undefined
+      : // A Node tells of its largest images alone; 50 unless its kubelet is set otherwise.
+        new ListedImages(readNodeImages(listed), `the status of Node ${name ?? ""}`, {
+          partial: listed.length >= 50,
+        }));
+  return {
+    ...(name !== undefined && { name }),
+    platform: platform ?? platformOf(status) ?? localPlatform(),
+    object,
+    images,
+    records: facts.records,
+  };
+}
+
+function platformOf(status: JsonObject): Platform | undefined {
+  const { operatingSystem, architecture } = (status["nodeInfo"] ?? {}) as JsonObject;
+  if (typeof operatingSystem !== "string" || typeof architecture !== "string") return undefined;
+  try {
+    return parsePlatform(`${operatingSystem}/${architecture}`);
+  } catch (error) {
+    if (error instanceof OciError) return undefined;
+    throw error;
+  }
+}
+
+/** The nodes to explain for: all that are given where that is asked for, else one. */
+export function chooseNodes(
+  objects: readonly KubernetesObject[],
+  facts: NodeFacts,
+  values: ExplainValues,
+): readonly NodeSituation[] {
+  const platform = givenPlatform(values);
+  const nodes = objects.map((object) => nodeOf(object, facts, platform));
+  if (values.nodes === true && nodes.length > 0) return nodes;
+  if (nodes.length > 0) return nodes;
+  return [{ platform: platform ?? localPlatform(), ...facts }];
+}
+
+/** Asking for a token would make one; what a provider wants it for is not worth that. */
+const NO_TOKENS: ServiceAccounts = {
+  get: () => Promise.reject(new GoError("explaining doesn't look up the ServiceAccount")),
+  requestToken: () => Promise.reject(new GoError("explaining asks for no token")),
+};
+
+/** The node's own credentials, as far as options name them; those of this machine are another's. */
+export async function readNodeSources(
+  values: ExplainValues,
+  context: CommandContext,
+  options: { readonly track: boolean; readonly onProblem: (problem: string) => void },
+): Promise<NodeSources> {
+  const { cwd, env, home, clock } = context;
+  const { track, onProblem } = options;
+  const others = [
+    ...(await openExtensions(values["credential-extension"] ?? [], {
+      cwd,
+      settings: values["extension-settings"],
+    })),
+  ].map((source, index) => ({ source, label: `extension ${values["credential-extension"]?.[index] ?? ""}` }));
+  if (values["docker-credentials"] === true) {
+    others.push({
+      source: new DockerConfigSource({ env, home }),
+      label: "Docker's configuration of this machine",
+    });
+  }
+  const keyrings = others.map(({ source, label }) => ({
+    label,
+    keyring: new SourceKeyring(source, {
+      onFailure: (error) => onProblem(`${label}: ${describeError(error).message}`),
+    }),
+  }));
+  return {
+    files: fileSearch(values, context),
+    providers: await readProviders(values, context, { track, now: () => clock.now() }),
+    others: keyrings,
+    candidateOf: (credential) =>
+      keyrings.map(({ keyring }) => keyring.candidateOf(credential)).find((found) => found !== undefined),
+  };
+}
+
+function fileSearch(values: ExplainValues, { cwd }: CommandContext): NodeSources["files"] {
+  const given = values["node-config"];
+  if (given !== undefined) {
+    const path = resolve(cwd, given);
+    const name = /(^|\/)\.dockercfg$/.test(path) ? ".dockercfg" : "config.json";
+    // The one file stands where the kubelet looks first.
+    const read = async (wanted: string): Promise<Uint8Array> => {
+      if (wanted !== join("/given", name)) throw Object.assign(new Error(wanted), { code: "ENOENT" });
+      return await readFile(path);
+    };
+    return async () => {
+      const search = await searchNodeFiles({ root: "/given", workingDirectory: "/given", home: "" }, read);
+      const searched = search.searched.filter(({ problem }) => problem !== "unreadable");
+      const shown = searched.map((one) => ({ ...one, path: given }));
+      return { ...search, searched: shown, found: search.found && { ...search.found, path: given } };
+    };
+  }
+  const root = values["kubelet-root"];
+  if (root === undefined) return undefined;
+  const folder = resolve(cwd, root);
+  // The other places are this machine's own.
+  const read = async (path: string): Promise<Uint8Array> => {
+    if (!path.startsWith(`${folder}/`)) throw Object.assign(new Error(path), { code: "ENOENT" });
+    return await readFile(path);
+  };
+  return async () => {
+    const search = await searchNodeFiles({ root: folder, workingDirectory: folder, home: folder }, read);
+    return { ...search, searched: search.searched.filter(({ path }) => path.startsWith(`${folder}/`)) };
+  };
+}
+
+async function readProviders(
+  values: ExplainValues,
+  { cwd, env }: CommandContext,
+  options: { readonly track: boolean; readonly now: () => number },
+): Promise<NodeSources["providers"]> {
+  const config = values["image-credential-provider-config"];
+  const bin = values["image-credential-provider-bin-dir"];
+  if (config === undefined && bin === undefined) return undefined;
+  if (config === undefined || bin === undefined) {
+    const message =
+      "Options --image-credential-provider-config and --image-credential-provider-bin-dir go together";
+    throw new CredentialsError("PROVIDER_INVALID", message);
+  }
+  const runs = new ProviderRuns(runProgram, () => performance.now());
+  const { providers: registered } = await registerCredentialProviders({
+    config: resolve(cwd, config),
+    binDirectory: resolve(cwd, bin),
+    systemEnvironment: Object.entries(env).flatMap(([name, value]) =>
+      value === undefined ? [] : [`${name}=${value}`],
+    ),
+    now: options.now,
+    track: options.track,
+    serviceAccounts: NO_TOKENS,
+    run: runs.run,
+  });
+  const { config: read } = await readProviderConfig(resolve(cwd, config));
+  return { registered, configs: read.providers, runs };
+}

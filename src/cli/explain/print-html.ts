@@ -1,0 +1,129 @@
+/** An explanation as one page that needs nothing else: no script, no font, no picture from elsewhere. */
+import type { Advice, Explanation, Finding, ImageTrace, PodTrace } from "../../explain/index.ts";
+import {
+  contentWords,
+  entryWords,
+  exchangeNotes,
+  exchangeWords,
+  hostWords,
+  nameWords,
+  observedWords,
+  outcomeWords,
+  podWords,
+  presenceWords,
+  slotWords,
+  sourceWords,
+} from "./words.ts";
+
+const STYLE = `
+:root { color-scheme: light dark; --line: #8884; --bad: #c62828; --risk: #b26a00; --good: #2e7d32; }
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; }
+h1 { font-size: 1.4rem; } h2 { font-size: 1.15rem; margin-top: 2.5rem; } h3 { font-size: 1rem; margin: 1.5rem 0 .3rem; }
+code, pre { font: 13px/1.45 ui-monospace, monospace; }
+pre { padding: .6rem .8rem; border: 1px solid var(--line); border-radius: .3rem; overflow-x: auto; margin: .3rem 0; }
+.finding { border-left: .25rem solid var(--line); padding: .2rem .8rem; margin: .8rem 0; }
+.failure { border-color: var(--bad); } .risk { border-color: var(--risk); }
+.failed { color: var(--bad); } .present, .pullable { color: var(--good); } .unknown, .unasked { color: var(--risk); }
+details { margin: .4rem 0; } details details { margin-left: 1rem; } ul { margin: .2rem 0; padding-left: 1.3rem; }
+li { overflow-wrap: anywhere; } footer { margin-top: 3rem; opacity: .7; }
+`;
+
+export function printHtml(explanation: Explanation): string {
+  const { pods, problems, unseen, at, exchanges, network } = explanation;
+  const notes = [
+    ...problems.map((problem) => `Left out: ${problem}`),
+    ...unseen.map((what) => `Not seen: ${what}`),
+  ];
+  const asked = network ? `${exchanges} requests were sent` : "No registry was asked";
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<title>Why images do or don't come</title>
+<style>${STYLE}</style>
+</head>
+<body>
+<h1>Why images do or don't come</h1>
+${notes.length === 0 ? "" : list(notes)}
+${pods.map(podHtml).join("\n")}
+<footer>dray explain, ${escape(at)}. ${asked}.</footer>
+</body>
+</html>
+`;
+}
+
+function podHtml(pod: PodTrace): string {
+  const { admission, account } = pod;
+  const facts = [
+    `Admission: ${admission.state}`,
+    ...admission.steps.map(({ plugin, field, message }) => `${plugin}: ${field} ${message}`),
+    ...admission.errors.map(({ message }) => message),
+    `ServiceAccount ${account.name}: ${account.state}`,
+    `Pull secrets: ${pod.pullSecrets.names.join(", ") || "none"}`,
+  ];
+  return `<h2>${escape(podWords(pod))}</h2>
+${pod.causes.map(findingHtml).join("\n")}
+${pod.images.map(imageHtml).join("\n")}
+${details("The Pod", facts)}`;
+}
+
+function imageHtml(image: ImageTrace): string {
+  const { outcome, name, causes, policy, credentials, hosts, attempts } = image;
+  const asked = attempts
+    .map(
+      (attempt) =>
+        `<details><summary>Asked as ${escape(attempt.as)}: ${escape(attempt.result === "ok" ? "answered" : (attempt.error?.message ?? "failed"))}</summary><ul>${attempt.exchanges
+          .map(
+            (exchange) =>
+              `<li><code>${escape(exchangeWords(exchange))}</code>${list(exchangeNotes(exchange))}</li>`,
+          )
+          .join("")}</ul></details>`,
+    )
+    .join("\n");
+  const sources = credentials.sources
+    .map((source) => `<li>${escape(sourceWords(source))}${list(source.entries.map(entryWords))}</li>`)
+    .join("");
+  const order = credentials.order.map(({ label, username }) => `${label}, user ${JSON.stringify(username)}`);
+  return `<h3>${escape(slotWords(image))}: <code>${escape(name.written)}</code></h3>
+<p class="${outcome.state}">${escape(outcomeWords(image))}</p>
+${causes.map(findingHtml).join("\n")}
+<details><summary>What led to it</summary>
+${list([`Name: ${nameWords(image)}`, `Policy: ${policy.value} (${policy.from}): ${policy.rule}`, `On the node: ${presenceWords(image)}`])}
+<details><summary>Credentials: ${escape(credentials.problem ?? credentials.state)}</summary><ul>${sources}</ul>${order.length === 0 ? "" : `<p>Tried in this order</p>${list(order)}`}</details>
+${hosts.length === 0 ? "" : details("Hosts", hosts.map(hostWords))}
+${asked}
+${details("Content", contentWords(image))}
+${details("The cluster", observedWords(image))}
+</details>`;
+}
+
+function findingHtml({ code, severity, summary, advice }: Finding): string {
+  return `<div class="finding ${severity}"><strong>${escape(code)}</strong> ${escape(summary)}${advice.map(adviceHtml).join("")}</div>`;
+}
+
+function adviceHtml({ text, command, yaml }: Advice): string {
+  const paste = [command, yaml].filter((one) => one !== undefined);
+  return `<p>${escape(text)}</p>${paste.map((one) => `<pre>${escape(one)}</pre>`).join("")}`;
+}
+
+function details(title: string, words: readonly string[]): string {
+  return words.length === 0 ? "" : `<details><summary>${escape(title)}</summary>${list(words)}</details>`;
+}
+
+function list(words: readonly string[]): string {
+  return words.length === 0 ? "" : `<ul>${words.map((word) => `<li>${escape(word)}</li>`).join("")}</ul>`;
+}
+
+const ENTITIES: Readonly<Record<string, string>> = {
+  "&": "&amp;",
+  "<": "&lt;",
+  ">": "&gt;",
+  '"': "&quot;",
+  "'": "&#39;",
+};
+
+function escape(text: string): string {
+  return text.replaceAll(/[&<>"']/g, (character) => ENTITIES[character] ?? character);
+}

@@ -1,0 +1,246 @@
+/** An explanation as a tree: the verdict first, then what led to it. */
+import type {
+  Advice,
+  CredentialsTrace,
+  Explanation,
+  Finding,
+  ImageTrace,
+  PodTrace,
+} from "../../explain/index.ts";
+import type { Style } from "../terminal/style.ts";
+import { printable, textWidth } from "../terminal/width.ts";
+import {
+  contentWords,
+  entryWords,
+  exchangeNotes,
+  exchangeWords,
+  hostWords,
+  nameWords,
+  observedWords,
+  outcomeWords,
+  podWords,
+  presenceWords,
+  slotWords,
+  sourceWords,
+} from "./words.ts";
+
+export interface TreeOptions {
+  /** Cells to a line. */
+  readonly width: number;
+  readonly style: Style;
+  /** Only causes and advice. */
+  readonly quiet: boolean;
+}
+
+interface Branch {
+  readonly text: string;
+  readonly below: readonly Branch[];
+}
+
+export function printTree(explanation: Explanation, options: TreeOptions): readonly string[] {
+  const lines: string[] = [];
+  for (const pod of explanation.pods) {
+    if (lines.length > 0) lines.push("");
+    lines.push(...printPod(pod, options));
+  }
+  const notes = [
+    ...explanation.problems.map((problem) => `Left out: ${problem}`),
+    ...explanation.unseen.map((what) => `Not seen: ${what}`),
+  ];
+  if (notes.length > 0) lines.push("", ...notes.flatMap((note) => wrap(note, options.width, "  ")));
+  return lines;
+}
+
+function printPod(pod: PodTrace, options: TreeOptions): readonly string[] {
+  const { style, width } = options;
+  const head = wrap(podWords(pod), width, "  ").map((line) => style("bold", line));
+  const lines = [...head, ...pod.causes.flatMap((cause) => printFinding(cause, options))];
+  for (const image of pod.images) {
+    const mark = markOf(image);
+    const [first = "", ...rest] = wrap(
+      `${mark} ${slotWords(image)}, ${image.name.written}: ${outcomeWords(image)}`,
+      width,
+      "  ",
+    );
+    lines.push(
+      style(COLOURS[mark], first),
+      ...rest,
+      ...image.causes.flatMap((cause) => printFinding(cause, options)),
+    );
+  }
+  if (options.quiet) return lines;
+  const branches = [...podBranches(pod), ...pod.images.map(imageBranch)];
+  return [...lines, ...printBranches(branches, "", options)];
+}
+
+type Mark = "✓" | "✗" | "?";
+const COLOURS = { "✓": "green", "✗": "red", "?": "yellow" } as const;
+
+function markOf({ outcome, causes }: ImageTrace): Mark {
+  if (causes.some(({ severity }) => severity === "failure") || outcome.state === "failed") return "✗";
+  return outcome.state === "present" || outcome.state === "pullable" ? "✓" : "?";
+}
+
+const SEVERITIES = { failure: "red", risk: "yellow", note: "dim" } as const;
+
+function printFinding(
+  { code, severity, summary, advice, page }: Finding,
+  options: TreeOptions,
+): readonly string[] {
+  const { style, width } = options;
+  const [first = "", ...rest] = wrap(`  ${code}: ${summary}`, width, "    ");
+  const coloured = first.replace(code, style(SEVERITIES[severity], code));
+  return [
+    coloured,
+    ...rest,
+    ...advice.flatMap((one) => printAdvice(one, width)),
+    style("dim", `    see ${page}`),
+  ];
+}
+
+/** What is to be pasted is never broken: a terminal's own wrapping can be copied, ours couldn't. */
+function printAdvice({ text, command, yaml }: Advice, width: number): readonly string[] {
+  return [
+    ...wrap(`    → ${text}${command === undefined && yaml === undefined ? "" : ":"}`, width, "      "),
+    ...(command === undefined ? [] : [`        ${printable(command)}`]),
+    ...(yaml === undefined ? [] : yaml.split("\n").map((line) => `        ${printable(line)}`)),
+  ];
+}
+
+function podBranches({ admission, account, pullSecrets }: PodTrace): readonly Branch[] {
+  const steps = [
+    ...admission.steps.map(({ plugin, field, message }) => leaf(`${plugin}: ${field} ${message}`)),
+    ...admission.warnings.map((warning) => leaf(`warning: ${warning}`)),
+    ...admission.errors.map(({ message }) => leaf(message)),
+  ];
+  const secrets =
+    pullSecrets.names.length === 0
+      ? "no pull secrets"
+      : `pull secrets ${pullSecrets.names.join(", ")}, from ${pullSecrets.from === "pod" ? "the Pod" : "its ServiceAccount"}`;
+  return [
+    { text: `admission: ${ADMISSION[admission.state]}`, below: steps },
+    leaf(
+      `ServiceAccount ${account.name}: ${account.state === "assumed" ? "not given; every namespace has it" : account.state}${account.why === undefined ? "" : ` (${account.why})`}`,
+    ),
+    leaf(secrets),
+  ];
+}
+
+const ADMISSION = {
+  admitted: "the API server takes it",
+  refused: "refused",
+  invalid: "invalid",
+  skipped: "it is stored as it is",
+} as const;
+
+function imageBranch(image: ImageTrace): Branch {
+  const { policy, credentials, hosts, attempts, decision } = image;
+  return {
+    text: `${slotWords(image)}: ${image.name.written}`,
+    below: [
+      leaf(`name: ${nameWords(image)}`),
+      leaf(`policy: ${policy.value} (${policy.from}): ${policy.rule}`),
+      leaf(`on the node: ${presenceWords(image)}`),
+      ...(decision === undefined ? [] : [leaf(`decision: ${decision.action}, because ${decision.because}`)]),
+      credentialsBranch(credentials),
+      ...(hosts.length === 0
+        ? []
+        : [{ text: "hosts, in this order", below: hosts.map((host) => leaf(hostWords(host))) }]),
+      ...attempts.map((attempt) => ({
+        text: `asked as ${attempt.as}: ${attempt.result === "ok" ? "answered" : (attempt.error?.message ?? "failed")}${attempt.repeated ? " (as before)" : ""}`,
+        below: attempt.repeated
+          ? []
+          : attempt.exchanges.map((exchange) => ({
+              text: exchangeWords(exchange),
+              below: exchangeNotes(exchange).map(leaf),
+            })),
+      })),
+      ...branchOf("content", contentWords(image)),
+      ...branchOf("the cluster", observedWords(image)),
+    ],
+  };
+}
+
+const LOOKED = {
+  "looked-up": "looked up",
+  "not-needed": "not needed",
+  failed: "the lookup failed",
+} as const;
+
+function credentialsBranch({ state, problem, sources, order }: CredentialsTrace): Branch {
+  const tried = order.map(({ label, username, expires }, index) =>
+    leaf(
+      `${index + 1}. ${label}, user ${JSON.stringify(username)}${expires === undefined ? "" : `, good until ${expires}`}`,
+    ),
+  );
+  return {
+    text: `credentials: ${LOOKED[state]}${problem === undefined ? "" : `: ${problem}`}`,
+    below: [
+      ...sources.map((source) => ({
+        text: sourceWords(source),
+        below: [
+          ...source.entries.map((entry) => leaf(entryWords(entry))),
+          ...(source.run === undefined
+            ? []
+            : [
+                leaf(
+                  `ran ${source.run.argv.join(" ")} → ${source.run.exit ?? "no exit"} in ${source.run.milliseconds} ms${source.run.cache === undefined ? "" : `, ${source.run.cache}`}`,
+                ),
+              ]),
+        ],
+      })),
+      ...(state === "looked-up"
+        ? [
+            tried.length === 0
+              ? leaf("none: one attempt without a name")
+              : { text: "tried in this order", below: tried },
+          ]
+        : []),
+    ],
+  };
+}
+
+function branchOf(title: string, words: readonly string[]): readonly Branch[] {
+  const [first, ...rest] = words;
+  return first === undefined ? [] : [{ text: `${title}: ${first}`, below: rest.map(leaf) }];
+}
+
+function leaf(text: string): Branch {
+  return { text, below: [] };
+}
+
+function printBranches(branches: readonly Branch[], indent: string, options: TreeOptions): readonly string[] {
+  return branches.flatMap(({ text, below }, index) => {
+    const last = index === branches.length - 1;
+    const [first, next] = last ? ["└─ ", "   "] : ["├─ ", "│  "];
+    const width = options.width - textWidth(indent) - 3;
+    const lines = wrap(text, width, "");
+    const drawn = lines.map((line, at) => {
+      const bar = at === 0 ? first : below.length > 0 ? `${next}│ `.slice(0, 4) : next;
+      return options.style("dim", `${indent}${bar}`) + line;
+    });
+    return [...drawn, ...printBranches(below, `${indent}${next}`, options)];
+  });
+}
+
+const NARROWEST = 24;
+
+/** Breaks between words; a word that is longer than a line stays whole. */
+function wrap(text: string, width: number, hang: string): readonly string[] {
+  const most = Math.max(width, NARROWEST);
+  const clean = printable(text);
+  const lead = /^ */.exec(clean)?.[0] ?? "";
+  const lines: string[] = [];
+  let line = lead;
+  let empty = true;
+  for (const word of clean.slice(lead.length).split(" ")) {
+    if (!empty && textWidth(line) + 1 + textWidth(word) > most) {
+      lines.push(line);
+      line = hang;
+      empty = true;
+    }
+    line += empty ? word : ` ${word}`;
+    empty = false;
+  }
+  return [...lines, line];
+}
