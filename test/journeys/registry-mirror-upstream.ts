@@ -24,7 +24,13 @@ export type Fault =
   /** So many bytes of the blob, from where the range begins, and then the connection is cut. */
   | { readonly kind: "cut"; readonly after: number }
   /** So many bytes of the blob; the rest when `until` resolves. */
-  | { readonly kind: "hold"; readonly after: number; readonly until: Promise<void> }
+  | {
+      readonly kind: "hold";
+      readonly after: number;
+      readonly until: Promise<void>;
+      /** Told when whoever asked is gone. */
+      readonly onGone?: () => void;
+    }
   /** As many bytes, but others. */
   | { readonly kind: "wrong" }
   | { readonly kind: "body"; readonly type: string; readonly body: string };
@@ -183,6 +189,7 @@ export class FaultyUpstream implements AsyncDisposable {
       setImmediate(() => request.socket.destroy());
       return;
     }
+    response.on("close", () => fault.onGone?.());
     await fault.until;
     response.end(bytes.subarray(fault.after));
   }
