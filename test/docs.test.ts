@@ -94,7 +94,7 @@ function readSnippets(markdown: string): Snippet[] {
 function commandOf(language: string, text: string, folder: string): [string, string[]] {
   if (language === "sh") return ["bash", ["-euo", "pipefail", "-c", text]];
   const file = join(folder, "snippet.ts");
-  const source = text.replaceAll(/from "dray\/([a-z.\/-]+)"/g, (_, name: string) => {
+  const source = text.replaceAll(/from "dray\/([a-z./-]+)"/g, (_, name: string) => {
     const file = name === "errors" || name.endsWith(".conformance") ? `${name}.ts` : join(name, "index.ts");
     return `from "${join(ROOT, "src", file)}"`;
   });

@@ -35,7 +35,7 @@ const hasBash = spawnSync("bash", ["-c", "type complete compgen"]).status === 0;
 
 test("bash completes commands, options and choices", { skip: !hasBash }, async () => {
   const script = formatCompletion("bash", await loadCommands());
-  assert.deepEqual(complete("dray pu", script), ["pull", "push"]);
+  assert.deepEqual(complete("dray pu", script), ["pull", "push", "pulls"]);
   assert.deepEqual(complete("dray pull --pl", script), ["--platform", "--plain-http"]);
   assert.deepEqual(complete("dray save --format ", script), ["oci", "docker"]);
   assert.deepEqual(complete("dray registry st", script), ["status"]);

@@ -40,7 +40,7 @@ export interface DescribeOptions {
 export function describeFolder(root: string, { times = false }: DescribeOptions = {}): readonly string[] {
   const inodes = new Map<bigint, string>();
   const describe = (folder: Buffer, prefix: string): string[] => {
-    const names = readdirSync(folder, "buffer").sort(Buffer.compare);
+    const names = readdirSync(folder, "buffer").sort((a, b) => a.compare(b));
     return names.flatMap((name) => {
       const path = Buffer.concat([folder, Buffer.from("/"), name]);
       const stat = lstatSync(path, { bigint: true });

@@ -307,7 +307,9 @@ function expectedOf(
   const place = slot.field.replace(/\[\d+\]\.image$/, `{${slot.name}}`);
   // What is about an image volume has no place, and fails the containers besides.
   const own = events.filter(({ fieldPath, message }) =>
-    slot.kind === "volume" ? fieldPath == null && message.includes(name.written) : fieldPath === place,
+    slot.kind === "volume"
+      ? (fieldPath ?? null) === null && message.includes(name.written)
+      : fieldPath === place,
   );
   const first = own.find(
     ({ reason, message }) =>

@@ -47,9 +47,12 @@ export interface Login {
   readonly secret: string;
 }
 
-export async function setUpTenants(t: TestContext, ...words: readonly string[]): Promise<TenantCluster> {
+/** @param access the content of a file for `--access` */
+export async function setUpTenants(t: TestContext, access?: string): Promise<TenantCluster> {
   const folder = await mkdtemp(join(tmpdir(), "dray-tenant-commands-"));
   for (const name of ["app", "pods"]) await mkdir(join(folder, name));
+  const words = access === undefined ? [] : ["--access", "access.yaml"];
+  if (access !== undefined) await writeFile(join(folder, "access.yaml"), access);
   const env = { XDG_DATA_HOME: join(folder, "data"), HOME: folder };
   const base = { cwd: folder, home: folder, now: Date.now };
   const dataDir = join(folder, "data", "dray");

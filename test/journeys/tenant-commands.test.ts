@@ -319,3 +319,23 @@ test("data of another registry are noticed before anybody depends on them", PATI
   );
   assert.match(away.stderr, /--kubeconfig FILE, start dray up, or add --print/);
 });
+
+test("a file says who else may do what, from the beginning and beside tenants", PATIENCE, async (t) => {
+  const access =
+    "policies: [{ repositories: ['public/**'], actions: [pull, push], subjects: [everyone] }]\ntokens: {}\n";
+  const { registry, json, push, dray } = await setUpTenants(t, access);
+  const tokens = await ask(registry, ["GET", "/v2/"]);
+  assert.match(tokens.headers.get("www-authenticate") ?? "", /^Bearer realm="http:.*\/auth\/token"/);
+  assert.equal((await ask(registry, ["POST", "/v2/other/blobs/uploads/"])).status, 401);
+  assert.equal((await ask(registry, ["POST", "/v2/public/app/blobs/uploads/"])).status, 202);
+  const acme = loginIn(await json("tenant", "create", "acme", "--allow-delete"));
+  for (const repository of ["acme/app", "public/acme"]) {
+    assert.equal(await push(`${registry}/${repository}:1`, acme, repository), 0);
+  }
+  assert.notEqual(await push(`${registry}/other:1`, acme, "x"), 0);
+  assert.equal((await ask(registry, ["DELETE", "/v2/acme/app/manifests/1"], acme)).status, 202);
+  assert.equal((await ask(registry, ["DELETE", "/v2/public/acme/manifests/1"], acme)).status, 403);
+  const wrong = await dray("up", "--access", "pods", "--registry-port", "0");
+  assert.equal(wrong.code, 8);
+  assert.equal((await dray("up", "--access", "access.yaml", "--no-registry")).code, 2);
+});

@@ -5,6 +5,8 @@ import { replayAdmission } from "./admission/replay.ts";
 import { openApiLab } from "./api/lab.ts";
 import { isApiGroup, readApiGroups } from "./api/recording.ts";
 import { replayApi } from "./api/replay.ts";
+import { isCriRecording, readCriRecordings } from "./cri/recording.ts";
+import { replayCri } from "./cri/replay.ts";
 import { isCommandRecording } from "./kubectl/recording.ts";
 import { replayCommands } from "./kubectl/run-commands.ts";
 import { replayWithKubectl } from "./kubectl/with-kubectl.ts";
@@ -35,6 +37,7 @@ export const KINDS: readonly Kind[] = [
     is: (content) => Array.isArray(content["admissionCalls"]),
     replays: [{ name: "admission", replay: replayReviews }],
   },
+  { is: (content) => isCriRecording(content), replays: [{ name: "CRI", replay: replayCalls }] },
   {
     is: (content) => isCommandRecording(content),
     replays: [
@@ -69,6 +72,12 @@ async function* replayRequests(folder: string): AsyncGenerator<Result> {
 async function* replayReviews(folder: string): AsyncGenerator<Result> {
   for await (const recording of readAdmissionRecordings(folder)) {
     yield { name: recording.id, differences: await replayAdmission(recording) };
+  }
+}
+
+async function* replayCalls(folder: string): AsyncGenerator<Result> {
+  for await (const recording of readCriRecordings(folder)) {
+    yield { name: recording.id, differences: await replayCri(recording) };
   }
 }
 

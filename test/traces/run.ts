@@ -14,9 +14,13 @@ import { KINDS, type Kind, type Result } from "./replays.ts";
 
 /** Differences shown of one recording. */
 const SHOWN = 4;
-const OWN = ["recordings", "api/recordings", "admission/recordings", "kubectl/recordings"].map((path) =>
-  fileURLToPath(new URL(path, import.meta.url)),
-);
+const OWN = [
+  "recordings",
+  "api/recordings",
+  "admission/recordings",
+  "kubectl/recordings",
+  "cri/recordings",
+].map((path) => fileURLToPath(new URL(path, import.meta.url)));
 
 interface Total {
   readonly kind: string;

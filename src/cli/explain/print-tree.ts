@@ -216,8 +216,7 @@ function printBranches(branches: readonly Branch[], indent: string, options: Tre
     const width = options.width - textWidth(indent) - 3;
     const lines = wrap(text, width, "");
     const drawn = lines.map((line, at) => {
-      const bar = at === 0 ? first : below.length > 0 ? `${next}│ `.slice(0, 4) : next;
-      return options.style("dim", `${indent}${bar}`) + line;
+      return options.style("dim", `${indent}${at === 0 ? first : next}`) + line;
     });
     return [...drawn, ...printBranches(below, `${indent}${next}`, options)];
   });

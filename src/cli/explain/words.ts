@@ -62,7 +62,7 @@ export function presenceWords({ presence, access }: ImageTrace): string {
     present: `there, as ${presence.id === "" || presence.id === undefined ? (presence.digest ?? "an image") : presence.id}`,
     absent: "not there",
     unknown: "nobody knows; taken for absent",
-    "not-asked": "not asked: the policy pulls in any case",
+    "not-asked": "not asked",
   }[presence.state];
   if (access === undefined) return here;
   const verified = access.verification === undefined ? "" : `, ${access.verification}`;

@@ -35,7 +35,11 @@ export function traceSecrets(
     if (seen.state === "unseen") return { ...base, state: "unseen", detail: seen.why };
     const [explained] = explainPullSecrets([seen.value], image ?? "");
     if (explained === undefined) return { ...base, state: "empty" };
-    return { ...base, type: seen.value.type, ...traceSecret(explained, image ?? "") };
+    const trace = { ...base, type: seen.value.type, ...traceSecret(explained, image ?? "") };
+    // What can be said without a name is said; what it has for one isn't asked.
+    return image === undefined && trace.state === "not-matched"
+      ? { ...trace, state: "not-asked", entries: [] }
+      : trace;
   });
 }
 

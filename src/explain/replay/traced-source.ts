@@ -31,6 +31,7 @@ export interface SeenContent {
 export class TracedSource implements ImageSource {
   readonly seen: SeenContent = { platformsOffered: [] };
   readonly #repository: Repository;
+  readonly #has = new Map<string, Promise<boolean>>();
   readonly #documents = new Map<string, Promise<Uint8Array>>();
 
   constructor(repository: Repository) {
@@ -68,7 +69,12 @@ export class TracedSource implements ImageSource {
   }
 
   async has(descriptor: Descriptor, options: SignalOptions): Promise<boolean> {
-    return await this.#repository.has(descriptor, options);
+    let asking = this.#has.get(descriptor.digest);
+    if (asking === undefined) {
+      asking = this.#repository.has(descriptor, options);
+      this.#has.set(descriptor.digest, asking);
+    }
+    return await asking;
   }
 
   async #read(descriptor: Descriptor, signal: AbortSignal | undefined): Promise<Uint8Array> {

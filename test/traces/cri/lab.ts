@@ -1,0 +1,231 @@
+/**
+ * The lab's registries and an image service before them. `localhost:5020` misbehaves by the repository's name, as its
+ * recordings say in words: `e503-…` answers with that status, `blobcorrupt…` changes a byte of every blob, and so on.
+ */
+import { createHash } from "node:crypto";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { ConfiguredHosts, RegistryClient } from "../../../src/client/index.ts";
+import { type CriClient, openCriClient, PullAuths, serveCri, StoreBackend } from "../../../src/cri/index.ts";
+import { StoreRuntime } from "../../../src/images/index.ts";
+import type { Platform } from "../../../src/oci/index.ts";
+import { openMemoryStore, type Store } from "../../../src/store/index.ts";
+import { LabRegistry } from "../lab-registry.ts";
+import type { RecordedImage, RecordedRequest } from "../recording.ts";
+import { VirtualClock } from "../virtual-clock.ts";
+import type { CriRecording } from "./recording.ts";
+
+const PLATFORM: Platform = { os: "linux", architecture: "amd64" };
+/** What the lab's containerd made containers' sandboxes of. */
+export const SANDBOX_IMAGE = "localhost:5001/pause:3.10";
+
+export interface CriLab extends AsyncDisposable {
+  readonly client: CriClient;
+  /** What registries were asked. */
+  readonly requests: RecordedRequest[];
+  /** Puts an image into its registry. */
+  push(image: RecordedImage): void;
+}
+
+export async function openCriLab(recording: Pick<CriRecording, "registry">): Promise<CriLab> {
+  const stack = new AsyncDisposableStack();
+  const folder = await mkdtemp(join(tmpdir(), "dray-cri-"));
+  stack.defer(() => rm(folder, { recursive: true }));
+  const clock = new VirtualClock(Date.UTC(2026, 0, 1));
+  const notes = (repository: string): readonly string[] => notesOf(repository);
+  const registries = new Registries(clock, notes);
+  const store = stack.use(openMemoryStore());
+  const auths = new PullAuths();
+  const runtime = new StoreRuntime({
+    store: withLayers(store, recording.registry.images),
+    platform: PLATFORM,
+    registry: (reference, credential) => {
+      const source = credential ? auths.sourceOf(credential) : undefined;
+      const client = new RegistryClient({
+        hosts: new ConfiguredHosts(),
+        credentials: source,
+        fetch: registries.fetch,
+        // Nobody waits here.
+        sleep: async () => {},
+      });
+      return client.repository(reference.domain, reference.path);
+    },
+  });
+  const socket = join(folder, "cri.sock");
+  stack.use(
+    await serveCri({
+      socket: { path: socket },
+      backend: new StoreBackend({
+        store: withLayers(store, recording.registry.images),
+        runtime,
+        auths,
+        platform: PLATFORM,
+        folder,
+        pinned: [SANDBOX_IMAGE],
+        now: Date.now,
+        collect: ({ signal }) => store.collect({ signal, grace: 0 }),
+      }),
+      runtime: { name: "dray", version: "0.0.1", cgroupDriver: "cgroupfs", config: {} },
+      now: Date.now,
+    }),
+  );
+  const client = stack.use(openCriClient(socket));
+  return {
+    client,
+    requests: registries.requests,
+    push: (image) => registries.push(image),
+    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+  };
+}
+
+/** One lab registry for each way of misbehaving. */
+class Registries {
+  readonly requests: RecordedRequest[] = [];
+  readonly #clock: VirtualClock;
+  readonly #notesOf: (repository: string) => readonly string[];
+  readonly #byNotes = new Map<string, LabRegistry>();
+
+  constructor(clock: VirtualClock, notes: (repository: string) => readonly string[]) {
+    this.#clock = clock;
+    this.#notesOf = notes;
+  }
+
+  push(image: RecordedImage): void {
+    this.#for(image.repository, image.registry).push(image);
+  }
+
+  readonly fetch = async (request: Request): Promise<Response> => {
+    const url = new URL(request.url);
+    const repository = /^\/v2\/(.+)\/(?:manifests|blobs)\//.exec(url.pathname)?.[1] ?? "";
+    const broken = url.host === BROKEN ? failureOf(repository, url.pathname, request.method) : undefined;
+    if (broken !== undefined && url.protocol === "http:") return this.#log(request, url, broken);
+    const registry = this.#for(repository, url.host);
+    const before = registry.requests.length;
+    try {
+      return await registry.fetch(request);
+    } finally {
+      this.requests.push(...registry.requests.slice(before));
+    }
+  };
+
+  #log(request: Request, url: URL, response: Response): Response {
+    this.requests.push({
+      t: 0,
+      registry: url.host,
+      method: request.method,
+      path: url.pathname,
+      authorization: request.headers.get("authorization"),
+      status: response.status,
+    });
+    return response;
+  }
+
+  #for(repository: string, host: string): LabRegistry {
+    const notes = host === BROKEN ? this.#notesOf(repository) : [];
+    const key = notes.join("\n");
+    let registry = this.#byNotes.get(key);
+    if (registry === undefined) {
+      const recording = {
+        scenario: "",
+        title: "",
+        kubelet: { config: {} },
+        registry: { notes, images: [] },
+        nodeImagesBefore: [],
+        steps: [],
+        durationSeconds: 0,
+        samples: [],
+        events: [],
+        registryRequests: [],
+        nodeImagesAfter: [],
+        imageManagerRecords: { pulled: [], pulling: [] },
+      };
+      registry = new LabRegistry(recording, this.#clock);
+      registry.startRepeating();
+      this.#byNotes.set(key, registry);
+    }
+    return registry;
+  }
+}
+
+const BROKEN = "localhost:5020";
+
+function notesOf(repository: string): readonly string[] {
+  if (repository.startsWith("blobcorrupt")) return ["one byte of every blob is changed"];
+  if (repository.startsWith("html200")) return ["status 200, text/html"];
+  if (repository.startsWith("schema1")) return ["the manifest is Docker schema 1"];
+  if (repository.startsWith("nodigest")) return ["manifest answers carry no Docker-Content-Digest header"];
+  return [];
+}
+
+function failureOf(repository: string, path: string, method: string): Response | undefined {
+  const status = /^(?:e|html)([45][0-9]{2})\b/.exec(repository)?.[1];
+  if (repository.startsWith("blob404") && path.includes("/blobs/")) return answer(404, method, false);
+  if (status === undefined) return undefined;
+  return answer(Number(status), method, /^html|^e[0-9]+-html/.test(repository));
+}
+
+const CODES: Readonly<Record<number, string>> = {
+  401: "UNAUTHORIZED",
+  403: "DENIED",
+  404: "MANIFEST_UNKNOWN",
+  429: "TOOMANYREQUESTS",
+};
+
+function answer(status: number, method: string, html: boolean): Response {
+  const code = CODES[status] ?? "UNKNOWN";
+  const body = html
+    ? "<html><body>Lab</body></html>"
+    : JSON.stringify({ errors: [{ code, message: "lab" }] });
+  const headers = { "content-type": html ? "text/html" : "application/json" };
+  return new Response(method === "HEAD" ? null : body, { status, headers });
+}
+
+/** A store that has the layers: the recordings have none. */
+function withLayers(store: Store, images: readonly RecordedImage[]): Store {
+  const all = images.flatMap((image) => [image, ...(image.manifests ?? [])]);
+  const layers = new Set<string>(all.flatMap((image) => (image.layers ?? []).map(({ digest }) => digest)));
+  const has: Store["has"] = async (descriptor, options) =>
+    layers.has(descriptor.digest) || (await store.has(descriptor, options));
+  const write: Store["write"] = async (descriptor, source, options) =>
+    layers.has(descriptor.digest) ? "exists" : await store.write(descriptor, source, options);
+  return new Proxy(store, {
+    get(target, key): unknown {
+      if (key === "has") return has;
+      if (key === "write") return write;
+      const value: unknown = Reflect.get(target, key, target);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+}
+
+/** An image for a name whose content wasn't recorded: what it stands for is told apart from what it is. */
+export function makeStandIn(image: string): RecordedImage {
+  const [, registry = "", repository = "", tag = ""] = /^([^/]+)\/(.+):([^:/]+)$/.exec(image) ?? [];
+  const configText = JSON.stringify({
+    architecture: "amd64",
+    os: "linux",
+    config: { Labels: { standsFor: image } },
+    rootfs: { type: "layers", diff_ids: [] },
+  });
+  const configDigest = digestOf(configText);
+  const manifestText = JSON.stringify({
+    schemaVersion: 2,
+    mediaType: MANIFEST,
+    config: {
+      mediaType: "application/vnd.oci.image.config.v1+json",
+      digest: configDigest,
+      size: configText.length,
+    },
+    layers: [],
+  });
+  const digest = digestOf(manifestText);
+  return { registry, repository, tag, digest, mediaType: MANIFEST, configDigest, manifestText, configText };
+}
+
+const MANIFEST = "application/vnd.oci.image.manifest.v1+json";
+
+function digestOf(text: string): string {
+  return `sha256:${createHash("sha256").update(text).digest("hex")}`;
+}
