@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -109,4 +110,17 @@ test("a full disk is NO_SPACE, and the ingest remains", { skip: process.platform
   const ingest = await store.ingest("u");
   assert.throws(() => ingest.write(Buffer.alloc(100_000)), { code: "NO_SPACE" });
   await ingest.close();
+});
+
+test("an ingest can be read along in its file, which stays open when it becomes the blob's", async () => {
+  await using store = await FileBlobStore.open(folder());
+  const ingest = await store.ingest("u");
+  await ingest.write(Buffer.from("a few bytes"));
+  ingest.file?.flush();
+  const fd = openSync(ingest.file?.path ?? "", "r");
+  assert.equal(readFileSync(fd, "utf8"), "a few bytes");
+  await ingest.write(Buffer.from(" and some more"));
+  await ingest.commit({ digest: digestOf("a few bytes and some more") });
+  assert.equal(readFileSync(fd, "utf8"), " and some more");
+  closeSync(fd);
 });
