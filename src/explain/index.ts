@@ -17,6 +17,7 @@
 export { explain, type ExplainOptions } from "./explain.ts";
 export { type Cause } from "./causes/cause.ts";
 export { explanationSchema, type SchemaNode } from "./schema.ts";
+export { type CauseExample, type CausePage, formatCausePages } from "./causes/format-pages.ts";
 export { CAUSE_CODES, type CauseCode, CAUSES, pageOf } from "./causes/codes.ts";
 export {
   type AccessTrace,

@@ -118,7 +118,8 @@ describe("the packed package", async () => {
         noEmit: true,
         skipLibCheck: false,
       };
-      const lib = ["es2024", "esnext.disposable"];
+      // The types of Connect, behind dray/cri, speak of the platform's fetch as browsers call it.
+      const lib = ["es2024", "esnext.disposable", "dom", "dom.iterable"];
       writeFileSync(
         join(app, "tsconfig.json"),
         JSON.stringify({ compilerOptions: { ...options, lib, types: ["node"] }, files: ["imports.ts"] }),
