@@ -40,7 +40,7 @@ describe("tenants", { skip: missingPeers("crane", "skopeo", "kubectl") }, () => 
     await works("crane", ["auth", "login", registry, "-u", acme.login, "--password-stdin"], acme.secret);
     await works("skopeo", ["login", ...stay, registry, "-u", acme.login, "--password-stdin"], acme.secret);
 
-    await works("skopeo", ["copy", ...plain, `oci:${layout.folder}`, `docker://${registry}/acme/app:1`]);
+    await works("skopeo", ["copy", ...plain, `oci:${layout.folder}:gzip`, `docker://${registry}/acme/app:1`]);
     await works("crane", ["copy", `${registry}/acme/app:1`, `${registry}/acme/deep/app:2`]);
     assert.equal((await works("crane", ["ls", `${registry}/acme/app`])).trim(), "1");
     assert.deepEqual((await works("crane", ["catalog", registry])).trim().split("\n"), [
