@@ -7,6 +7,7 @@
  * programs/   from Debian's coming release, which run here as they are: crane, oras, docker-registry, containerd
  * kubectl/    from there, too
  * tools/      from the machine's own release: wrk, htpasswd, curl, time
+ * containers/ from there, too: runc, and busybox in one file
  * system/     a root folder for what wants newer libraries: skopeo, podman, buildah
  * bin/        one starter for each
  * ```
@@ -43,6 +44,7 @@ const PARTS: readonly Part[] = [
       "docker-registry": "usr/bin/docker-registry",
       containerd: "usr/bin/containerd",
       ctr: "usr/bin/ctr",
+      "containerd-shim-runc-v2": "usr/bin/containerd-shim-runc-v2",
     },
   },
   {
@@ -62,6 +64,13 @@ const PARTS: readonly Part[] = [
       curl: "usr/bin/curl",
       time: "usr/bin/time",
     },
+  },
+  {
+    // The coming release's runc wants a newer library than this machine has.
+    name: "containers",
+    packages: ["runc", "busybox-static"],
+    needs: "missing",
+    programs: { runc: "usr/sbin/runc", busybox: "bin/busybox" },
   },
   {
     name: "system",
@@ -216,16 +225,19 @@ function withLibraries(place: string, path: string): string {
 }
 
 /**
- * Runs in the other root with the machine's own network, devices and /tmp. The mounts are seen by this process
- * alone and go with it, so nothing is left behind however it ends.
+ * Runs in the other root with the machine's own network, devices and folders for temporary files: /tmp, and the one
+ * that TMPDIR names. The mounts are seen by this process alone and go with it, so nothing is left behind however it
+ * ends, but for the empty folder under which another TMPDIR is shown.
  */
 function inRoot(place: string, path: string): string {
   const mounts = 'for d in proc dev sys tmp; do mount --rbind "/$d" "$0/$d" || exit 1; done';
+  const temporary =
+    't="${TMPDIR:-/tmp}"; case "$t/" in /tmp/*) ;; /*) mkdir -p "$0$t" && mount --rbind "$t" "$0$t" || exit 1;; esac';
   const names = 'cp /etc/hosts /etc/resolv.conf "$0/etc/" 2>/dev/null';
   return [
     "#!/bin/sh",
     "export PODMAN_IGNORE_CGROUPSV1_WARNING=1",
-    `exec unshare --mount --propagation private sh -c '${mounts}; ${names}; exec chroot "$0" "$@"' \\`,
+    `exec unshare --mount --propagation private sh -c '${mounts}; ${temporary}; ${names}; exec chroot "$0" "$@"' \\`,
     `  ${quote(place)} /${path} "$@"`,
     "",
   ].join("\n");
