@@ -236,7 +236,7 @@ function inRoot(place: string, path: string): string {
   const names = 'cp /etc/hosts /etc/resolv.conf "$0/etc/" 2>/dev/null';
   return [
     "#!/bin/sh",
-    "export PODMAN_IGNORE_CGROUPSV1_WARNING=1",
+    'export PODMAN_IGNORE_CGROUPSV1_WARNING=1 PATH="$PATH:/usr/sbin:/sbin"',
     `exec unshare --mount --propagation private sh -c '${mounts}; ${temporary}; ${names}; exec chroot "$0" "$@"' \\`,
     `  ${quote(place)} /${path} "$@"`,
     "",
