@@ -27,6 +27,9 @@ describe(
   () => {
     const folder = mkdtempSync(join(tmpdir(), "dray-mirror-clients-"));
     const certs = join(folder, "certs.d");
+    /** Ends what was begun, even where not everything could be. */
+    const stack = new AsyncDisposableStack();
+    stack.defer(() => rmSync(folder, { recursive: true, force: true }));
     let layout: SampleLayout;
     let upstream: DockerRegistry;
     let mirror: ServedRegistry;
@@ -36,7 +39,7 @@ describe(
 
     before(async () => {
       layout = await writeSampleLayout(join(folder, "layout"));
-      upstream = await startDockerRegistry(join(folder, "upstream"), { user: USER });
+      upstream = stack.use(await startDockerRegistry(join(folder, "upstream"), { user: USER }));
       const there = `docker://${upstream.host}/team/app:1`;
       const login = `--dest-creds=${USER.name}:${USER.password}`;
       await peer("skopeo", [
@@ -67,6 +70,7 @@ describe(
         mirror: await openConfiguredMirror(config, { dir, folder }),
         onAnswer: ({ method, target }) => void asked.push(`${method} ${target}`),
       });
+      stack.defer(async () => void (await mirror.close()));
       url = `http://127.0.0.1:${mirror.port}`;
       const context = createMemoryContext({ cwd: folder });
       const args = [
@@ -93,14 +97,10 @@ describe(
         "--address",
         join(folder, "containerd.sock"),
       ]);
+      stack.defer(async () => void (await containerd.stop()));
       await containerd.waitFor(/containerd successfully booted/);
     });
-    after(async () => {
-      await containerd.stop();
-      await mirror.close();
-      await upstream[Symbol.asyncDispose]();
-      rmSync(folder, { recursive: true, force: true });
-    });
+    after(async () => await stack.disposeAsync());
 
     const peer = async (program: string, args: readonly string[]): Promise<string> => {
       return await run(findPeer(program) ?? program, args);
