@@ -19,6 +19,12 @@
  * of failures are our own.
  */
 export { type CriClient, openCriClient } from "./client.ts";
+export {
+  type EndpointFileSystem,
+  EndpointImages,
+  type EndpointVersion,
+  measureMountpoint,
+} from "./endpoint-images.ts";
 export { CriError, type CriErrorCode } from "./errors.ts";
 export { type FolderUsage, measureFolders } from "./folder-usage.ts";
 export {

@@ -55,6 +55,8 @@ export interface StoreBackendOptions {
   readonly collect: (options: SignalOptions) => Promise<unknown>;
   /** Names of images that are never to be collected; those that are no names count for nothing. */
   readonly pinned?: readonly string[] | undefined;
+  /** More of them, which come and go while this serves. */
+  readonly pins?: (() => Promise<readonly string[]>) | undefined;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
 }
@@ -160,6 +162,7 @@ export class StoreBackend implements ImageBackend {
       held.repoDigests.add(`${repositoryName(parseReference(name))}@${target.digest}`);
     }
     this.#facts = used;
+    const pinned = await this.#pinnedNow();
     const images = [...byId].map(([id, { facts, names, repoDigests }]): Held => {
       const repoTags = names.filter((name) => !name.includes("@"));
       const image: CriImage = {
@@ -169,11 +172,16 @@ export class StoreBackend implements ImageBackend {
         size: facts.size,
         uid: facts.uid,
         username: facts.username,
-        pinned: [...repoTags, ...repoDigests].some((name) => this.#pinned.has(name)),
+        pinned: [...repoTags, ...repoDigests].some((name) => pinned.has(name)),
       };
       return { image, names, facts };
     });
     return images.toSorted((a, b) => (a.image.id < b.image.id ? -1 : 1));
+  }
+
+  async #pinnedNow(): Promise<ReadonlySet<string>> {
+    const names = (await this.#options.pins?.()) ?? [];
+    return names.length === 0 ? this.#pinned : new Set([...this.#pinned, ...names]);
   }
 
   async #read(target: Descriptor, options: SignalOptions): Promise<Facts | undefined> {

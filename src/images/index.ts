@@ -62,6 +62,7 @@ export { checkImageConfig, findConfigFaults } from "./kubelet-config/validate-im
 export { imageSizeBucket, METRICS, type MetricSink, PULL_DURATION_BUCKETS } from "./metrics.ts";
 export { findNodeStatusImages, type NodeStatusImage, nodeStatusImages } from "./node-status-images.ts";
 export { sortBySize } from "./node-status-images.ts";
+export { type ImagePin, PinFolder, pinName } from "./pin-folder.ts";
 export { type NodeKeyring, recordCredential, showCredentials } from "./pod-credentials.ts";
 export { PullBoard, type PullBoardOptions, type PullListener, type PullPhase } from "./pull-board.ts";
 export { type PullReport, type PullTicket } from "./pull-board.ts";

@@ -9,11 +9,25 @@ import { StoreImages } from "./store-images.ts";
 
 const PLATFORM: Platform = { os: "linux", architecture: "amd64" };
 
-function setUp(pinned?: ReadonlySet<string>): { readonly store: Store; readonly images: StoreImages } {
+function setUp(names: Iterable<string> = []): { readonly store: Store; readonly images: StoreImages } {
   const store = openMemoryStore();
   const collect = (): Promise<unknown> => store.collect({ grace: -1 });
+  const pinned = async (): Promise<ReadonlySet<string>> => new Set(names);
   return { store, images: new StoreImages({ store, platform: PLATFORM, folder: tmpdir(), collect, pinned }) };
 }
+
+test("pins count from when they are made, by tag and by digest", async () => {
+  const pins = new Set<string>();
+  const { store, images } = setUp(pins);
+  const { descriptor } = await build(store, "r.example/a:1", "index.ts");
+  const isPinned = async (): Promise<boolean | undefined> => (await images.list())[0]?.pinned;
+  assert.equal(await isPinned(), false);
+  pins.add(`r.example/a@${descriptor.digest}`);
+  assert.equal(await isPinned(), true);
+  pins.clear();
+  pins.add("r.example/a:1");
+  assert.equal(await isPinned(), true);
+});
 
 function build(
   to: Store,
@@ -30,7 +44,7 @@ function build(
 }
 
 test("list() has one entry for each image, with all its names, and remove() takes all of them", async () => {
-  const { store, images } = setUp(new Set(["r.example/b:1"]));
+  const { store, images } = setUp(["r.example/b:1"]);
   const { descriptor, config } = await build(store, "r.example/a:1", "index.ts");
   await store.tag(descriptor, "r.example/a:2");
   await store.tag(descriptor, `r.example/c@${descriptor.digest}`);

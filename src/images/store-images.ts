@@ -13,8 +13,8 @@ export interface StoreImagesOptions {
   readonly folder: string;
   /** Frees what no name leads to any more; whoever wires the store knows what else holds content. */
   readonly collect: (options: ServiceCallOptions) => Promise<unknown>;
-  /** Images that are never collected, by canonical name. */
-  readonly pinned?: ReadonlySet<string> | undefined;
+  /** Images that are never collected, by canonical name, as it is when they are listed. */
+  readonly pinned?: (() => Promise<ReadonlySet<string>>) | undefined;
 }
 
 /** The images of a store of ours as a runtime lists them: one for each id, with all its names. */
@@ -29,7 +29,7 @@ export class StoreImages implements Pick<ImageService, "list" | "remove" | "file
 
   async list(options: ServiceCallOptions = {}): Promise<readonly ServiceImage[]> {
     const { store, pinned } = this.#options;
-    return describeImages(await imagesById(store, this.#matcher, options), pinned);
+    return describeImages(await imagesById(store, this.#matcher, options), await pinned?.());
   }
 
   /** All names of the image go, by whichever of them or by its id it is asked for; then its content. */
@@ -80,14 +80,17 @@ function describeImages(
   images: ReadonlyMap<string, Held>,
   pinned: ReadonlySet<string> = new Set(),
 ): readonly ServiceImage[] {
-  return [...images].map(([id, { named, size }]) => ({
-    id,
-    size,
-    repoTags: named.flatMap(({ name }) => (name.includes("@") ? [] : [name])),
-    repoDigests: [...new Set(named.map(repoDigestOf))],
-    spec: { image: id, annotations: [], runtimeHandler: "" },
-    pinned: named.some(({ name }) => pinned.has(name)),
-  }));
+  return [...images].map(([id, { named, size }]) => {
+    const repoDigests = [...new Set(named.map(repoDigestOf))];
+    return {
+      id,
+      size,
+      repoTags: named.flatMap(({ name }) => (name.includes("@") ? [] : [name])),
+      repoDigests,
+      spec: { image: id, annotations: [], runtimeHandler: "" },
+      pinned: [...named.map(({ name }) => name), ...repoDigests].some((name) => pinned.has(name)),
+    };
+  });
 }
 
 interface Held {

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 
 import { type CriServer, PullAuths, type PullRequest, serveCri, StoreBackend } from "../../cri/index.ts";
 import { StaticSource, toCandidate, type TrackedCredential } from "../../credentials/index.ts";
-import { StoreRuntime } from "../../images/index.ts";
+import { PinFolder, StoreRuntime } from "../../images/index.ts";
 import { makeFolder } from "../../internal/make-folder.ts";
 import { parseReference, repositoryName } from "../../reference/index.ts";
 import { openStore } from "../../store/index.ts";
@@ -99,6 +99,7 @@ async function openBackend(
   const auths = new PullAuths({ forms: options.credentialForms });
   const registries = new PullRegistries(access, { auths, candidateOf: ofNode?.candidateOf ?? toCandidate });
   const platform = localPlatform();
+  const pins = new PinFolder(dataDir);
   const runtime = new StoreRuntime({
     store,
     registry: (reference, credential) => registries.repository(reference, credential),
@@ -112,6 +113,7 @@ async function openBackend(
     platform,
     folder: dataDir,
     pinned: options.pinned,
+    pins: async () => (await pins.list()).map(({ image }) => image),
     now: () => context.clock.now(),
     // What was just removed is free when the call returns; what is on its way is leased.
     collect: ({ signal }) => store.collect({ signal, grace: 0 }),

@@ -10,6 +10,7 @@ import {
   type NodeStatusImage,
   nodeStatusImages,
   openPullManager,
+  PinFolder,
   type PullManager,
   pullLimits,
   runCollection,
@@ -114,12 +115,14 @@ export async function collectNodeImages(
   },
 ): Promise<void> {
   const { store, dataDir, settings, metrics, now, onWarning } = options;
+  const pins = new PinFolder(dataDir);
   const collector = new ImageCollector({
     images: new StoreImages({
       store,
       platform: localPlatform(),
       folder: dataDir,
       collect: ({ signal }) => store.collect({ signal }),
+      pinned: async () => new Set((await pins.list()).map(({ image }) => image)),
     }),
     listUsed: ({ signal }) => listUsedImages(running.state(), { store, signal }),
     policy: { ...gcPolicyOf(settings.config), ...(settings.collects ? {} : NO_COLLECTION) },
