@@ -1,4 +1,5 @@
 /** What the command line says of tenants. */
+import { parseSize } from "../../internal/size.ts";
 import type { TenantNamespace, TenantQuota } from "../../registry/index.ts";
 import { UsageError } from "../errors.ts";
 import { FOLDER_OPTIONS, type FolderValues } from "../registry/options.ts";
@@ -89,22 +90,9 @@ export function readQuota(values: QuotaValues): TenantQuota {
   };
 }
 
-const UNITS: Readonly<Record<string, number>> = {
-  "": 1,
-  kB: 1e3,
-  MB: 1e6,
-  GB: 1e9,
-  TB: 1e12,
-  KiB: 2 ** 10,
-  MiB: 2 ** 20,
-  GiB: 2 ** 30,
-  TiB: 2 ** 40,
-};
-
 function readSize(text: string): number {
-  const [, amount = "", unit = ""] = /^([0-9]{1,12}(?:\.[0-9]{1,3})?)(|[kMGT]B|[KMGT]iB)$/.exec(text) ?? [];
-  const bytes = Math.round(Number(amount) * (UNITS[unit] ?? Number.NaN));
-  if (amount !== "" && bytes >= 1 && Number.isSafeInteger(bytes)) return bytes;
+  const bytes = parseSize(text);
+  if (bytes !== undefined) return bytes;
   throw new UsageError(
     `Option --quota does not take ${JSON.stringify(text)}: write 50GB, 10GiB, 1.5TB or none`,
   );

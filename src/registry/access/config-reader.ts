@@ -1,4 +1,5 @@
 /** Reads a document member by member and notes every fault with its place, instead of ending at the first one. */
+import { parseSize } from "../../internal/size.ts";
 
 export type Path = readonly (string | number)[];
 
@@ -13,18 +14,6 @@ const DURATIONS: Readonly<Record<string, number>> = {
   m: 60_000,
   h: 3_600_000,
   d: 86_400_000,
-};
-
-const SIZES: Readonly<Record<string, number>> = {
-  "": 1,
-  kB: 1e3,
-  MB: 1e6,
-  GB: 1e9,
-  TB: 1e12,
-  KiB: 2 ** 10,
-  MiB: 2 ** 20,
-  GiB: 2 ** 30,
-  TiB: 2 ** 40,
 };
 
 export class ConfigReader {
@@ -110,11 +99,8 @@ export class ConfigReader {
   size(value: unknown, path: Path): number | undefined {
     if (value === undefined) return undefined;
     if (typeof value === "number") return this.count(value, path, 1);
-    const text = typeof value === "string" ? value : "";
-    const [, amount = "", unit = ""] = /^([0-9]{1,12})(|[kMGT]B|[KMGT]iB)$/.exec(text) ?? [];
-    const bytes = Number(amount) * (SIZES[unit] ?? Number.NaN);
-    if (amount !== "" && bytes >= 1 && Number.isSafeInteger(bytes)) return bytes;
-    return this.fault(path, "is not a size; write 50GiB, 500MB or a number of bytes");
+    const bytes = typeof value === "string" ? parseSize(value) : undefined;
+    return bytes ?? this.fault(path, "is not a size; write 50GiB, 500MB or a number of bytes");
   }
 
   url(value: unknown, path: Path): string | undefined {

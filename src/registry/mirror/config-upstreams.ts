@@ -3,7 +3,6 @@ import type { ConfigReader, Path } from "../access/config-reader.ts";
 import { RepositoryPattern } from "../access/pattern.ts";
 import type { TlsConfig, UpstreamSettings } from "./config.ts";
 import { RepositoryRules } from "./repository-rules.ts";
-import { readSize } from "./sizes.ts";
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
@@ -73,7 +72,7 @@ function readUpstream(reader: ConfigReader, value: unknown, path: Path): Upstrea
     proof: duration("proof", 0, 5 * MINUTE),
     rateLimit: readRateLimit(reader, entry["rateLimit"], at("rateLimit")),
     downloads: reader.count(entry["downloads"], at("downloads"), 1) ?? 16,
-    maxBlobSize: readSize(reader, entry["maxBlobSize"], at("maxBlobSize")) ?? Number.MAX_SAFE_INTEGER,
+    maxBlobSize: reader.size(entry["maxBlobSize"], at("maxBlobSize")) ?? Number.MAX_SAFE_INTEGER,
     finish: readFlag(reader, entry["finish"], at("finish")),
     downTime: duration("downTime", 0, 5 * SECOND),
   };

@@ -31,7 +31,6 @@ import { ConfigReader, formatPath, type Fault, type Path } from "../access/confi
 import { RegistryError } from "../errors.ts";
 import { readFlag, readUpstreams } from "./config-upstreams.ts";
 import type { RepositoryRules } from "./repository-rules.ts";
-import { readSize } from "./sizes.ts";
 
 /** The configuration as it is written; see the table above. */
 export interface MirrorConfig {
@@ -164,7 +163,7 @@ function compile(value: unknown): { readonly compiled: CompiledMirror; readonly 
   }
   const compiled = {
     upstreams,
-    cacheSize: readSize(reader, cache?.["size"], ["cache", "size"]),
+    cacheSize: reader.size(cache?.["size"], ["cache", "size"]),
     local: new Set(reader.texts(config["local"], ["local"])),
     askForLogin: readFlag(reader, config["askForLogin"], ["askForLogin"]),
   };

@@ -152,6 +152,23 @@ test("content that is in the store is not for a repository that doesn't have it"
   assert.equal(await mirror.metadata.findBlob("hub/app", digest), undefined);
 });
 
+test("what a collection takes between its arrival and its link is not shown, and is fetched again", async (t) => {
+  const upstream = new MemoryUpstream();
+  upstream.add(bytes);
+  const blobs = new MemoryBlobStore();
+  await using mirror = await openTestMirror(upstream, { blobs });
+  const link = mirror.metadata.linkBlob.bind(mirror.metadata);
+  const racing = t.mock.method(mirror.metadata, "linkBlob", async (...args: Parameters<typeof link>) => {
+    await blobs.delete(digest);
+    return await link(...args);
+  });
+  await assert.rejects((await mirror.get(path)).bytes());
+  assert.equal(await mirror.metadata.findBlob("hub/app", digest), undefined);
+  racing.mock.restore();
+  assert.deepEqual(Buffer.from(await (await mirror.get(path)).bytes()), bytes);
+  assert.notEqual(await mirror.metadata.findBlob("hub/app", digest), undefined);
+});
+
 test("a failure of our own is told, and is nobody's answer", async () => {
   const upstream = new MemoryUpstream();
   upstream.add(bytes);

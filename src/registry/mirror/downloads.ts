@@ -1,8 +1,11 @@
-import type { Digest } from "../../oci/index.ts";
+import { OciError, type Digest } from "../../oci/index.ts";
 import { Download } from "./download.ts";
 import type { Asked } from "./asked.ts";
+import type { RegistryContext } from "../context.ts";
 import type { MirrorBlobsOptions } from "./blobs.ts";
 import { UpstreamError, type UpstreamBlob } from "./upstream.ts";
+
+type Places = Pick<RegistryContext, "blobs" | "metadata">;
 
 interface Running {
   readonly download: Download;
@@ -71,6 +74,7 @@ export class Downloads {
       keep: async (fetched) => {
         for (const repository of repositories) {
           await context.metadata.linkBlob(repository, blob);
+          await this.#confirm(context, repository, digest);
           state.useBlob(repository, digest, size);
         }
         onEvent({ type: "fetched", repository: local, digest, ...fetched });
@@ -82,5 +86,12 @@ export class Downloads {
     if (this.#closed) download.abandon();
     void download.ended.then(() => this.#running.delete(digest));
     return running;
+  }
+
+  /** A collection may have been faster than the link; touched once it is shown, the blob is safe from any other. */
+  async #confirm({ blobs, metadata }: Places, repository: string, digest: Digest): Promise<void> {
+    if ((await blobs.find(digest, { touch: true })) !== undefined) return;
+    await metadata.unlinkBlob(repository, digest);
+    throw new OciError("BLOB_UNKNOWN", `Cannot keep blob "${digest}": it was collected as it came`);
   }
 }
