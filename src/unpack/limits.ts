@@ -1,4 +1,5 @@
 import { UnpackError } from "./errors.ts";
+import { WHITEOUT_PREFIX } from "./whiteout.ts";
 
 /** What a layer may make of the disk. Anything beyond ends the unpacking. */
 export interface UnpackLimits {
@@ -73,7 +74,12 @@ export class LimitGuard {
     const { depth } = this.#limits;
     if (name.length > MAX_PATH) throw exceeded(`a path has more than ${MAX_PATH} bytes`);
     if (parts.length > depth) throw exceeded(`a path has more than ${depth} components`);
-    if (parts.some((part) => part.length > MAX_NAME))
+    // A marker is no file's name: it may say of the longest one that it is gone.
+    const longest = (part: string, index: number): number =>
+      index === parts.length - 1 && part.startsWith(WHITEOUT_PREFIX)
+        ? MAX_NAME + WHITEOUT_PREFIX.length
+        : MAX_NAME;
+    if (parts.some((part, index) => part.length > longest(part, index)))
       throw exceeded(`a name has more than ${MAX_NAME} bytes`);
   }
 

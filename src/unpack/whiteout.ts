@@ -1,6 +1,6 @@
 import { UnpackError } from "./errors.ts";
 
-const PREFIX = ".wh.";
+export const WHITEOUT_PREFIX = ".wh.";
 const META_PREFIX = ".wh..wh.";
 const OPAQUE = ".wh..wh..opq";
 
@@ -18,10 +18,10 @@ export type Whiteout =
  * @throws UnpackError `ARCHIVE_INVALID` for a marker that would remove its own folder or the one above
  */
 export function parseWhiteout(name: string): Whiteout | undefined {
-  if (!name.startsWith(PREFIX)) return undefined;
+  if (!name.startsWith(WHITEOUT_PREFIX)) return undefined;
   if (name === OPAQUE) return { kind: "opaque" };
   if (name.startsWith(META_PREFIX)) return { kind: "ignore" };
-  const hidden = name.slice(PREFIX.length);
+  const hidden = name.slice(WHITEOUT_PREFIX.length);
   if (hidden === "" || hidden === "." || hidden === "..") {
     throw new UnpackError(
       "ARCHIVE_INVALID",
@@ -33,5 +33,5 @@ export function parseWhiteout(name: string): Whiteout | undefined {
 
 /** The marker that hides a name of lower layers. */
 export function whiteoutOf(name: string): string {
-  return PREFIX + name;
+  return WHITEOUT_PREFIX + name;
 }

@@ -1,6 +1,6 @@
 /** What the vectors want to find in a folder afterwards. */
-import { lstatSync, readFileSync, readlinkSync, type Stats } from "node:fs";
-import { join } from "node:path";
+import { chmodSync, lstatSync, readFileSync, readlinkSync, type Stats } from "node:fs";
+import { dirname, join } from "node:path";
 
 import { startHelper } from "../../../src/unpack/attribute-helper.ts";
 
@@ -39,7 +39,7 @@ async function look(root: string, check: FolderCheck): Promise<string | undefine
         check.contentHex === undefined
           ? Buffer.from(check.content ?? "")
           : Buffer.from(check.contentHex, "hex");
-      const found = readFileSync(follow(root, path));
+      const found = readOpened(follow(root, path));
       return found.equals(wanted) ? undefined : `it is ${found.toString()}`;
     }
     case "not-exists":
@@ -79,6 +79,18 @@ async function look(root: string, check: FolderCheck): Promise<string | undefine
       return await lookAtXattr(join(root, path), check);
     default:
       throw new TypeError(`Cannot check ${check.check}: no such check`);
+  }
+}
+
+/** A file that its layer, or its folder's, closes to everybody but root. */
+function readOpened(path: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EACCES") throw error;
+    chmodSync(dirname(path), 0o700);
+    chmodSync(path, 0o600);
+    return readFileSync(path);
   }
 }
 
