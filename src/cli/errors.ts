@@ -13,6 +13,8 @@ import { DrayError } from "../errors.ts";
  * - `CLUSTER_UNKNOWN`: nobody said which cluster a tenant's namespaces are in
  * - `NAMESPACE_UNKNOWN`: a namespace that isn't in the cluster
  * - `SECRET_TAKEN`: a Secret of somebody else's has the name that a tenant's needs
+ * - `ENDPOINT_UNKNOWN`: no CRI socket where one is usually found
+ * - `BUDGET_EXCEEDED`: images that don't fit into the disk's budget
  * - `REGISTRY_MISMATCH`: a registry doesn't know a login that was just made for it
  */
 export type CliErrorCode =
@@ -29,6 +31,8 @@ export type CliErrorCode =
   | "CLUSTER_UNKNOWN"
   | "NAMESPACE_UNKNOWN"
   | "SECRET_TAKEN"
+  | "ENDPOINT_UNKNOWN"
+  | "BUDGET_EXCEEDED"
   | "REGISTRY_MISMATCH";
 
 export class CliError extends DrayError<CliErrorCode> {}

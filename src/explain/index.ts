@@ -55,6 +55,7 @@ export { GivenObjects, type GivenObjectsOptions, isKubernetesObject } from "./wo
 export { ListedImages, type ListedImage, type ListedImagesOptions } from "./world/listed-images.ts";
 export { readCrictlImages, readNodeImages } from "./world/listed-images.ts";
 export { isStored, namespaceOf, podOf, templatePath } from "./world/pod-of.ts";
+export { pullSecretNames, storePod, type StoredPod, type StoreOptions } from "./world/store-pod.ts";
 export {
   type LookOptions,
   type NodeImages,

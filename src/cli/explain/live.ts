@@ -81,8 +81,8 @@ function describeNodes(
 }
 
 /** A dray up that runs on this machine, unless somebody says which cluster is meant. */
-async function findUp(
-  values: ExplainValues,
+export async function findUp(
+  values: Pick<ExplainValues, "kubeconfig" | "context" | "data-dir">,
   context: CommandContext,
 ): Promise<{ readonly kubeconfig: string; readonly folder: string } | undefined> {
   const { kubeconfig, context: name } = values;
