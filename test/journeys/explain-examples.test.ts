@@ -19,6 +19,7 @@ import { EXIT_CODES } from "../../src/cli/exit-code.ts";
 import { runExplain } from "../../src/cli/explain/run-explain.ts";
 import { createMemoryContext } from "../../src/cli/testing.ts";
 import { CAUSE_CODES, CAUSES, type Explanation, explanationSchema } from "../../src/explain/index.ts";
+import { explainDocs, isCurrent } from "../../scripts/explain-docs.ts";
 import { findSchemaFaults } from "./json-schema.ts";
 import { ScriptedRegistries, type ScriptedRegistry } from "./scripted-registries.ts";
 
@@ -88,6 +89,25 @@ describe("examples/broken", () => {
       [],
     );
     assert.ok(folders.length >= 40, `only ${folders.length} examples`);
+  });
+});
+
+describe("docs/causes", () => {
+  it("has the pages that the table makes, and the schema is the published one", async () => {
+    const root = fileURLToPath(new URL("../../", import.meta.url));
+    const docs = await explainDocs();
+    const stale = [...docs].filter(
+      ([path, text]) => !isCurrent(path, readFileSync(join(root, path), "utf8"), text),
+    );
+    assert.deepEqual(
+      stale.map(([path]) => path),
+      [],
+    );
+    const pages = globSync("docs/causes/*.md", { cwd: root });
+    assert.deepEqual(
+      pages.filter((path) => !docs.has(path)),
+      [],
+    );
   });
 });
 

@@ -6,8 +6,9 @@ import { changeImage, lookAt, nameSecret, shell, startAnew } from "./advice.ts";
 import { classifyAttempt, classifyMirrors } from "./classify-attempts.ts";
 import { classifyDenial, isDenial } from "./classify-denial.ts";
 import { classifyMismatches, classifySources, type SourceContext } from "./classify-sources.ts";
-import { causeOfText, dependsOnPlace, isNodeOnly } from "./classify-text.ts";
-import { CAUSES } from "./codes.ts";
+import { causeOfText, denialOfText, dependsOnPlace, isNodeOnly } from "./classify-text.ts";
+import { classifyWords, wordsOf } from "./classify-words.ts";
+import { type CauseCode, CAUSES } from "./codes.ts";
 import { finding, orderFindings } from "./finding.ts";
 
 export interface ImageContext {
@@ -100,7 +101,34 @@ function ofFailure(image: ImageTrace, known: Known): readonly Finding[] {
         ]
       : [];
   const found = [...other, ...denial, ...side, ...unproven];
-  return found.length > 0 ? found : ofWords(image, known, outcome.message ?? "");
+  if (found.length === 0) return classifyWords(image, known, outcome.message ?? "");
+  return besideTheNode(image, known, found);
+}
+
+/** What the node was told counts for more than what depends on where one asks from. */
+function besideTheNode(image: ImageTrace, known: Known, found: readonly Finding[]): readonly Finding[] {
+  const words = wordsOf(image);
+  const told = words === "" ? [] : classifyWords(image, known, words);
+  const [there] = told.filter(({ severity }) => severity === "failure");
+  const ours = found.filter(({ severity }) => severity === "failure");
+  if (there === undefined || ours.some(({ code }) => alike(code, there.code))) return found;
+  if (ours.every(({ code }) => dependsOnPlace(code) || code === "TOKEN_SERVICE_FAILED")) {
+    return [
+      ...told,
+      ...found.map((one): Finding => ({
+        ...one,
+        severity: "risk",
+        summary: `Asked from here: ${one.summary}`,
+      })),
+    ];
+  }
+  const summary = `When the node last asked, it was something else (${CAUSES[there.code].title.toLowerCase()}): ${words}`;
+  return [...found, finding("NODE_DIFFERS", "note", summary)];
+}
+
+/** Words tell denials apart only so far. */
+function alike(one: CauseCode, other: CauseCode): boolean {
+  return one === other || CAUSES[one].exit === CAUSES[other].exit;
 }
 
 /** A registry may say "not found" of what a stranger may not see. */
@@ -194,37 +222,12 @@ function ofUnknown(image: ImageTrace, known: Known): readonly Finding[] {
   const denied = outcome.state === "unknown" && image.attempts.some(isDenial);
   const asStranger = denied ? classifyDenial(image, { ...context, now }) : classifySources(image, context);
   const words = wordsOf(image);
-  const seen = words === "" ? [] : ofWords(image, known, words);
+  const seen = words === "" ? [] : classifyWords(image, known, words);
   return [...seen, ...never, ...asStranger];
 }
 
-function ofWords(image: ImageTrace, { pod, others }: Known, words: string): readonly Finding[] {
-  const code = causeOfText(words);
-  if (code === undefined || words === "") return [];
-  const severity =
-    image.outcome.state === "failed" ? "failure" : image.observed?.state === "waiting" ? "failure" : "risk";
-  const own = finding(code, severity, `The node says: ${words}`);
-  if (code !== "NO_CREDENTIALS") return [own];
-  const context: SourceContext = { pod, others, severity };
-  const better = [...classifySources(image, context), ...classifyMismatches(image, context)];
-  return better.some(({ severity: weight }) => weight === "failure") ? better : [own, ...better];
-}
-
-/** What the cluster last said of a failure, the original reason where a back-off hides it. */
-function wordsOf({ observed }: ImageTrace): string {
-  if (observed === undefined || observed.state !== "waiting") return "";
-  const { message = "", reason = "", events } = observed;
-  const [, told] = /^Back-off pulling image "[^"]*": (.*)$/s.exec(message) ?? [];
-  if (told !== undefined) return told;
-  const failed = events.findLast(
-    (event) => event.reason === "Failed" && event.message.startsWith("Failed to pull"),
-  );
-  if (reason === "ImagePullBackOff" || message === "") return failed?.message ?? message;
-  return message;
-}
-
 function deniedThere(image: ImageTrace): boolean {
-  return causeOfText(wordsOf(image)) === "NO_CREDENTIALS";
+  return denialOfText(wordsOf(image)) !== undefined;
 }
 
 function changedImage({ name, slot }: ImageTrace, template: string): Finding {

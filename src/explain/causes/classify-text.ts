@@ -1,42 +1,118 @@
-/** What the words of a kubelet and its container runtime mean, where nothing else can be had. */
+/** What the words of a kubelet and its container runtime mean: containerd's, CRI-O's, Docker's and our own. */
 import type { CauseCode } from "./codes.ts";
 
 /** The first that fits counts: what lies deepest in such a text says most. */
 const WORDS: readonly (readonly [RegExp, CauseCode])[] = [
-  [/couldn't parse image name|InvalidImageName/, "NAME_INVALID"],
+  [/couldn't parse image name|InvalidImageName|invalid reference format/, "NAME_INVALID"],
   [/is not present with pull policy of Never/, "NEVER_ABSENT"],
   [/pull QPS exceeded/, "PULL_QPS_EXCEEDED"],
-  [/SignatureValidationFailed|signature validation failed/, "SIGNATURE_REFUSED"],
-  [/no space left on device/, "DISK_PRESSURE"],
-  [/no such host|server misbehaving/, "DNS_FAILED"],
-  [/proxyconnect/, "PROXY_FAILED"],
-  [/connection refused/, "CONNECTION_REFUSED"],
-  [/i\/o timeout|context deadline exceeded|TLS handshake timeout/, "CONNECTION_TIMEOUT"],
-  [/no route to host|network is unreachable/, "HOST_UNREACHABLE"],
-  [/server gave HTTP response to HTTPS client/, "HTTP_NOT_HTTPS"],
+  [
+    /SignatureValidationFailed|signature validation failed|Source image rejected|signature was required/,
+    "SIGNATURE_REFUSED",
+  ],
+  [
+    /^illegal base64 data|^json: cannot unmarshal|^invalid character .* (looking for|after|in)|^unexpected end of JSON input/,
+    "SECRET_BROKEN",
+  ],
+  [/no space left on device|disk quota exceeded/, "DISK_PRESSURE"],
+  // A proxy's own troubles have the words of all others in them.
+  [/proxyconnect|Cannot reach proxy|proxy "[^"]*" answered/, "PROXY_FAILED"],
+  [/no such host|server misbehaving|dial tcp: lookup |no address found/, "DNS_FAILED"],
+  [/server gave HTTP response to HTTPS client|it does not speak TLS/, "HTTP_NOT_HTTPS"],
   [/HTTP request to an HTTPS server/, "HTTPS_REQUIRED"],
-  [/unknown authority|self-signed certificate/, "TLS_UNKNOWN_AUTHORITY"],
-  [/has expired or is not yet valid/, "TLS_EXPIRED"],
-  [/x509: certificate is (valid for|not valid for any)|doesn't contain any IP SANs/, "TLS_NAME_MISMATCH"],
-  [/connection reset by peer|broken pipe|unexpected EOF|: EOF$/, "CONNECTION_CUT"],
-  [/tls: |x509: /, "TLS_FAILED"],
-  [/no match for platform/, "PLATFORM_MISSING"],
-  [/schema 1 image manifests/, "MANIFEST_UNSUPPORTED"],
-  [/unexpected commit digest|failed size validation/, "DIGEST_MISMATCH"],
-  [/text\/html/, "NOT_A_REGISTRY"],
-  [/toomanyrequests|429 Too Many Requests/, "RATE_LIMITED"],
-  [/authorization token has expired|ExpiredToken/, "CREDENTIAL_EXPIRED"],
-  [/failed to fetch (oauth|anonymous) token.*: 5\d\d/, "TOKEN_SERVICE_FAILED"],
-  [/: 401 Unauthorized|incorrect username or password/, "CREDENTIAL_REFUSED"],
-  [/: 403 Forbidden/, "SCOPE_SHORT"],
-  [/no basic auth credentials|insufficient_scope|pull access denied/, "NO_CREDENTIALS"],
-  [/: 5\d\d /, "REGISTRY_ERROR"],
-  [/@sha256:[0-9a-f]+: not found/, "DIGEST_MISSING"],
-  [/: not found/, "TAG_MISSING"],
+  [/unknown authority|self-signed certificate|self signed certificate/, "TLS_UNKNOWN_AUTHORITY"],
+  [/has expired or is not yet valid|certificate is not valid at this time/, "TLS_EXPIRED"],
+  [
+    /x509: certificate is (valid for|not valid for any)|doesn't contain any IP SANs|legacy Common Name|certificate is for another name/,
+    "TLS_NAME_MISMATCH",
+  ],
+  [/TLS handshake timeout|no TLS handshake in time/, "CONNECTION_TIMEOUT"],
+  [/tls: |x509: |the handshake failed/, "TLS_FAILED"],
+  [/connection refused/, "CONNECTION_REFUSED"],
+  [
+    /i\/o timeout|connection timed out|context deadline exceeded|Client\.Timeout exceeded|no answer in time|request canceled while waiting/,
+    "CONNECTION_TIMEOUT",
+  ],
+  [/no route to host|network is unreachable|no route to this host/, "HOST_UNREACHABLE"],
+  [
+    /connection reset by peer|broken pipe|unexpected EOF|: EOF$|the connection was cut|INTERNAL_ERROR; received/,
+    "CONNECTION_CUT",
+  ],
+  [
+    /no match for platform|no image found in (image index|manifest list) for|no matching manifest for|nothing for the wanted platform/,
+    "PLATFORM_MISSING",
+  ],
+  [
+    /schema 1 image manifests|unsupported manifest media ?type|unsupported schema version|mediaType in manifest should be|unsupported image-specific operation/,
+    "MANIFEST_UNSUPPORTED",
+  ],
+  [
+    /unexpected commit digest|Digest did not match|does not match (expected )?digest|manifest verification failed|failed size validation/,
+    "DIGEST_MISMATCH",
+  ],
+  [/text\/html|with an HTML page|invalid character '<' looking for/, "NOT_A_REGISTRY"],
+  [
+    /toomanyrequests|429 Too Many Requests|answered 429|reached your (unauthenticated )?pull rate limit/i,
+    "RATE_LIMITED",
+  ],
+  [/authorization token has expired|ExpiredToken|token (is|has) expired/i, "CREDENTIAL_EXPIRED"],
+  [
+    /failed to fetch (oauth|anonymous) token.*: 5\d\d|Cannot get a token .* answered 5\d\d|[Rr]equesting bearer token.* 5\d\d/,
+    "TOKEN_SERVICE_FAILED",
+  ],
+];
+
+/** After denials, whose addresses and texts may hold anything. */
+const LATER: readonly (readonly [RegExp, CauseCode])[] = [
+  [/: 5\d\d |answered 5\d\d|received unexpected HTTP status: 5\d\d/, "REGISTRY_ERROR"],
+  [/NAME_UNKNOWN|name unknown|repository .*not known to registry|no such repository/i, "REPOSITORY_MISSING"],
+  [
+    /failed to copy: .*(: not found| 404 )|content descriptor sha256:[0-9a-f]+ .*not found|blob unknown|no such content/,
+    "CONTENT_MISSING",
+  ],
+  [/@sha256:[0-9a-f]+"?: (not found|.*manifest unknown)/, "DIGEST_MISSING"],
+  [/: not found|manifest unknown|manifest for .* not found|no such tag or manifest/i, "TAG_MISSING"],
+];
+
+/** Who was refused, as far as the words tell. */
+export type Denial =
+  /** Somebody without a name. */
+  | "nobody"
+  /** A name or password that is wrong. */
+  | "login"
+  /** Somebody whose token is not for this. */
+  | "scope"
+  /** Whoever it was: 403. */
+  | "forbidden"
+  /** Somebody. */
+  | "unclear";
+
+const DENIALS: readonly (readonly [RegExp, Denial])[] = [
+  [/no basic auth credentials|failed to fetch anonymous token.*: 40[13]/, "nobody"],
+  [
+    /incorrect username or password|invalid username\/password|: 401 Unauthorized|Cannot get a token .* answered 401/,
+    "login",
+  ],
+  [/insufficient_scope/, "scope"],
+  [/: 403 Forbidden|answered 403|status code from registry 403|Permission ".*" denied/, "forbidden"],
+  [
+    /pull access denied|answered 401|authentication required|denied: |unauthorized: |may require 'docker login'/i,
+    "unclear",
+  ],
 ];
 
 export function causeOfText(text: string): CauseCode | undefined {
-  return WORDS.find(([pattern]) => pattern.test(text))?.[1];
+  const first = find(WORDS, text);
+  return first ?? (denialOfText(text) === undefined ? find(LATER, text) : undefined);
+}
+
+/** Undefined where a text tells of something else than a refusal. */
+export function denialOfText(text: string): Denial | undefined {
+  return find(WORDS, text) === undefined ? find(DENIALS, text) : undefined;
+}
+
+function find<T>(table: readonly (readonly [RegExp, T])[], text: string): T | undefined {
+  return table.find(([pattern]) => pattern.test(text))?.[1];
 }
 
 /** What depends on where one stands: another machine's answer isn't the node's. */

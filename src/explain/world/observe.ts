@@ -1,5 +1,6 @@
 /** What the cluster says of a container: its status, its events, and when the kubelet looks at it next. */
 import { BackOff } from "../../images/index.ts";
+import { goQuote } from "../../internal/go/quote.ts";
 import type { JsonObject, KubernetesObject } from "../../kubernetes/index.ts";
 import { numberAt, objectAt, objectsAt, textAt } from "../json.ts";
 import type { EventTrace, ObservedTrace, OutcomeTrace, SlotTrace } from "../trace.ts";
@@ -52,7 +53,7 @@ export function observe(options: ObserveOptions): ObservedTrace | undefined {
   const kind = stateOf(state);
   const failing = kind === "waiting" && IMAGE_REASONS.has(reason);
   const { agrees, verdict } = compare({ kind, reason, failing, outcome });
-  const backOff = failing ? backOffOf(events, { message, now: options.now, waiting: reason }) : undefined;
+  const backOff = failing ? backOffOf(failuresOf(options), options.now) : undefined;
   return {
     state: kind,
     ...(reason !== "" && { reason }),
@@ -97,17 +98,19 @@ function eventsOf({ events, slot, image }: ObserveOptions): readonly EventTrace[
         ? textAt(event, "message").includes(image) || isAboutSecrets(event)
         : paths.has(path);
     })
-    .map((event) => {
-      const last = timeOf(event);
-      return {
-        type: textAt(event, "type"),
-        reason: textAt(event, "reason"),
-        message: textAt(event, "message"),
-        count: numberAt(event, "count") ?? numberAt(objectAt(event, "series"), "count") ?? 1,
-        ...(last !== "" && { last }),
-      };
-    })
+    .map(traceEvent)
     .toSorted((a, b) => (a.last ?? "").localeCompare(b.last ?? ""));
+}
+
+function traceEvent(event: JsonObject): EventTrace {
+  const last = timeOf(event);
+  return {
+    type: textAt(event, "type"),
+    reason: textAt(event, "reason"),
+    message: textAt(event, "message"),
+    count: numberAt(event, "count") ?? numberAt(objectAt(event, "series"), "count") ?? 1,
+    ...(last !== "" && { last }),
+  };
 }
 
 function isAboutSecrets(event: JsonObject): boolean {
@@ -160,14 +163,16 @@ function compare(facts: {
       };
 }
 
+/** Failed pulls of this image, for whichever container of the Pod: they share one back-off. */
+function failuresOf({ events, image }: ObserveOptions): readonly EventTrace[] {
+  const text = `Failed to pull image ${goQuote(image)}: `;
+  return events
+    .filter((event) => textAt(event, "reason") === "Failed" && textAt(event, "message").startsWith(text))
+    .map(traceEvent);
+}
+
 /** The kubelet's own back-off, over as many failures as the events tell of. */
-function backOffOf(
-  events: readonly EventTrace[],
-  facts: { readonly message: string; readonly now: number; readonly waiting: string },
-): ObservedTrace["backOff"] {
-  const attempts = events.filter(
-    ({ reason, message }) => reason === "Failed" && message.startsWith("Failed to pull image"),
-  );
+function backOffOf(attempts: readonly EventTrace[], now: number): ObservedTrace["backOff"] {
   const failures = attempts.reduce((sum, { count }) => sum + count, 0);
   if (failures === 0) return undefined;
   let at = 0;
@@ -181,7 +186,7 @@ function backOffOf(
     ...attempts.map((event) => Date.parse(event.last ?? "")).filter((time) => !Number.isNaN(time)),
   );
   if (!Number.isFinite(last)) return { failures, delaySeconds: delay / 1000 };
-  const next = Math.max(last + delay, facts.now);
+  const next = Math.max(last + delay, now);
   return {
     failures,
     delaySeconds: delay / 1000,
