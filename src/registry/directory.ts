@@ -7,6 +7,7 @@ import { openAccess } from "./access/open.ts";
 import { openSqliteAccessStore } from "./access/sqlite-store.ts";
 import { openRegistry, type Registry, type RegistryOptions } from "./registry.ts";
 import type { Quota } from "./limits.ts";
+import type { RegistryRules } from "./rules.ts";
 import { openSqliteMetadata } from "./sqlite-metadata.ts";
 import { guardTenants, TenantMemory } from "./tenants/guard.ts";
 import { openSqliteTenantStore, TENANTS_FILE } from "./tenants/sqlite-store.ts";
@@ -49,14 +50,16 @@ export async function openRegistryDirectory(
   const given = await accessIn(dir, options, opened);
   const { access, quotasFor } =
     options.tenants === true ? tenantsIn(dir, options, { given, opened }) : { access: given };
-  const limits = quotasFor === undefined ? options.limits : { ...options.limits, quotasFor };
-  const registry = opened.use(openRegistry({ ...options, blobs, metadata, access, limits }));
+  const withTenants = <Rules extends RegistryRules>(rules: Rules): Rules =>
+    quotasFor === undefined ? rules : { ...rules, limits: { ...rules.limits, quotasFor } };
+  const registry = opened.use(openRegistry({ ...withTenants(options), blobs, metadata, access }));
   const owned = opened.move();
   const close = (): Promise<void> => owned.disposeAsync();
   return {
     handle: (request) => registry.handle(request),
     fetch: (request) => registry.fetch(request),
     collect: (wanted) => registry.collect(wanted),
+    setRules: (rules) => registry.setRules(withTenants(rules)),
     purgeUploads: (wanted) => registry.purgeUploads(wanted),
     close,
     [Symbol.asyncDispose]: close,

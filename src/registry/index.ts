@@ -100,6 +100,7 @@ export { readUsage, type RegistryUsage, type RepositoryUsage } from "./operation
 export { openRegistry, type Registry, type RegistryOptions } from "./registry.ts";
 export { RequestAborted, type RegistryRequest, type RegistryResponse } from "./request.ts";
 export { type RequestBody, type ResponseStream } from "./request.ts";
+export { type RegistryRules } from "./rules.ts";
 export { serveRegistry, type ListenOptions, type ServedRegistry } from "./serve.ts";
 export { type ServeRegistryOptions } from "./serve.ts";
 export { openSqliteMetadata, type SqliteMetadata, type SqliteMetadataOptions } from "./sqlite-metadata.ts";

@@ -1,20 +1,14 @@
 import { randomUUID } from "node:crypto";
 
 import { findDigestFault, isDigest, isRepositoryName, isTag, matchRoute, OciError } from "../oci/index.ts";
-import { ERROR_STATUS, isDistributionErrorCode, MAX_DOCUMENT_SIZE, type RouteMatch } from "../oci/index.ts";
+import { ERROR_STATUS, isDistributionErrorCode, type RouteMatch } from "../oci/index.ts";
 import { DatabaseError } from "../internal/sqlite.ts";
 import { StoreError, type BlobStore } from "../store/index.ts";
 import { accessBy, allowAll, pullFrom, type AccessControl, type Authorize } from "./access.ts";
 import { deleteBlob, serveBlob } from "./blobs.ts";
-import {
-  Collector,
-  type CollectionSettings,
-  type CollectOptions,
-  type CollectResult,
-} from "./collect/collector.ts";
+import { Collector, type CollectOptions, type CollectResult } from "./collect/collector.ts";
 import type { RegistryContext, TagPush } from "./context.ts";
 import { answerWithFetch } from "./fetch.ts";
-import { openLimits, type LimitsConfig } from "./limits.ts";
 import { listCatalog, listTags } from "./lists.ts";
 import { ManifestCache } from "./manifest-cache.ts";
 import { answerCached, deleteManifest, putManifest, serveManifest, tagInvalid } from "./manifests.ts";
@@ -26,10 +20,11 @@ import { listReferrers } from "./referrers.ts";
 import { RequestAborted, type RegistryRequest, type RegistryResponse } from "./request.ts";
 import { accessFor, decodePath, methodsOf } from "./route-rules.ts";
 import { deny, refuse, respondJson, withoutBody } from "./respond.ts";
+import { openRules, type RegistryRules } from "./rules.ts";
 import { UploadSessions } from "./upload-sessions.ts";
 import { appendToUpload, cancelUpload, describeUpload, finishUpload, startUpload } from "./uploads.ts";
 
-export interface RegistryOptions {
+export interface RegistryOptions extends RegistryRules {
   /** Where bytes are kept. Whoever opened it closes it, after the registry. */
   readonly blobs: BlobStore;
   /** Where everything else is kept; closed by whoever opened it, too. */
@@ -43,25 +38,13 @@ export interface RegistryOptions {
   readonly authorize?: Authorize | undefined;
   /** Serves repositories of other registries, fetched when they are asked for. Closed with the registry. */
   readonly mirror?: Mirror | undefined;
-  /** Accept manifests whose config, layers or entries the repository lacks; no by default. */
-  readonly sparse?: boolean | undefined;
-  /** Whether manifests, tags and blobs may be deleted over the protocol; yes by default. */
-  readonly deletable?: boolean | undefined;
-  /** Bytes; 4 MiB by default. */
-  readonly maxManifestSize?: number | undefined;
-  /** Bytes; no limit by default. */
-  readonly maxBlobSize?: number | undefined;
-  /** What repositories may hold, and which of their tags never move. */
-  readonly limits?: LimitsConfig | undefined;
-  /** When garbage is collected, and what else goes; by default nothing, and only when somebody asks. */
-  readonly collection?: CollectionSettings | undefined;
   /** Told of every scheduled collection. */
   readonly onCollect?: ((result: CollectResult) => void) | undefined;
+  /** Told of every one that failed, besides `onFailure`. */
+  readonly onCollectFailed?: ((error: unknown) => void) | undefined;
   /** Bytes of memory for manifests that are asked for often; 64 MiB by default, 0 for none. */
   readonly cacheSize?: number | undefined;
-  /** After how many idle milliseconds an upload is given up; 7 days by default. */
-  readonly uploadAge?: number | undefined;
-  /** How often to look for such uploads, in milliseconds; once an hour by default, 0 for never. */
+  /** How often to look for uploads of that age, in milliseconds; once an hour by default, 0 for never. */
   readonly purgeInterval?: number | undefined;
   /** How long a request waits for another one on the same upload, in milliseconds; 10 s by default. */
   readonly uploadPatience?: number | undefined;
@@ -88,6 +71,12 @@ export interface Registry extends AsyncDisposable {
   fetch(request: Request): Promise<Response>;
   /** Gives up uploads that nobody continued for `uploadAge`, and says how many. */
   purgeUploads(options?: { readonly signal?: AbortSignal | undefined }): Promise<number>;
+  /**
+   * Lets these rules hold from the next request on, in place of all that held before.
+   *
+   * @throws RegistryError `CONFIG_INVALID`; then those before go on
+   */
+  setRules(rules: RegistryRules): void;
   /** Lets go what no rule keeps and nothing names, while requests go on; one run at a time. */
   collect(options?: CollectOptions): Promise<CollectResult>;
   /** Ends what runs beside requests, and waits for those under way. New ones must not come any more. */
@@ -106,7 +95,7 @@ export function openRegistry(options: RegistryOptions): Registry {
 class DistributionRegistry implements Registry {
   readonly #context: RegistryContext;
   readonly #onFailure: (error: unknown) => void;
-  readonly #uploadAge: number;
+  #uploadAge: number;
   readonly #collector: Collector;
   readonly #timer: NodeJS.Timeout | undefined;
   readonly #stop = new AbortController();
@@ -121,8 +110,6 @@ class DistributionRegistry implements Registry {
     this.#onFailure = options.onFailure ?? ((): void => {});
     this.#uploadAge = options.uploadAge ?? WEEK;
     const { observers = [] } = options;
-    const { maxManifestSize = MAX_DOCUMENT_SIZE, maxBlobSize = Number.MAX_SAFE_INTEGER } = options;
-    const limits = openLimits(options.limits ?? {}, { maxManifestSize, maxBlobSize });
     if (observers.length > 0) {
       this.#watch = new Watch({ observers, metadata, clock, onFailure: this.#onFailure });
     }
@@ -144,15 +131,19 @@ class DistributionRegistry implements Registry {
       access: access.authorize === allowAll ? access : (this.#watch?.access(access) ?? access),
       newUploadId: options.newUploadId ?? randomUUID,
       onTag: options.onTag,
-      sparse: options.sparse ?? false,
-      deletable: options.deletable ?? true,
-      maxManifestSize,
-      maxBlobSize,
-      limits,
+      ...openRules(options),
     };
-    const { onCollect: onRun, collection: settings = {} } = options;
-    const onFailure = this.#onFailure;
-    this.#collector = new Collector({ blobs, metadata, limits, clock, settings, onRun, onFailure });
+    const { onCollect: onRun, onCollectFailed: onRunFailed, collection: settings = {} } = options;
+    this.#collector = new Collector({
+      blobs,
+      metadata,
+      limits: (repository) => this.#context.limits(repository),
+      clock,
+      settings,
+      onRun,
+      onRunFailed,
+      onFailure: this.#onFailure,
+    });
     const interval = options.purgeInterval ?? HOUR;
     if (interval > 0) {
       const purge = (): void => {
@@ -184,6 +175,13 @@ class DistributionRegistry implements Registry {
   async purgeUploads(options: { readonly signal?: AbortSignal | undefined } = {}): Promise<number> {
     const signals = [this.#stop.signal, ...(options.signal === undefined ? [] : [options.signal])];
     return await this.#context.sessions.purge(this.#uploadAge, AbortSignal.any(signals));
+  }
+
+  setRules(rules: RegistryRules): void {
+    const opened = openRules(rules);
+    this.#collector.configure(rules.collection ?? {});
+    this.#uploadAge = rules.uploadAge ?? WEEK;
+    Object.assign(this.#context, opened);
   }
 
   async collect(options?: CollectOptions): Promise<CollectResult> {

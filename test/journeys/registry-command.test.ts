@@ -73,7 +73,8 @@ test("accounts are made while it runs, audited, counted, and locked out; status 
   const audit = readFileSync(join(folder, "registry", "audit.log"), "utf8")
     .trim()
     .split("\n");
-  const records = audit.map((line) => JSON.parse(line) as Record<string, unknown>);
+  const lines = audit.map((line) => JSON.parse(line) as Record<string, unknown>);
+  const records = lines.filter(({ action }) => action !== "login");
   assert.deepEqual(
     records.map(({ caller, decision, status }) => [caller, decision, status]),
     [
@@ -85,6 +86,17 @@ test("accounts are made while it runs, audited, counted, and locked out; status 
       [undefined, "denied", 429],
       [undefined, "denied", 401],
       ["robot+ci", "allowed", 201],
+    ],
+  );
+  assert.deepEqual(
+    lines
+      .filter(({ action }) => action === "login")
+      .map(({ caller, decision, reason, address }) => [caller, decision, reason, address]),
+    [
+      ["bob", "denied", "name or password is wrong", "127.0.0.1"],
+      ["bob", "denied", "name or password is wrong", "127.0.0.1"],
+      ["bob", "denied", "too many logins failed", "127.0.0.1"],
+      ["robot+ci", "denied", "name or password is wrong", "127.0.0.1"],
     ],
   );
   for (const hidden of [secret, next, "pw", "guess"]) assert.ok(!audit.join().includes(`"${hidden}`));
@@ -142,9 +154,9 @@ test("rules change under load: no request fails, no connection is cut, and a bro
     /access\.yaml:1:43: policies\[0\]\.actions\[0\] is "pul"[^\n]*what was in force stays/,
   );
   assert.equal(await pushIndex(port, "app/manifests/2", alice), 201);
-  writeFileSync(join(folder, "registry.yaml"), "access: access.yaml\nstorage: { sparse: true }\n");
+  writeFileSync(join(folder, "registry.yaml"), "access: access.yaml\nstorage: { cache: 1MiB }\n");
   replace(rules, `${policy("pull, push")}# mended\n`);
-  await registry.heard(/Changed, and in force from the next start on: storage/);
+  await registry.heard(/Changed, and in force from the next start on: storage.cache/);
   registry.hangUp();
   await registry.heard(/anew: access\n[^]*anew: access\n/);
   ending.abort();

@@ -20,6 +20,7 @@ export interface AccessKeeperOptions {
   /** Without settings, everybody may do everything until there are some. */
   readonly tenants: TenantStore;
   readonly logins: LoginCounts;
+  readonly onLoginFailed: (event: LoginFailed) => void;
   readonly onFailure: (error: unknown) => void;
 }
 
@@ -79,13 +80,16 @@ export class AccessKeeper implements AsyncDisposable {
 
 async function open(
   settings: AccessSettings | undefined,
-  { store, tenants, logins, onFailure }: AccessKeeperOptions,
+  { store, tenants, logins, onLoginFailed, onFailure }: AccessKeeperOptions,
 ): Promise<AccessControl> {
   const options = {
     store,
     onFailure,
     onLogin: () => logins.count("ok"),
-    onLoginFailed: ({ lockedOut }: LoginFailed) => logins.count(lockedOut ? "locked-out" : "failed"),
+    onLoginFailed: (event: LoginFailed) => {
+      logins.count(event.lockedOut ? "locked-out" : "failed");
+      onLoginFailed(event);
+    },
   };
   if (settings === undefined) {
     return guardTenants({ memory: new TenantMemory(tenants), openClosed: () => openAccess({}, options) });

@@ -1,13 +1,8 @@
 /** What a registry tells Prometheus. */
-import {
-  DURATION_BUCKETS,
-  type LockedOut,
-  type QueueTally,
-  type RequestCount,
-  type UnderWay,
-} from "../../registry/index.ts";
-
-type Labels = Readonly<Record<string, string | number>>;
+import type { LockedOut, QueueTally, RequestCount, UnderWay } from "../../registry/index.ts";
+import type { CollectionCounts } from "./collection-counts.ts";
+import { MetricText, type Labels } from "./metric-text.ts";
+import type { MirrorCounts } from "./mirror-counts.ts";
 
 export type LoginResult = "ok" | "failed" | "locked-out";
 
@@ -30,6 +25,9 @@ export interface MeasuredRegistry {
   readonly logins: LoginCounts;
   readonly lockedOut: readonly LockedOut[];
   readonly notifications: readonly QueueTally[];
+  readonly collections: CollectionCounts;
+  /** `undefined` where nothing is mirrored. */
+  readonly mirror: MirrorCounts | undefined;
   readonly ready: boolean;
   /** Seconds since the epoch. */
   readonly startedAt: number;
@@ -72,6 +70,8 @@ export function renderRegistryMetrics(measured: MeasuredRegistry): string {
     "Events that were lost because too many waited",
   );
   for (const { endpoint, dropped } of notifications) text.add({ endpoint }, dropped);
+  measured.collections.addTo(text);
+  measured.mirror?.addTo(text);
   text.single("dray_registry_ready", "Whether requests are welcome", measured.ready ? 1 : 0);
   text.single("dray_registry_start_time_seconds", "When it began to serve", measured.startedAt);
   if (measured.certificateExpiry !== undefined) {
@@ -85,52 +85,4 @@ export function renderRegistryMetrics(measured: MeasuredRegistry): string {
 
 function labelsOf({ route, method, status }: RequestCount): Labels {
   return { route, method, code: status };
-}
-
-class MetricText {
-  readonly #lines: string[] = [];
-  #name = "";
-  #head: string[] = [];
-
-  begin(name: string, type: "counter" | "gauge" | "histogram", help: string): void {
-    this.#name = name;
-    this.#head = [`# HELP ${name} ${help}.`, `# TYPE ${name} ${type}`];
-  }
-
-  single(name: string, help: string, value: number): void {
-    this.begin(name, "gauge", help);
-    this.add({}, value);
-  }
-
-  add(labels: Labels, value: number, suffix = ""): void {
-    // A metric without any series says nothing, not even its name.
-    this.#lines.push(...this.#head, `${this.#name}${suffix}${formatLabels(labels)} ${value}`);
-    this.#head = [];
-  }
-
-  addHistogram(
-    labels: Labels,
-    { buckets, duration, count }: Pick<RequestCount, "buckets" | "duration" | "count">,
-  ): void {
-    let below = 0;
-    for (const [index, bound] of DURATION_BUCKETS.entries()) {
-      below += buckets[index] ?? 0;
-      this.add({ ...labels, le: bound }, below, "_bucket");
-    }
-    this.add({ ...labels, le: "+Inf" }, count, "_bucket");
-    this.add(labels, duration, "_sum");
-    this.add(labels, count, "_count");
-  }
-
-  toString(): string {
-    return this.#lines.map((line) => `${line}\n`).join("");
-  }
-}
-
-function formatLabels(labels: Labels): string {
-  const pairs = Object.entries(labels).map(([name, value]) => {
-    const text = String(value).replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");
-    return `${name}="${text}"`;
-  });
-  return pairs.length === 0 ? "" : `{${pairs.join(",")}}`;
 }

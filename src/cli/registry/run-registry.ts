@@ -10,6 +10,8 @@ import {
   openRegistryDirectory,
   openSqliteAccessStore,
   openSqliteTenantStore,
+  type RegistryRules,
+  type RegistrySettings,
   serveRegistry,
   type ServedRegistry,
   TENANTS_FILE,
@@ -20,9 +22,12 @@ import { describeError } from "../report-error.ts";
 import { printable } from "../terminal/width.ts";
 import { readVersion } from "../version.ts";
 import { AccessKeeper } from "./access-keeper.ts";
+import { CollectionCounts } from "./collection-counts.ts";
 import { openControlSocket } from "./control-socket.ts";
 import { withHealth } from "./health.ts";
+import { LoginNotes } from "./login-notes.ts";
 import { LoginCounts, renderRegistryMetrics } from "./metrics.ts";
+import { MirrorCounts } from "./mirror-counts.ts";
 import type { ResolvedRegistry } from "./options.ts";
 import { Reloader } from "./reload.ts";
 import { serveRegistryMetrics } from "./serve-metrics.ts";
@@ -59,9 +64,21 @@ export async function runRegistry(options: RunRegistryOptions, context: CommandC
   const tls = listen.tls === undefined ? undefined : new TlsKeeper(listen.tls);
   let identity = await tls?.look();
   const logins = new LoginCounts();
+  const clock = (): number => context.clock.now();
+  const collections = new CollectionCounts(clock);
+  const mirrored = settings.mirror && new MirrorCounts();
+  const loginNotes = new LoginNotes(clock);
   const store = stack.use(openSqliteAccessStore(join(folder, ACCESS_FILE)));
   const tenants = stack.use(openSqliteTenantStore(join(folder, TENANTS_FILE)));
-  const access = stack.use(await AccessKeeper.open(settings.access, { store, tenants, logins, onFailure }));
+  const access = stack.use(
+    await AccessKeeper.open(settings.access, {
+      store,
+      tenants,
+      logins,
+      onLoginFailed: (event) => void loginNotes.note(event).catch(onFailure),
+      onFailure,
+    }),
+  );
   const port = listen.port ?? 5000;
   const operations = stack.use(
     await openOperations(settings, {
@@ -72,6 +89,8 @@ export async function runRegistry(options: RunRegistryOptions, context: CommandC
       onFailure,
     }),
   );
+  const { audit, statistics, notifications } = operations;
+  loginNotes.writeTo(audit);
   let leaving = false;
   const notReady = (): string | undefined => (leaving ? "it is about to end" : undefined);
   const { mirror } = settings;
@@ -82,23 +101,22 @@ export async function runRegistry(options: RunRegistryOptions, context: CommandC
         dir: folder,
         folder: mirror.folder,
         env: context.env,
-        clock: () => context.clock.now(),
+        clock,
+        onEvent: (event, upstream) => mirrored?.count(event, upstream),
         onWarning: (text) => say("warning", text),
         onFailure,
       })),
     access: withHealth(access.control, notReady),
     tenants: true,
     observers: operations.observers,
-    limits: settings.limits,
-    collection: settings.collection,
-    onCollect: (result) => void noteCollected(operations.audit, result).catch(onFailure),
-    maxManifestSize: settings.limits.maxManifestSize,
-    maxBlobSize: settings.limits.maxBlobSize,
-    sparse: storage.sparse,
-    deletable: storage.deletable,
-    uploadAge: storage.uploads,
+    ...rulesIn(settings),
+    onCollect: (result) => {
+      collections.count(result);
+      void noteCollected(audit, result).catch(onFailure);
+    },
+    onCollectFailed: () => collections.countFailed(),
     cacheSize: storage.cache,
-    clock: () => context.clock.now(),
+    clock,
     onFailure,
   });
   stack.use(registry);
@@ -125,14 +143,15 @@ export async function runRegistry(options: RunRegistryOptions, context: CommandC
   const startedAt = context.clock.now();
   const version = await readVersion();
   const lockedOut = () => access.control.lockedOut();
-  const { statistics, notifier } = operations;
   const metrics = (): string =>
     renderRegistryMetrics({
       counts: statistics.counts,
       underWay: statistics.underWay,
       logins,
       lockedOut: lockedOut(),
-      notifications: notifier?.tallies() ?? [],
+      notifications: notifications.notifier?.tallies() ?? [],
+      collections,
+      mirror: mirrored,
       ready: !leaving,
       startedAt: startedAt / 1_000,
       certificateExpiry: identity && expiryOf(String(identity.cert)) / 1_000,
@@ -146,6 +165,8 @@ export async function runRegistry(options: RunRegistryOptions, context: CommandC
     resolve,
     settings,
     access,
+    notifications,
+    setRules: (next) => registry.setRules(rulesIn(next)),
     tls,
     sources: first.sources,
     identity,
@@ -167,12 +188,27 @@ export async function runRegistry(options: RunRegistryOptions, context: CommandC
   stack.use(
     await openControlSocket(folder, {
       status: () =>
-        liveStatus({ served, startedAt, leaving, statistics, lockedOut: lockedOut(), notifier, version }),
+        liveStatus({
+          served,
+          startedAt,
+          leaving,
+          statistics,
+          lockedOut: lockedOut(),
+          notifications,
+          version,
+        }),
       reload: () => reloader.reload({ asked: true }),
     }),
   );
   announce(served, { options, context, metricsPort: metricsServer?.port, secure: tls !== undefined });
   await aborted(context.signal);
+}
+
+/** What can change while it serves. */
+function rulesIn({ limits, collection, storage }: RegistrySettings): RegistryRules {
+  const { maxManifestSize, maxBlobSize } = limits;
+  const { sparse, deletable, uploads: uploadAge } = storage;
+  return { limits, maxManifestSize, maxBlobSize, collection, sparse, deletable, uploadAge };
 }
 
 export type Say = (event: "warning" | "reloaded" | "draining", message: string) => void;

@@ -22,7 +22,7 @@ export interface LiveStatus {
   readonly notifications: readonly QueueTally[];
 }
 
-export interface LiveStatusOptions extends Pick<Operations, "statistics" | "notifier"> {
+export interface LiveStatusOptions extends Pick<Operations, "statistics" | "notifications"> {
   readonly served: Pick<ServedRegistry, "address" | "port">;
   readonly startedAt: number;
   readonly leaving: boolean;
@@ -31,7 +31,7 @@ export interface LiveStatusOptions extends Pick<Operations, "statistics" | "noti
 }
 
 export function liveStatus(options: LiveStatusOptions): LiveStatus {
-  const { served, statistics, notifier, leaving, startedAt, lockedOut, version } = options;
+  const { served, statistics, notifications, leaving, startedAt, lockedOut, version } = options;
   const sum = (pick: (one: (typeof statistics.counts)[number]) => number): number =>
     statistics.counts.reduce((total, one) => total + pick(one), 0);
   return {
@@ -48,6 +48,6 @@ export function liveStatus(options: LiveStatusOptions): LiveStatus {
     underWay: statistics.underWay.requests,
     uploads: statistics.underWay.uploads,
     lockedOut,
-    notifications: notifier?.tallies() ?? [],
+    notifications: notifications.notifier?.tallies() ?? [],
   };
 }

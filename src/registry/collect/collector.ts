@@ -33,6 +33,8 @@ export interface CollectResult {
   /** `undefined` without rules. */
   readonly retained: RetainResult | undefined;
   readonly collected: CollectGarbageResult;
+  /** Milliseconds, pauses included. */
+  readonly duration: number;
 }
 
 export interface CollectorOptions {
@@ -43,14 +45,17 @@ export interface CollectorOptions {
   readonly settings: CollectionSettings;
   /** Told of scheduled runs, good and bad. */
   readonly onRun?: ((result: CollectResult) => void) | undefined;
+  /** Told of scheduled runs that failed, besides `onFailure`. */
+  readonly onRunFailed?: ((error: unknown) => void) | undefined;
   readonly onFailure: (error: unknown) => void;
 }
 
 /** Runs retention and collection, one run at a time, when asked and now and then. */
 export class Collector {
   readonly #options: CollectorOptions;
-  readonly #rules: ((repository: string) => Retention | undefined) | undefined;
-  readonly #timer: NodeJS.Timeout | undefined;
+  #settings: CollectionSettings = {};
+  #rules: ((repository: string) => Retention | undefined) | undefined;
+  #timer: NodeJS.Timeout | undefined;
   readonly #stop = new AbortController();
   #last: Promise<unknown> = Promise.resolve();
   #waiting = 0;
@@ -58,9 +63,23 @@ export class Collector {
   /** @throws RegistryError `CONFIG_INVALID` */
   constructor(options: CollectorOptions) {
     this.#options = options;
-    const { every = 0, retention = [] } = options.settings;
+    this.configure(options.settings);
+  }
+
+  /**
+   * Goes by other settings from the next run on.
+   *
+   * @throws RegistryError `CONFIG_INVALID`; then those before go on
+   */
+  configure(settings: CollectionSettings): void {
+    const { every = 0, retention = [] } = settings;
     this.#rules = retention.length === 0 ? undefined : openRetention(retention);
-    if (every > 0) this.#timer = setInterval(() => void this.#runScheduled(), every).unref();
+    const before = this.#settings.every ?? 0;
+    this.#settings = settings;
+    // Whoever changes something else often must not put the next run off for ever.
+    if (every === before) return;
+    clearInterval(this.#timer);
+    this.#timer = every > 0 ? setInterval(() => void this.#runScheduled(), every).unref() : undefined;
   }
 
   async run(options: CollectOptions = {}): Promise<CollectResult> {
@@ -81,13 +100,16 @@ export class Collector {
   }
 
   async #run(options: CollectOptions): Promise<CollectResult> {
-    const { settings, blobs, metadata, limits, clock } = this.#options;
+    const { blobs, metadata, limits, clock } = this.#options;
+    const settings = this.#settings;
+    const started = performance.now();
     const signals = [this.#stop.signal, ...(options.signal === undefined ? [] : [options.signal])];
     const all = { ...settings, ...options, signal: AbortSignal.any(signals) };
     const rules = this.#rules;
     const retained =
       rules === undefined ? undefined : await retain({ metadata, clock, limits }, { ...all, rules });
-    return { retained, collected: await collectGarbage({ blobs, metadata, clock }, all) };
+    const collected = await collectGarbage({ blobs, metadata, clock }, all);
+    return { retained, collected, duration: performance.now() - started };
   }
 
   async #runScheduled(): Promise<void> {
@@ -96,7 +118,9 @@ export class Collector {
     try {
       this.#options.onRun?.(await this.run());
     } catch (error) {
-      if (!this.#stop.signal.aborted) this.#options.onFailure(error);
+      if (this.#stop.signal.aborted) return;
+      this.#options.onRunFailed?.(error);
+      this.#options.onFailure(error);
     }
   }
 }

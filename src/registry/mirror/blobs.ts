@@ -7,7 +7,7 @@ import { refuse, respond } from "../respond.ts";
 import type { CacheSpace } from "./cache-space.ts";
 import type { Download } from "./download.ts";
 import { Downloads } from "./downloads.ts";
-import type { MirrorEventListener } from "./events.ts";
+import type { MirrorEvent } from "./events.ts";
 import type { Asked } from "./asked.ts";
 import { Remembered } from "./remembered.ts";
 import { SingleFlight } from "./single-flight.ts";
@@ -18,7 +18,7 @@ export interface MirrorBlobsOptions {
   readonly state: MirrorState;
   readonly space: CacheSpace;
   readonly clock: () => number;
-  readonly onEvent: MirrorEventListener;
+  readonly onEvent: (event: MirrorEvent) => void;
   /** Told of failures that neither a caller nor an upstream is to blame for. */
   readonly onFailure: (error: unknown) => void;
 }

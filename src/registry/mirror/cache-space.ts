@@ -1,6 +1,6 @@
 import type { RegistryContext } from "../context.ts";
 import { TOUCH_INTERVAL } from "../../store/index.ts";
-import type { MirrorEventListener } from "./events.ts";
+import type { MirrorEvent } from "./events.ts";
 import { USE_INTERVAL, type MirrorState, type UsedBlob } from "./state.ts";
 
 /** Blobs looked at in one go. */
@@ -13,7 +13,7 @@ export interface CacheSpaceOptions {
   /** Bytes; no limit without. */
   readonly limit: number | undefined;
   readonly clock: () => number;
-  readonly onEvent: MirrorEventListener;
+  readonly onEvent: (event: MirrorEvent) => void;
   readonly onFailure: (error: unknown) => void;
 }
 

@@ -27,4 +27,5 @@ export type MirrorEvent =
       readonly bytes: number;
     };
 
-export type MirrorEventListener = (event: MirrorEvent) => void;
+/** Told of an event, and which registry it is about: `docker.io`. */
+export type MirrorEventListener = (event: MirrorEvent, registry: string) => void;

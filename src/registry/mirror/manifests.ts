@@ -4,7 +4,7 @@ import { answerCached } from "../manifests.ts";
 import type { RegistryResponse } from "../request.ts";
 import { respond, type ResponseHeaders } from "../respond.ts";
 import type { Asked } from "./asked.ts";
-import type { MirrorEventListener } from "./events.ts";
+import type { MirrorEvent } from "./events.ts";
 import { staleWarning } from "./failures.ts";
 import { keepManifest, readKept } from "./kept-manifests.ts";
 import { Remembered } from "./remembered.ts";
@@ -15,7 +15,7 @@ import { isAbsence, isNotFound, UpstreamError, type UpstreamManifest } from "./u
 export interface MirrorManifestsOptions {
   readonly state: MirrorState;
   readonly clock: () => number;
-  readonly onEvent: MirrorEventListener;
+  readonly onEvent: (event: MirrorEvent) => void;
   /** Told of failures of what runs after its request was answered. */
   readonly onFailure: (error: unknown) => void;
 }

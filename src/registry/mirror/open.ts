@@ -13,7 +13,7 @@ import type { AccessControl } from "../access.ts";
 import { MirrorAdmission, guardAccess } from "./admission.ts";
 import { CacheSpace } from "./cache-space.ts";
 import { compileMirrorConfig, type MirrorConfig, type UpstreamSettings } from "./config.ts";
-import type { MirrorEventListener } from "./events.ts";
+import type { MirrorEvent, MirrorEventListener } from "./events.ts";
 import { guardUpstream, UpstreamGate } from "./gate.ts";
 import { MirrorBlobs } from "./blobs.ts";
 import { MirrorManifests } from "./manifests.ts";
@@ -62,7 +62,7 @@ export interface Mirror extends AsyncDisposable {
  * @throws RegistryError `CONFIG_INVALID`; DatabaseError; whatever opening an upstream throws
  */
 export async function openMirror(config: MirrorConfig, options: OpenMirrorOptions): Promise<Mirror> {
-  const { clock = Date.now, onEvent = ignore, onFailure = ignore } = options;
+  const { clock = Date.now, onEvent: listener, onFailure = ignore } = options;
   const compiled = compileMirrorConfig(config);
   await using opened = new AsyncDisposableStack();
   const state = opened.use(new MirrorState(options.path ?? ":memory:", clock));
@@ -72,10 +72,14 @@ export async function openMirror(config: MirrorConfig, options: OpenMirrorOption
     const upstream = opened.use(await options.open(settings));
     upstreams.push({ settings, upstream: guardUpstream(upstream, gate, new Slots(settings.downloads)) });
   }
+  const places = new MirrorPlaces(upstreams, compiled);
+  const onEvent = (event: MirrorEvent): void => {
+    // What was mirrored from a registry that the configuration doesn't name any more may still be evicted.
+    listener?.(event, places.upstreamOf(event.repository)?.settings.registry ?? "");
+  };
   const space = new CacheSpace({ state, limit: compiled.cacheSize, clock, onEvent, onFailure });
   const manifests = new MirrorManifests({ state, clock, onEvent, onFailure });
   const blobs = new MirrorBlobs({ state, space, clock, onEvent, onFailure });
-  const places = new MirrorPlaces(upstreams, compiled);
   const { askForLogin } = compiled;
   const parts: MirrorParts = { places, admission: new MirrorAdmission(clock), manifests, blobs, askForLogin };
   const owned = opened.move();

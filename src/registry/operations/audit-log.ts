@@ -7,7 +7,7 @@
  * ```
  *
  * A change's answer waits until its line is in the file. The question that clients without credentials begin with,
- * to hear which ones are wanted, is no attempt.
+ * to hear which ones are wanted, is no attempt. A login that fails has a line of its own, whatever it was made for.
  */
 import { randomUUID } from "node:crypto";
 
@@ -23,7 +23,7 @@ export interface AuditLogOptions extends AppendFileOptions {
   readonly newId?: (() => string) | undefined;
 }
 
-/** What happens without a request: collections, retention, accounts. */
+/** What happens without a change by a request: collections, retention, failed logins. */
 export interface AuditNote {
   readonly action: string;
   readonly repository?: string | undefined;
@@ -31,6 +31,8 @@ export interface AuditNote {
   readonly tags?: readonly string[] | undefined;
   readonly size?: number | undefined;
   readonly caller?: string | undefined;
+  readonly address?: string | undefined;
+  readonly decision?: "allowed" | "denied" | "failed" | undefined;
   readonly reason?: string | undefined;
 }
 

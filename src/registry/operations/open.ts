@@ -1,18 +1,14 @@
 import { randomUUID } from "node:crypto";
-import { readFile } from "node:fs/promises";
 import type { BlockList } from "node:net";
 import { hostname } from "node:os";
 import { join, resolve } from "node:path";
 
-import { Secret } from "../../internal/secret.ts";
 import { clientOf, originOf } from "../access/origin.ts";
-import type { EndpointSettings, RegistrySettings } from "../config/config.ts";
-import { RegistryError } from "../errors.ts";
+import type { RegistrySettings } from "../config/config.ts";
 import { AccessLog, AccessLogFile } from "./access-log.ts";
 import { AuditLog } from "./audit-log.ts";
 import type { Exchange, Observer } from "./exchange.ts";
-import { matchRepositories } from "./match-repositories.ts";
-import { Notifier, type NotifierOptions } from "./notifications/notifier.ts";
+import { SwitchableNotifier } from "./notifications/switchable-notifier.ts";
 import { Statistics } from "./statistics.ts";
 
 /** In the storage folder: events that aren't delivered yet. */
@@ -34,12 +30,12 @@ export interface OpenOperationsOptions {
   readonly onFailure: (error: unknown) => void;
 }
 
-/** What watches over a registry: give `observers` to it, and close this after it. */
+/** What watches over a registry: give `observers` to it, which may become more, and close this after it. */
 export interface Operations extends AsyncDisposable {
   readonly observers: readonly Observer[];
   readonly statistics: Statistics;
   readonly audit: AuditLog | undefined;
-  readonly notifier: Notifier | undefined;
+  readonly notifications: SwitchableNotifier;
   /** Opens log files anew, for whatever moves them away. */
   reopenLogs(): Promise<void>;
 }
@@ -71,55 +67,33 @@ export async function openOperations(
     write = (line) => file.write(line);
     reopen.push(() => file.reopen());
   }
-  const accessLog = log && new AccessLog(write, { format: log.format, addressOf });
+  const observers: Observer[] = [statistics];
+  // Before those that tell: what can't be written down shall not be told, either.
+  if (auditLog !== undefined) observers.push(auditLog);
+  if (log !== undefined) observers.push(new AccessLog(write, { format: log.format, addressOf }));
 
-  const notifier =
-    settings.notifications.length === 0
-      ? undefined
-      : opened.use(
-          new Notifier({
-            path: join(folder, NOTIFICATIONS_FILE),
-            endpoints: await Promise.all(settings.notifications.map(openEndpoint)),
-            source: { addr: `${hostname()}:${host.split(":").at(-1)}`, instanceID: randomUUID() },
-            addressOf,
-            originOf: ({ request }) => originOf(request, host),
-            newId: randomUUID,
-            fetch: options.fetch,
-            onFailure,
-          }),
-        );
+  const notifications = opened.use(
+    new SwitchableNotifier({
+      path: join(folder, NOTIFICATIONS_FILE),
+      source: { addr: `${hostname()}:${host.split(":").at(-1)}`, instanceID: randomUUID() },
+      addressOf,
+      originOf: ({ request }) => originOf(request, host),
+      newId: randomUUID,
+      fetch: options.fetch,
+      onFailure,
+      onOpen: (notifier) => observers.push(notifier),
+    }),
+  );
+  await notifications.replace(settings.notifications, { force: false });
   const owned = opened.move();
   return {
-    // The audit log first: what can't be written down shall not be told, either.
-    observers: [statistics, auditLog, notifier, accessLog].filter((one) => one !== undefined),
+    observers,
     statistics,
     audit: auditLog,
-    notifier,
+    notifications,
     reopenLogs: async () => {
       for (const one of reopen) await one();
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
-}
-
-async function openEndpoint(settings: EndpointSettings): Promise<NotifierOptions["endpoints"][number]> {
-  const { headers, headerFiles, repositories } = settings;
-  const given = Object.entries(headers).map(([name, value]) => [name, new Secret(value)] as const);
-  const read = await Promise.all(
-    Object.entries(headerFiles).map(async ([name, path]) => [name, await readSecret(path, name)] as const),
-  );
-  return {
-    ...settings,
-    headers: [...given, ...read],
-    matches: matchRepositories(repositories),
-  };
-}
-
-async function readSecret(path: string, header: string): Promise<Secret> {
-  try {
-    return new Secret((await readFile(path, "utf8")).trim());
-  } catch (cause) {
-    const message = `Cannot read header ${JSON.stringify(header)} from ${JSON.stringify(path)}: it is not there or not readable`;
-    throw new RegistryError("CONFIG_UNREADABLE", message, { cause });
-  }
 }

@@ -26,11 +26,9 @@ type Handle = (request: RegistryRequest) => RegistryResponse | Promise<RegistryR
 
 export class Watch {
   readonly #options: WatchOptions;
-  readonly #hears: boolean;
 
   constructor(options: WatchOptions) {
     this.#options = options;
-    this.#hears = options.observers.some((one) => one.onAnswer !== undefined);
   }
 
   /** The same access control, whose decisions are noted. */
@@ -95,6 +93,11 @@ export class Watch {
     exchange.bytesOut = body?.length ?? 0;
     end();
     return response;
+  }
+
+  /** Observers may come while the registry serves. */
+  get #hears(): boolean {
+    return this.#options.observers.some((one) => one.onAnswer !== undefined);
   }
 
   async #hear(observer: Observer, exchange: ObservedRequest): Promise<void> {

@@ -38,33 +38,48 @@ const LOOK_EVERY = 5_000;
 export class Notifier implements Observer, AsyncDisposable {
   readonly #options: NotifierOptions;
   readonly #queue: NotificationQueue;
-  readonly #deliveries: readonly Delivery[];
-  readonly #stop = new AbortController();
   readonly #clock: () => number;
-  readonly #tellsOfPulls: boolean;
+  #endpoints: NotifierOptions["endpoints"] = [];
+  #tellsOfPulls = false;
+  #stop = new AbortController();
   #lock: FileLock | undefined;
   #gathered: { endpoint: string; event: string }[] = [];
   #timer: NodeJS.Timeout | undefined;
   /** Goes up with every event. */
   #news = 0;
   readonly #sleepers = new Set<() => void>();
-  readonly #running: Promise<unknown>;
+  #running: Promise<unknown> = Promise.resolve();
 
   /** @throws DatabaseError when the queue can't be opened */
   constructor(options: NotifierOptions) {
     this.#options = options;
     this.#clock = options.clock ?? Date.now;
-    this.#tellsOfPulls = options.endpoints.some(({ actions }) => actions?.includes("pull") ?? true);
     this.#queue = new NotificationQueue(options.path, options.limits);
-    const shared = {
-      queue: this.#queue,
-      fetch: options.fetch ?? fetch,
-      clock: this.#clock,
-      random: options.random ?? Math.random,
-      onFailure: options.onFailure,
-    };
-    this.#deliveries = options.endpoints.map((endpoint) => new Delivery(endpoint, shared));
-    this.#running = Promise.all(this.#deliveries.map((delivery) => this.#run(delivery)));
+    this.#begin(options.endpoints);
+  }
+
+  /**
+   * Tells others from now on. What is queued for one that stays, by its name, goes on; what is queued for one that
+   * doesn't waits for its return.
+   */
+  async setEndpoints(endpoints: NotifierOptions["endpoints"]): Promise<void> {
+    const before = this.#running;
+    this.#stop.abort();
+    this.#stop = new AbortController();
+    this.#begin(endpoints, before);
+    await before;
+  }
+
+  #begin(endpoints: NotifierOptions["endpoints"], before: Promise<unknown> = Promise.resolve()): void {
+    const { fetch: send = fetch, random = Math.random, onFailure } = this.#options;
+    const { signal } = this.#stop;
+    const shared = { queue: this.#queue, fetch: send, clock: this.#clock, random, onFailure };
+    this.#endpoints = endpoints;
+    this.#tellsOfPulls = endpoints.some(({ actions }) => actions?.includes("pull") ?? true);
+    // One after the other: two on their way to one endpoint would send the same events.
+    this.#running = before.then(() =>
+      Promise.all(endpoints.map((endpoint) => this.#run(new Delivery(endpoint, shared), signal))),
+    );
   }
 
   /** Changes are queued before their answer goes out. */
@@ -90,7 +105,7 @@ export class Notifier implements Observer, AsyncDisposable {
 
   tallies(): readonly QueueTally[] {
     const queued = new Map(this.#queue.tallies().map((tally) => [tally.endpoint, tally]));
-    for (const { name } of this.#options.endpoints) {
+    for (const { name } of this.#endpoints) {
       if (!queued.has(name)) {
         queued.set(name, { endpoint: name, queued: 0, oldest: undefined, dead: 0, dropped: 0 });
       }
@@ -111,7 +126,7 @@ export class Notifier implements Observer, AsyncDisposable {
   #read(exchange: Exchange): { endpoint: string; event: string }[] {
     const events = eventsOf(exchange, this.#options);
     return events.flatMap((event) => {
-      const told = this.#options.endpoints.filter((endpoint) => isFor(endpoint, event));
+      const told = this.#endpoints.filter((endpoint) => isFor(endpoint, event));
       const text = told.length === 0 ? "" : JSON.stringify(event);
       return told.map(({ name }) => ({ endpoint: name, event: text }));
     });
@@ -131,8 +146,7 @@ export class Notifier implements Observer, AsyncDisposable {
     this.#wakeUp();
   }
 
-  async #run(delivery: Delivery): Promise<void> {
-    const { signal } = this.#stop;
+  async #run(delivery: Delivery, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       const news = this.#news;
       let wait = LOOK_EVERY;
@@ -148,7 +162,7 @@ export class Notifier implements Observer, AsyncDisposable {
         if (signal.aborted) return;
         this.#options.onFailure(error);
       }
-      if (!wakes || news === this.#news) await this.#pause(wait, wakes);
+      if (!wakes || news === this.#news) await this.#pause(wait, { wakes, signal });
     }
   }
 
@@ -158,8 +172,10 @@ export class Notifier implements Observer, AsyncDisposable {
     return this.#lock !== undefined;
   }
 
-  #pause(milliseconds: number, wakes: boolean): Promise<void> {
-    const { signal } = this.#stop;
+  #pause(
+    milliseconds: number,
+    { wakes, signal }: { readonly wakes: boolean; readonly signal: AbortSignal },
+  ): Promise<void> {
     return new Promise((resolve) => {
       const end = (): void => {
         clearTimeout(timer);
