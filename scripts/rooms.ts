@@ -46,7 +46,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   unpack: { purpose: "an image's layers made a folder of files", enters: ["oci", "reference"] },
   cri: {
     purpose: "the image service over gRPC; containerd behind it",
-    enters: ["oci", "reference", "credentials", "images"],
+    enters: ["oci", "reference", "credentials", "images", "unpack"],
   },
   registry: {
     purpose: "the distribution protocol, served from a store",

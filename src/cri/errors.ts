@@ -6,12 +6,18 @@ import { DrayError } from "../errors.ts";
  * - `IMAGE_AMBIGUOUS`: the beginning of several images' ids
  * - `PULL_STALLED`: no byte came for too long
  * - `SERVICE_FAILED`: an image service answered with an error
+ * - `CONTAINERD_UNAVAILABLE`: nobody answers on containerd's socket
+ * - `CONTAINERD_FAILED`: containerd refused, or failed at, what it was asked for
+ * - `NO_SPACE`: containerd's disk is full
  */
 export type CriErrorCode =
   | "SOCKET_IN_USE"
   | "SOCKET_UNUSABLE"
   | "IMAGE_AMBIGUOUS"
   | "PULL_STALLED"
-  | "SERVICE_FAILED";
+  | "SERVICE_FAILED"
+  | "CONTAINERD_UNAVAILABLE"
+  | "CONTAINERD_FAILED"
+  | "NO_SPACE";
 
 export class CriError extends DrayError<CriErrorCode> {}

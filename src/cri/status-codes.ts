@@ -18,6 +18,7 @@ const CODES: Readonly<Record<string, Code>> = {
   MANIFEST_UNSUPPORTED: Code.InvalidArgument,
   PULL_STALLED: Code.Canceled,
   CLOSED: Code.Unavailable,
+  CONTAINERD_UNAVAILABLE: Code.Unavailable,
 };
 
 /** The trailer that carries our own code, for those who know us. */

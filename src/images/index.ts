@@ -63,6 +63,7 @@ export { type KubeletDocument, parseKubeletConfig } from "./kubelet-config/parse
 export { checkImageConfig, findConfigFaults } from "./kubelet-config/validate-image-config.ts";
 export { imageSizeBucket, METRICS, type MetricSink, PULL_DURATION_BUCKETS } from "./metrics.ts";
 export { findNodeStatusImages, type NodeStatusImage, nodeStatusImages } from "./node-status-images.ts";
+export { SharedOperations, type Waiter } from "./shared-operations.ts";
 export { sortBySize } from "./node-status-images.ts";
 export { type ImagePin, PinFolder, pinName } from "./pin-folder.ts";
 export { type NodeKeyring, recordCredential, showCredentials } from "./pod-credentials.ts";

@@ -24,7 +24,8 @@ export { type ByteConsumer, type ContentSink, type ContentSource, type ContentSt
 export { type ImageSink, type ImageSource, type Resolver, type Tagger, type TagOptions } from "./content.ts";
 export { type OpenOptions, type SignalOptions, type WriteOptions, type WriteOutcome } from "./content.ts";
 export { copy, copyContent, type CopyEvent, type CopyOptions, type CopyResult } from "./copy.ts";
-export { MAX_DOCUMENT_BYTES, MAX_DOCUMENTS, MAX_INDEX_DEPTH } from "./copy-plan.ts";
+export { type CopyPlan, MAX_DOCUMENT_BYTES, MAX_DOCUMENTS, MAX_INDEX_DEPTH } from "./copy-plan.ts";
+export { planCopy, type PlanOptions } from "./copy-plan.ts";
 export { equalsCranePlatform, formatCranePlatform, parseCranePlatform } from "./crane-platform.ts";
 export { satisfiesCranePlatform, selectCranePlatform, type CranePlatform } from "./crane-platform.ts";
 export { type Annotations, type Descriptor } from "./descriptor.ts";
@@ -38,6 +39,7 @@ export { ERROR_STATUS, errorStatus, isDistributionErrorCode } from "./error-code
 export { formatErrorBody, parseErrorBody } from "./error-codes.ts";
 export { type DistributionError, type DistributionErrorCode } from "./error-codes.ts";
 export { OciError, type OciErrorCode } from "./errors.ts";
+export { forEachLimited, type LimitOptions } from "./for-each-limited.ts";
 export { cpuVariantFromMachine, hostPlatform, type HostFacts } from "./host-platform.ts";
 export { parseImageConfig, type ContainerConfig, type HistoryEntry } from "./image-config.ts";
 export { type ImageConfig } from "./image-config.ts";

@@ -22,6 +22,7 @@
  * const { diffId, leftOut } = await applyLayer(memoryStream(emptyTar), folder);
  * ```
  */
+export { type ChosenImage, type ChosenLayer, layersOf } from "./choose-manifest.ts";
 export { applyLayer, FolderUnpacker, type AppliedLayer } from "./folder-unpacker.ts";
 export { type FolderUnpackerOptions, type UnpackedFacts } from "./folder-unpacker.ts";
 export { type LayerExpectation, type LayerFacts } from "./layer-stream.ts";

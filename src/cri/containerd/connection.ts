@@ -1,0 +1,82 @@
+import { connect } from "node:net";
+
+import { type CallOptions, type Client, createClient } from "@connectrpc/connect";
+import { createGrpcTransport } from "@connectrpc/connect-node";
+
+import type { SignalOptions } from "../../oci/index.ts";
+import { Content } from "../generated/containerd/content_v1_pb.ts";
+import { Diff } from "../generated/containerd/diff_v1_pb.ts";
+import { Images } from "../generated/containerd/images_v1_pb.ts";
+import { Introspection } from "../generated/containerd/introspection_v1_pb.ts";
+import { Leases } from "../generated/containerd/leases_v1_pb.ts";
+import { Namespaces } from "../generated/containerd/namespaces_v1_pb.ts";
+import { Snapshots } from "../generated/containerd/snapshots_v1_pb.ts";
+import { Version } from "../generated/containerd/version_v1_pb.ts";
+import { ImageService } from "../generated/runtime/v1_pb.ts";
+
+export interface LeasedOptions extends SignalOptions {
+  /** What keeps whatever the call makes from being collected. */
+  readonly lease?: string | undefined;
+}
+
+/** containerd's own services, over one connection and for one of its namespaces. */
+export interface ContainerdConnection extends Disposable {
+  readonly address: string;
+  readonly content: Client<typeof Content>;
+  readonly diff: Client<typeof Diff>;
+  readonly images: Client<typeof Images>;
+  readonly introspection: Client<typeof Introspection>;
+  readonly leases: Client<typeof Leases>;
+  readonly namespaces: Client<typeof Namespaces>;
+  readonly snapshots: Client<typeof Snapshots>;
+  readonly version: Client<typeof Version>;
+  /** Its CRI plugin, where that is on. */
+  readonly cri: Client<typeof ImageService>;
+  /** For a call in the namespace. */
+  call(options?: LeasedOptions): CallOptions;
+}
+
+/** What containerd sends and takes in one message. */
+const MAX_MESSAGE = 16 * 1024 * 1024;
+
+/** Connects when the first call is made, and again when containerd was restarted. */
+export function openContainerd(address: string, namespace: string): ContainerdConnection {
+  const socketPath = address.replace(/^unix:\/\//, "");
+  const sockets = new Set<{ destroy(): void }>();
+  const transport = createGrpcTransport({
+    // As gRPC's own clients of unix sockets say it.
+    baseUrl: "http://localhost",
+    readMaxBytes: MAX_MESSAGE,
+    idleConnectionTimeoutMs: 60_000,
+    nodeOptions: {
+      createConnection: () => {
+        const socket = connect(socketPath);
+        sockets.add(socket);
+        socket.once("close", () => sockets.delete(socket));
+        return socket;
+      },
+    },
+  });
+  return {
+    address,
+    content: createClient(Content, transport),
+    diff: createClient(Diff, transport),
+    images: createClient(Images, transport),
+    introspection: createClient(Introspection, transport),
+    leases: createClient(Leases, transport),
+    namespaces: createClient(Namespaces, transport),
+    snapshots: createClient(Snapshots, transport),
+    version: createClient(Version, transport),
+    cri: createClient(ImageService, transport),
+    call: ({ lease, signal } = {}) => ({
+      headers: {
+        "containerd-namespace": namespace,
+        ...(lease !== undefined && { "containerd-lease": lease }),
+      },
+      ...(signal !== undefined && { signal }),
+    }),
+    [Symbol.dispose]: () => {
+      for (const socket of sockets) socket.destroy();
+    },
+  };
+}

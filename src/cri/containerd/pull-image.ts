@@ -1,0 +1,329 @@
+/**
+ * One image on its way into containerd.
+ *
+ * ```text
+ * resolve ─► documents ─► config ─► layers, several at a time ─► content store ─┐
+ *                                     unpacked in order, as they come ──────────┴─► snapshots
+ *                                                        documents with their labels ─► names
+ * ```
+ *
+ * All of it under one lease. Layers whose snapshot is there are neither fetched nor unpacked, and what other pulls are
+ * fetching or unpacking now is waited for.
+ */
+import { countBytes, objectOf, type PullProgress, SharedOperations } from "../../images/index.ts";
+import {
+  type CopyEvent,
+  type CopyPlan,
+  type ContentSource,
+  type Descriptor,
+  type Digest,
+  type ImageSource,
+  isImageConfigType,
+  memoryStream,
+  OciError,
+  parseImageConfig,
+  parseManifest,
+  planCopy,
+  type PlatformMatcher,
+  readContent,
+  type SignalOptions,
+} from "../../oci/index.ts";
+import type { Reference } from "../../reference/index.ts";
+import { layersOf } from "../../unpack/index.ts";
+import { chainId } from "../describe-image.ts";
+import type { ContainerdConnection } from "./connection.ts";
+import type { ContainerdContent } from "./content.ts";
+import { fetchContent, ingestRef } from "./fetch-content.ts";
+import { type ImageNames, namesOf } from "./image-names.ts";
+import {
+  childLabels,
+  type Labels,
+  snapshotLabel,
+  sourceKey,
+  UNCOMPRESSED,
+  withRepository,
+} from "./labels.ts";
+import type { PullLease, PullLeases } from "./leases.ts";
+import type { ApplyLayer, LayerSnapshots, LayerToUnpack } from "./snapshots.ts";
+
+export interface PullerOptions {
+  readonly connection: ContainerdConnection;
+  readonly content: ContainerdContent;
+  readonly snapshots: LayerSnapshots;
+  readonly names: ImageNames;
+  readonly leases: PullLeases;
+  /** How snapshots are filled, the best way first. */
+  readonly ways: () => Promise<readonly ApplyLayer[]>;
+  readonly matcher: PlatformMatcher;
+  /** Contents of one image under way at a time. */
+  readonly concurrency: number;
+  readonly isPinned: (name: string) => boolean;
+}
+
+interface Work extends SignalOptions {
+  readonly reference: Reference;
+  readonly source: CopyPlan["source"];
+  readonly lease: PullLease;
+  readonly onEvent: (event: CopyEvent) => void;
+}
+
+export class ImagePuller {
+  readonly #options: PullerOptions;
+  readonly #fetches = new SharedOperations<number, "written" | "exists">();
+  readonly #unpacks = new SharedOperations<never, void>();
+
+  constructor(options: PullerOptions) {
+    this.#options = options;
+  }
+
+  /** Resolves with the image's id, when containerd has it, unpacked and named. */
+  async pull(
+    reference: Reference,
+    from: ImageSource,
+    { signal, report }: SignalOptions & { readonly report: (progress: PullProgress) => void },
+  ): Promise<Digest> {
+    const { leases, matcher, concurrency } = this.#options;
+    const root = await from.resolve(objectOf(reference), { signal });
+    const plan = await planCopy(this.#hereFirst(from), root, {
+      signal,
+      matcher,
+      concurrency,
+      dropIndex: false,
+      foreignLayers: true,
+    });
+    const lease = await leases.begin(root.digest, { signal });
+    try {
+      const work = { reference, source: plan.source, lease, signal, onEvent: countBytes(report) };
+      const id = await this.#bring(plan, work);
+      await lease.done();
+      return id;
+    } catch (error) {
+      lease.cut();
+      throw error;
+    }
+  }
+
+  /** Documents that are here aren't asked for again; the registry was, when the name was resolved. */
+  #hereFirst(from: ContentSource): ContentSource {
+    const { content } = this.#options;
+    return {
+      open: async (descriptor, options) => {
+        const here = (await content.info(descriptor.digest, options)) !== undefined;
+        return await (here ? content : from).open(descriptor, options);
+      },
+    };
+  }
+
+  async #bring(plan: CopyPlan, given: Work): Promise<Digest> {
+    const { reference, signal, onEvent } = given;
+    const { snapshots, names, isPinned } = this.#options;
+    const { config, layers, source } = await readImage(plan, signal);
+    const work = { ...given, source };
+    const documents = plan.groups.flat();
+    const found = new Map(
+      [config, ...layers.map(({ descriptor }) => descriptor), ...documents].map((one) => [one.digest, one]),
+    );
+    for (const descriptor of found.values()) onEvent({ type: "found", descriptor });
+
+    await this.#fetch(config, work, {});
+    await this.#unpackAll(layers, work);
+    const top = layers.at(-1);
+    if (top !== undefined) await this.#label(config, snapshotLabel(snapshots.snapshotter, top.chainId), work);
+    for (const descriptor of documents) {
+      const bytes = await readContent(source, descriptor, { signal });
+      await this.#fetch(
+        descriptor,
+        work,
+        childLabels(parseManifest(bytes, { mediaType: descriptor.mediaType })),
+      );
+    }
+    for (const name of namesOf(reference, plan.root.digest, config.digest)) {
+      await names.put(name, plan.root, { pinned: isPinned(name), signal });
+    }
+    return config.digest;
+  }
+
+  /** Fetches and unpacks what has no snapshot yet; each layer is unpacked when it is here and those below are done. */
+  async #unpackAll(layers: readonly LayerToUnpack[], work: Work): Promise<void> {
+    const first = await this.#firstMissing(layers, work);
+    for (const { descriptor } of layers.slice(0, first)) {
+      work.onEvent({ type: "done", descriptor, outcome: "exists" });
+    }
+    const missing = layers.slice(first);
+    const stop = new AbortController();
+    const signal = work.signal === undefined ? stop.signal : AbortSignal.any([work.signal, stop.signal]);
+    const stopping: Work = { ...work, signal };
+    const turns = new Turns(this.#options.concurrency);
+    const fetched = new Map<Digest, Promise<void>>();
+    for (const { descriptor, diffId } of missing) {
+      if (fetched.has(descriptor.digest)) continue;
+      const fetching = turns.run(() => this.#fetch(descriptor, stopping, { [UNCOMPRESSED]: diffId }));
+      // Looked at in its turn; until then it is no unhandled rejection.
+      fetching.catch((error: unknown) => stop.abort(error));
+      fetched.set(descriptor.digest, fetching);
+    }
+    try {
+      const ways = await this.#options.ways();
+      for (const layer of missing) {
+        await fetched.get(layer.descriptor.digest);
+        await this.#unpack(layer, ways, stopping);
+      }
+    } catch (error) {
+      work.signal?.throwIfAborted();
+      const failure: unknown = stop.signal.aborted ? stop.signal.reason : error;
+      stop.abort(failure);
+      await Promise.allSettled(fetched.values());
+      throw failure;
+    }
+  }
+
+  /** The snapshots that are there are leased first, so that they stay there. */
+  async #firstMissing(layers: readonly LayerToUnpack[], { lease, signal }: Work): Promise<number> {
+    const { snapshots } = this.#options;
+    for (let count = layers.length; count > 0; count--) {
+      const id = layers[count - 1]?.chainId ?? "";
+      await lease.protect([{ id, type: snapshots.resourceType }], { signal });
+      if (await snapshots.has(id, { signal })) return count;
+    }
+    return 0;
+  }
+
+  async #unpack(layer: LayerToUnpack, ways: readonly ApplyLayer[], { lease, signal }: Work): Promise<void> {
+    const { snapshots } = this.#options;
+    for (;;) {
+      if (await snapshots.has(layer.chainId, { signal })) return;
+      const mine = await this.#join(this.#unpacks, layer.chainId, { signal }, (shared) =>
+        snapshots.make(layer, ways, { lease: lease.id, signal: shared }),
+      );
+      if (mine) return;
+    }
+  }
+
+  /** Brings one content here, or sees that it is; either way with these labels and kept by the lease. */
+  async #fetch(descriptor: Descriptor, work: Work, labels: Labels): Promise<void> {
+    const { lease, signal, source, onEvent, reference } = work;
+    const { connection, content } = this.#options;
+    const { digest } = descriptor;
+    await lease.protect(
+      [
+        { id: digest, type: "content" },
+        { id: ingestRef(descriptor), type: "ingests" },
+      ],
+      { signal },
+    );
+    let outcome: "written" | "exists" = "exists";
+    const onProgress = (bytes: number): void => onEvent({ type: "progress", descriptor, bytes });
+    while ((await content.info(digest, { signal })) === undefined) {
+      const given = { ...labels, [sourceKey(reference)]: reference.path };
+      const mine = await this.#join(this.#fetches, digest, { signal, onProgress }, async (shared, report) => {
+        const options = { lease: lease.id, signal: shared, onProgress: report, labels: given };
+        outcome = await fetchContent(connection, content, { descriptor, source }, options);
+        return outcome;
+      });
+      if (mine) break;
+    }
+    await this.#label(descriptor, labels, work);
+    onEvent({ type: "done", descriptor, outcome });
+  }
+
+  /** Adds labels that aren't there yet, and where the content is from. */
+  async #label({ digest }: Descriptor, labels: Labels, { reference, signal }: Work): Promise<void> {
+    const { content } = this.#options;
+    const known = (await content.info(digest, { signal }))?.labels ?? {};
+    const key = sourceKey(reference);
+    const wanted = { ...labels, [key]: withRepository(known[key], reference) };
+    const missing = Object.entries(wanted).filter(([name, value]) => known[name] !== value);
+    await content.label(digest, Object.fromEntries(missing), { signal });
+  }
+
+  /**
+   * Does something, or waits for another pull that does it. False when it was another's and failed: their credential
+   * or their caller may be at fault, so it is to be looked at again.
+   */
+  async #join<Progress, Result>(
+    operations: SharedOperations<Progress, Result>,
+    key: string,
+    waiter: SignalOptions & { readonly onProgress?: (progress: Progress) => void },
+    start: (signal: AbortSignal, report: (progress: Progress) => void) => Promise<Result>,
+  ): Promise<boolean> {
+    let mine = false;
+    try {
+      await operations.run(
+        key,
+        (signal, report) => {
+          mine = true;
+          return start(signal, report);
+        },
+        waiter,
+      );
+      return true;
+    } catch (error) {
+      waiter.signal?.throwIfAborted();
+      if (mine) throw error;
+      return false;
+    }
+  }
+}
+
+/** Lets so many things happen at a time, in the order they were asked for. */
+class Turns {
+  #free: number;
+  readonly #waiting: (() => void)[] = [];
+
+  constructor(count: number) {
+    this.#free = count;
+  }
+
+  async run<T>(act: () => Promise<T>): Promise<T> {
+    if (this.#free > 0) this.#free--;
+    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    try {
+      return await act();
+    } finally {
+      const next = this.#waiting.shift();
+      if (next === undefined) this.#free++;
+      else next();
+    }
+  }
+}
+
+interface ReadImage {
+  readonly config: Descriptor;
+  readonly layers: readonly LayerToUnpack[];
+  /** The plan's, with the config, which was read already. */
+  readonly source: ContentSource;
+}
+
+async function readImage(plan: CopyPlan, signal: AbortSignal | undefined): Promise<ReadImage> {
+  const { manifest: descriptor, source } = plan;
+  if (descriptor === undefined) throw notAnImage(plan.root);
+  const bytes = await readContent(source, descriptor, { signal });
+  const manifest = parseManifest(bytes, { mediaType: descriptor.mediaType });
+  if (manifest.kind !== "manifest" || !isImageConfigType(manifest.config.mediaType))
+    throw notAnImage(descriptor);
+  const text = await readContent(source, manifest.config, { signal });
+  const config = parseImageConfig(text);
+  const layers = layersOf({ descriptor, manifest, config });
+  const ids = layers.map(({ diffId }) => diffId);
+  return {
+    config: manifest.config,
+    source: {
+      open: async (wanted, options) =>
+        wanted.digest === manifest.config.digest
+          ? memoryStream(text, options)
+          : await source.open(wanted, options),
+    },
+    layers: layers.map((layer, index) => ({
+      ...layer,
+      chainId: chainId(ids.slice(0, index + 1)),
+      parent: chainId(ids.slice(0, index)),
+    })),
+  };
+}
+
+function notAnImage({ digest, mediaType }: Descriptor): OciError {
+  return new OciError(
+    "MANIFEST_UNSUPPORTED",
+    `Cannot use "${digest}" as an image: it is a ${JSON.stringify(mediaType)}`,
+  );
+}
