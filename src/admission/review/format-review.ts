@@ -6,20 +6,23 @@ import { createSharedPatch } from "./shared-patch.ts";
 
 const HEAD = `{"apiVersion":"${REVIEW_API_VERSION}","kind":"${REVIEW_KIND}","response":`;
 
-/** A patch only where something changed, and none beside a refusal: the API server takes neither an empty one. */
+/**
+ * A patch only where something changed, and none beside a refusal: the API server takes neither an empty one. Put
+ * together piece by piece: what is long, the patch, needs no quoting.
+ */
 export function formatReview({ uid, request }: ReadReview, decision: AdmissionDecision): string {
-  const response: Record<string, JsonObject[string]> = { uid, allowed: decision.allowed };
-  if (!decision.allowed) response["status"] = trimStatus(decision.status);
+  let text = `${HEAD}{"uid":${JSON.stringify(uid)},"allowed":${decision.allowed}`;
+  if (!decision.allowed) text += `,"status":${JSON.stringify(trimStatus(decision.status))}`;
   else if (decision.object !== undefined && request.object !== undefined) {
-    const { object } = decision;
-    const operations = createSharedPatch(request.object, object);
-    if (operations.length > 0) {
-      response["patchType"] = "JSONPatch";
-      response["patch"] = Buffer.from(JSON.stringify(operations)).toString("base64");
-    }
+    const operations = createSharedPatch(request.object, decision.object);
+    if (operations.length > 0) text += `,"patchType":"JSONPatch","patch":"${encodePatch(operations)}"`;
   }
-  if (decision.warnings.length > 0) response["warnings"] = [...decision.warnings];
-  return `${HEAD}${JSON.stringify(response)}}`;
+  if (decision.warnings.length > 0) text += `,"warnings":${JSON.stringify(decision.warnings)}`;
+  return `${text}}}`;
+}
+
+function encodePatch(operations: readonly JsonObject[]): string {
+  return Buffer.from(JSON.stringify(operations)).toString("base64");
 }
 
 /** The API server puts words of its own before a refusal's, which say that it is one, and whose. */

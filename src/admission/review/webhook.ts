@@ -12,8 +12,8 @@
  */
 import { parseDuration } from "../../internal/go/duration.ts";
 import { failure, StatusError } from "../../kubernetes/index.ts";
-import type { AdmissionDecision, AdmissionOptions, AdmissionPlugin } from "../admission.ts";
-import { runAdmission } from "../run-admission.ts";
+import type { AdmissionDecision, AdmissionPlugin } from "../admission.ts";
+import { runAdmission, type RunAdmissionOptions } from "../run-admission.ts";
 import { formatReview } from "./format-review.ts";
 import type { ReadReview } from "./read-review.ts";
 import { type RecalledReview, ReviewMemory } from "./review-memory.ts";
@@ -152,7 +152,11 @@ export class Webhook {
       return { status: 200, headers: JSON_HEADERS, body: known.text[0] + review.uid + known.text[1] };
     }
     const timeout = query === -1 ? "" : request.target.slice(query);
-    const limits = new Limits(this.#options.startTimer ?? startRealTimer, this.#deadlineOf(timeout), gone);
+    const limits = new Limits(route.phase, {
+      startTimer: this.#options.startTimer ?? startRealTimer,
+      milliseconds: this.#deadlineOf(timeout),
+      gone,
+    });
     return this.#decide({ path, route, review, limits, started });
   }
 
@@ -165,7 +169,7 @@ export class Webhook {
   }): Promise<WebhookAnswer> {
     const { path, route, review, limits, started } = work;
     try {
-      const decision = await runAdmission(route.chain, review.request, limits.options(route.phase));
+      const decision = await runAdmission(route.chain, review.request, limits);
       const body = formatReview(review, decision);
       if (review.answers !== undefined && decision.allowed && decision.warnings.length === 0) {
         const at = body.indexOf(review.uid);
@@ -204,8 +208,12 @@ export class Webhook {
   }
 }
 
-/** How long a review may take; the timer runs only for those who wait. */
-class Limits {
+/**
+ * How long a review may take; the timer runs only for those who wait. A class, for its getters: an object literal with
+ * getters gets a hidden shape of its own each time, which only a full collection of garbage takes away again.
+ */
+class Limits implements RunAdmissionOptions {
+  readonly phase: "admit" | "validate";
   readonly #startTimer: NonNullable<WebhookOptions["startTimer"]>;
   readonly #milliseconds: number;
   readonly #gone: (() => AbortSignal) | undefined;
@@ -213,31 +221,27 @@ class Limits {
   #callOff: (() => void) | undefined;
 
   constructor(
-    startTimer: NonNullable<WebhookOptions["startTimer"]>,
-    milliseconds: number,
-    gone: (() => AbortSignal) | undefined,
+    phase: "admit" | "validate",
+    limits: {
+      readonly startTimer: NonNullable<WebhookOptions["startTimer"]>;
+      readonly milliseconds: number;
+      readonly gone: (() => AbortSignal) | undefined;
+    },
   ) {
-    this.#startTimer = startTimer;
-    this.#milliseconds = milliseconds;
-    this.#gone = gone;
+    this.phase = phase;
+    this.#startTimer = limits.startTimer;
+    this.#milliseconds = limits.milliseconds;
+    this.#gone = limits.gone;
   }
 
-  options(phase: "admit" | "validate"): AdmissionOptions & { readonly phase: typeof phase } {
-    const start = (): AbortSignal => {
-      const controller = (this.#controller ??= new AbortController());
-      this.#callOff ??= this.#startTimer(this.#milliseconds, () => controller.abort());
-      return controller.signal;
-    };
-    const gone = this.#gone;
-    return {
-      phase,
-      get signal() {
-        return gone?.();
-      },
-      get deadline() {
-        return start();
-      },
-    };
+  get signal(): AbortSignal | undefined {
+    return this.#gone?.();
+  }
+
+  get deadline(): AbortSignal {
+    const controller = (this.#controller ??= new AbortController());
+    this.#callOff ??= this.#startTimer(this.#milliseconds, () => controller.abort());
+    return controller.signal;
   }
 
   end(): void {
