@@ -165,6 +165,69 @@ test("rules change under load: no request fails, no connection is cut, and a bro
   assert.ok((statuses.get(200) ?? 0) > 50);
 });
 
+test("limits, retention and endpoints change while it serves; what can't is named, setting by setting", async (t) => {
+  const folder = makeWorkFolder(t);
+  const [first, second] = [await startReceiver(t), await startReceiver(t)];
+  const config = join(folder, "registry.yaml");
+  const write = (...lines: readonly string[]): void =>
+    replace(config, `${[...lines, "metrics: { port: 0 }"].join("\n")}\n`);
+  const told = (receiver: Receiver): string =>
+    `notifications: [{ name: builds, url: "${receiver.url}", actions: [push, delete] }]`;
+  const registry = await startRegistry(t, folder, "collection: { every: 1d }\nmetrics: { port: 0 }\n");
+  const { port } = registry;
+  const remove = async (): Promise<number> =>
+    (await fetch(`http://127.0.0.1:${port}/v2/app/manifests/1`, { method: "DELETE" })).status;
+  assert.equal(await pushIndex(port, "app/manifests/1"), 201);
+
+  write(
+    "storage: { deletable: false }",
+    "limits: { rules: [{ repositories: [app], maxTags: 1 }] }",
+    told(first),
+  );
+  await registry.heard(/anew: limits, collection and retention; notifications\n/);
+  assert.equal(await pushIndex(port, "app/manifests/2"), 403);
+  assert.equal(await remove(), 405);
+  assert.equal(await pushIndex(port, "app/manifests/1"), 201);
+  while (first.actions.length < 1) await sleep(2);
+
+  first.answer = 503;
+  assert.equal(await pushIndex(port, "app/manifests/1"), 201);
+  await registry.heard(/Cannot notify endpoint "builds": it answered 503/);
+  write(
+    "listen: { port: 5055, drain: 5s }",
+    "mirror: { upstreams: [{ registry: r.example }] }",
+    told(second),
+  );
+  await registry.heard(/from the next start on: listen\.drain, mirror\n/);
+  assert.equal(await pushIndex(port, "app/manifests/2"), 201);
+  assert.equal(await remove(), 202);
+  while (second.actions.length < 3) await sleep(2);
+  // What the one didn't take, the other one of that name does, before anything that is new.
+  assert.deepEqual(second.actions, ["push 1", "push 2", "delete 1"]);
+  assert.deepEqual(first.actions, ["push 1"]);
+
+  write("limits: { rules: [{ repositories: ['*{x'], maxTags: 1 }] }");
+  await registry.heard(/limits\.rules\[0\][^\n]*what was in force stays/);
+  assert.equal(await pushIndex(port, "app/manifests/3"), 201);
+
+  write("collection: { every: 1s }", "retention: [{ repositories: ['**'], keepLast: 1 }]");
+  await registry.heard(
+    /anew: limits, collection and retention; notifications\n[^]*anew: limits[^]*anew: limits/,
+  );
+  const at = `http://127.0.0.1:${registry.metricsPort}/metrics`;
+  let metrics = "";
+  do {
+    await sleep(20);
+    metrics = await (await fetch(at)).text();
+  } while (!metrics.includes('collection_runs_total{result="finished"} 1'));
+  assert.match(metrics, /dray_registry_collection_retired_tags_total 1\n/);
+  assert.match(metrics, /dray_registry_collection_last_success_timestamp_seconds \d{10}/);
+  const { tags } = (await (await fetch(`http://127.0.0.1:${port}/v2/app/tags/list`)).json()) as {
+    tags: string[];
+  };
+  assert.deepEqual(tags, ["3"]);
+});
+
 async function certificateOf(authority: CertificatePair, commonName: string): Promise<CertificatePair> {
   const hosts = ["127.0.0.1"];
   return await issueCertificate(authority, {

@@ -19,6 +19,9 @@ import type { RegistryTags } from "./registry-tags.ts";
 import type { UpOptions } from "./run-up.ts";
 import type { Listening } from "./status-file.ts";
 
+/** As `dray registry` does unless it is told otherwise; milliseconds. */
+const COLLECT_EVERY = 60 * 60 * 1_000;
+
 /** A port that was asked for and can't be had ends the node: whoever watches it would see nothing. */
 export async function startMetrics(
   { metricsPort: port }: UpOptions,
@@ -60,6 +63,7 @@ export async function startRegistry(
       authorize: options.authorize,
       access: options.access && (await openRegistryAccess(options.access, { dir, stack, onFailure })),
       tenants: true,
+      collection: { every: COLLECT_EVERY },
       onTag: (push) => tags.announce(push),
       onFailure,
     });
