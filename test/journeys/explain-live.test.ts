@@ -54,7 +54,7 @@ test(
     });
     const failing = await cluster.until(cluster.resource("pods"), isFailing);
     const events = cluster.resource("events");
-    await cluster.until(events, (event) => String(event["message"]).startsWith("Failed to pull image"));
+    await cluster.until(events, (event) => JSON.stringify(event["message"]).startsWith(`"Failed to pull image`));
 
     const ofDeployment = await explain("deployment/web");
     assert.equal(ofDeployment.exit, 4, ofDeployment.text);

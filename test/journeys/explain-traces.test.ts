@@ -21,10 +21,12 @@ import {
   type NodeImages,
   type NodeSituation,
   ProviderRuns,
+  type Situation,
 } from "../../src/explain/index.ts";
 import { defaultImageConfig, parseKubeletConfig, verificationPolicyOf } from "../../src/images/index.ts";
 import { type JsonObject, type KubernetesObject, readManifests } from "../../src/kubernetes/index.ts";
 import { Cluster } from "../traces/cluster.ts";
+import { compareLive, storedPod } from "./explain-recorded.ts";
 import { LabRegistry } from "../traces/lab-registry.ts";
 import { ProviderPrograms } from "../traces/provider-programs.ts";
 import {
@@ -88,9 +90,12 @@ const CAUSES_WANTED: Readonly<Record<string, string>> = {
 test("explaining says of every recorded Pod what the kubelet said of it", { timeout: 60_000 }, async () => {
   const wrong: string[] = [];
   let compared = 0;
+  let offline = 0;
   for await (const recording of readRecordings(FOLDER)) {
     if (OUT_OF_REACH.has(recording.scenario)) continue;
     const explained = await explainFirstPod(recording);
+    wrong.push(...explained.differences.map((text) => `${recording.scenario} ${text}`));
+    offline += explained.offline;
     for (const { image, expected } of explained.images) {
       compared++;
       const got = describe(image);
@@ -110,6 +115,7 @@ test("explaining says of every recorded Pod what the kubelet said of it", { time
   }
   assert.deepEqual(wrong, []);
   assert.ok(compared > 100, `only ${compared} images`);
+  assert.ok(offline > 50, `only ${offline} live Pods`);
   assert.deepEqual(
     Object.values(CAUSES_WANTED).filter((code) => !Object.hasOwn(CAUSES, code)),
     [],
@@ -119,6 +125,10 @@ test("explaining says of every recorded Pod what the kubelet said of it", { time
 interface Explained {
   readonly images: readonly { readonly image: ImageTrace; readonly expected: string }[];
   readonly causes: readonly string[];
+  /** Between what asking tells and what the stored Pod tells by itself. */
+  readonly differences: readonly string[];
+  /** Failing images of stored Pods that were explained without asking anybody. */
+  readonly offline: number;
 }
 
 /** The Pod that came first, with everything that was there before it. */
@@ -139,7 +149,7 @@ async function explainFirstPod(recording: Recording): Promise<Explained> {
     for (const image of recording.registry.images) registry.push(image);
     registry.startRepeating();
     const objects = objectsOf(before);
-    const explanation = await explain({
+    const situation: Situation = {
       workloads: [{ object: withNamespace(step.object as unknown as KubernetesObject, namespace) }],
       nodes: [nodeOf(recording)],
       surroundings: new GivenObjects({ ...objects, complete: true }),
@@ -151,7 +161,8 @@ async function explainFirstPod(recording: Recording): Promise<Explained> {
       ensureSecretPulled: gatesOf(recording),
       rate: 1e6,
       now: clock.now,
-    });
+    };
+    const explanation = await explain(situation);
     const [pod] = explanation.pods;
     assert.ok(pod !== undefined);
     const events = recording.events.filter(
@@ -165,13 +176,26 @@ async function explainFirstPod(recording: Recording): Promise<Explained> {
       const expected = expectedOf(image, events, recording);
       return expected === undefined ? [] : [{ image, expected }];
     });
+    const stored = storedPod(recording, { step, events, until: recording.steps[index + 1]?.t ?? Infinity });
+    const live = stored && (await explain({ ...situation, ...withStored(stored, objects), send: undefined }));
+    const told = compareLive(pod, live?.pods[0]);
     return {
+      ...told,
       images,
       causes: [...pod.causes, ...pod.images.flatMap((image) => image.causes)].map(({ code }) => code),
     };
   } finally {
     await rm(root, { recursive: true });
   }
+}
+
+/** The Pod as it was stored and failing, and the same around it. */
+function withStored(
+  { pod, events }: NonNullable<ReturnType<typeof storedPod>>,
+  { objects, secrets }: ReturnType<typeof objectsOf>,
+): Pick<Situation, "workloads" | "surroundings"> {
+  const surroundings = new GivenObjects({ objects: [...objects, ...events], secrets, complete: true });
+  return { workloads: [{ object: pod }], surroundings };
 }
 
 /** The lab's registries take their time on the virtual clock, which nothing else moves here. */
@@ -289,7 +313,12 @@ async function sourcesOf(
   const { config } = await readProviderConfig(join(root, "credential-providers.json"));
   return {
     files,
-    providers: { registered, configs: config.providers, runs: new ProviderRuns(runProgram, lab.clock.now) },
+    providers: {
+      tokens: true,
+      registered,
+      configs: config.providers,
+      runs: new ProviderRuns(runProgram, lab.clock.now),
+    },
   };
 }
 

@@ -242,5 +242,5 @@ async function readProviders(
     run: runs.run,
   });
   const { config: read } = await readProviderConfig(resolve(cwd, config));
-  return { registered, configs: read.providers, runs };
+  return { tokens: false, registered, configs: read.providers, runs };
 }

@@ -159,12 +159,30 @@ export function classifyUnused(
   return [finding("SECRET_NOT_REFERENCED", severity, summary, [nameSecret(pod, other.name)])];
 }
 
-/** A node with providers, none of which is for this image. */
+/** A node with providers, none of which gave anything for this image. */
 export function classifyProviders(image: ImageTrace, { severity }: SourceContext): readonly Finding[] {
   const providers = image.credentials.sources.filter(({ kind }) => kind === "provider");
-  if (providers.length === 0 || providers.some(({ state }) => state !== "not-matched")) return [];
+  if (providers.some(({ state }) => state === "matched" || state === "failed")) return [];
+  const { registry = "", repository = "" } = image.name;
+  const fitting = providers.filter(
+    ({ run, state, entries }) =>
+      run !== undefined || state === "empty" || entries.some(({ matched }) => matched),
+  );
+  const found = fitting.map(({ name = "", state }) =>
+    state === "not-asked"
+      ? finding(
+          "PROVIDER_FAILED",
+          severity,
+          `Credential provider ${name} is set up for ${registry}, and gave the node nothing that opens ${repository}`,
+        )
+      : finding(
+          "PROVIDER_EMPTY",
+          severity,
+          `Credential provider ${name} ran, and had nothing for ${registry}/${repository}`,
+        ),
+  );
+  if (found.length > 0 || providers.length === 0) return found;
   const names = providers.map(({ name = "" }) => name).join(", ");
-  const { registry = "" } = image.name;
   return [
     finding(
       "PROVIDER_NOT_MATCHED",

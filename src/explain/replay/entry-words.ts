@@ -2,7 +2,10 @@
 import { type KeyVerdict, type Mismatch, parseTarget } from "../../credentials/index.ts";
 import type { EntryTrace } from "../trace.ts";
 
-export function traceEntry({ key, mismatch }: KeyVerdict, image: string): EntryTrace {
+export function traceEntry(
+  { key, mismatch }: Pick<KeyVerdict, "key" | "mismatch">,
+  image: string,
+): EntryTrace {
   return {
     key,
     matched: mismatch === undefined,

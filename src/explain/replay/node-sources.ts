@@ -9,8 +9,9 @@ import {
   Keyring,
   type KeyringAnswer,
   type LookupOptions,
-  matchesImage,
+  findMismatch,
   type NodeSearch,
+  parseTarget,
   type PodIdentity,
   type ProgramResult,
   type ProviderConfig,
@@ -21,7 +22,7 @@ import {
 } from "../../credentials/index.ts";
 import { messageOf } from "../message-of.ts";
 import type { CredentialSourceTrace, EntryTrace, ProviderRunTrace } from "../trace.ts";
-import { describeMatch, traceEntry } from "./entry-words.ts";
+import { traceEntry } from "./entry-words.ts";
 
 export interface NodeSources {
   /** Looks for the node's file. */
@@ -34,6 +35,8 @@ export interface NodeSources {
 }
 
 export interface NodeProviders {
+  /** Whether they may be given a ServiceAccount's token: one has to be made for that. */
+  readonly tokens: boolean;
   readonly registered: CredentialProviders;
   readonly configs: readonly ProviderConfig[];
   readonly runs: ProviderRuns;
@@ -164,9 +167,14 @@ export class TracedSources implements ImageKeyring {
       label: `credential provider ${config.name}`,
       name: config.name,
       state: matched ? "not-asked" : "not-matched",
-      detail: matched ? "it would be run" : "none of its matchImages fits",
+      detail: matched ? `it would be run as ${commandOf(config)}` : "none of its matchImages fits",
       entries,
     };
+  }
+
+  /** It can't be run as the node runs it, so nothing follows from what it says. */
+  #wantsToken(config: ProviderConfig): boolean {
+    return config.tokenAttributes !== undefined && this.#sources.providers?.tokens === false;
   }
 
   #traceProvider(
@@ -183,6 +191,10 @@ export class TracedSources implements ImageKeyring {
       return { ...base, state: "not-matched", detail: "none of its matchImages fits", entries };
     }
     const { reason, problem, document } = provision;
+    if (this.#wantsToken(config)) {
+      const detail = "it wants a token of the ServiceAccount, and explaining makes none";
+      return { ...base, state: "not-asked", detail, entries: patternsOf(config, image) };
+    }
     if (reason === "failed" || reason === "annotation-missing") {
       return { ...base, state: "failed", detail: problem, entries: patternsOf(config, image), ...ran };
     }
@@ -194,7 +206,9 @@ export class TracedSources implements ImageKeyring {
     keyring.add(document, { kind: "provider", label });
     const { verdicts, credentials } = keyring.explain(image);
     const entries = verdicts.map((verdict) => traceEntry(verdict, image));
-    return { ...base, state: stateOf(entries, credentials), entries, ...ran };
+    const state = stateOf(entries, credentials);
+    const detail = state === "matched" ? {} : { detail: "it ran, and had nothing for this image" };
+    return { ...base, state, ...detail, entries, ...ran };
   }
 
   async #askOthers(image: string, options: LookupOptions): Promise<readonly Looked[]> {
@@ -235,10 +249,14 @@ export function stateOf(
 }
 
 function patternsOf({ matchImages = [] }: ProviderConfig, image: string): readonly EntryTrace[] {
-  return matchImages.map((key) => {
-    const matched = matchesImage(key, image);
-    return { key, matched, why: matched ? describeMatch(key) : "it doesn't fit the image" };
-  });
+  const target = parseTarget(image);
+  return matchImages.map((key) =>
+    traceEntry({ key, mismatch: findMismatch(parseTarget(key), target) }, image),
+  );
+}
+
+function commandOf({ name, args = [] }: ProviderConfig): string {
+  return [name, ...args].join(" ");
 }
 
 function describeCache(provision: Provision | undefined): { readonly cache?: string } {

@@ -3,6 +3,7 @@ import { BackOff } from "../../images/index.ts";
 import { goQuote } from "../../internal/go/quote.ts";
 import type { JsonObject, KubernetesObject } from "../../kubernetes/index.ts";
 import { numberAt, objectAt, objectsAt, textAt } from "../json.ts";
+import { traceName } from "../replay/trace-name.ts";
 import type { EventTrace, ObservedTrace, OutcomeTrace, SlotTrace } from "../trace.ts";
 
 export interface ObserveOptions {
@@ -44,14 +45,14 @@ const EVENT_REASONS: ReadonlySet<string> = new Set([
 
 /** Undefined for a Pod that no node has said anything of. */
 export function observe(options: ObserveOptions): ObservedTrace | undefined {
-  const { pod, slot, outcome } = options;
-  const state = slot.kind === "volume" ? undefined : containerState(pod, slot.kind, slot.name);
+  const { slot, outcome } = options;
+  const state = slot.kind === "volume" ? volumeState(options) : containerState(options, slot.kind);
   const events = eventsOf(options);
   if (state === undefined && events.length === 0) return undefined;
   const waiting = objectAt(state, "waiting");
   const [reason, message] = [textAt(waiting, "reason"), textAt(waiting, "message")];
   const kind = stateOf(state);
-  const failing = kind === "waiting" && IMAGE_REASONS.has(reason);
+  const failing = kind === "waiting" && isImageTrouble(reason, message);
   const { agrees, verdict } = compare({ kind, reason, failing, outcome });
   const backOff = failing ? backOffOf(failuresOf(options), options.now) : undefined;
   return {
@@ -69,13 +70,46 @@ export function isImageReason(reason: string | undefined): boolean {
   return reason !== undefined && IMAGE_REASONS.has(reason);
 }
 
+/** A pull secret that can't be read becomes the reason, as it is. */
+function isImageTrouble(reason: string, message: string): boolean {
+  return IMAGE_REASONS.has(reason) || (message !== "" && message === reason);
+}
+
+/** A container that waits for an image volume has that one's failure in its status. */
 function containerState(
-  pod: KubernetesObject,
+  { pod, slot, image }: ObserveOptions,
   kind: keyof typeof STATUS_LISTS,
-  name: string,
 ): JsonObject | undefined {
-  const status = objectsAt(pod, "status", STATUS_LISTS[kind]).find((one) => textAt(one, "name") === name);
-  return status && objectAt(status, "state");
+  const status = objectsAt(pod, "status", STATUS_LISTS[kind]).find(
+    (one) => textAt(one, "name") === slot.name,
+  );
+  const state = status && objectAt(status, "state");
+  const volume = volumeImages(pod).find((other) => other !== image && isAbout(state, other));
+  if (volume === undefined || isAbout(state, image)) return state;
+  return {
+    waiting: { reason: "ContainerCreating", message: `it waits for image volume ${goQuote(volume)}` },
+  };
+}
+
+/** That of a container that was kept from starting by it. */
+function volumeState({ pod, image }: ObserveOptions): JsonObject | undefined {
+  return Object.values(STATUS_LISTS)
+    .flatMap((list) => objectsAt(pod, "status", list))
+    .map((status) => objectAt(status, "state"))
+    .find((state) => isAbout(state, image));
+}
+
+function volumeImages(pod: KubernetesObject): readonly string[] {
+  return objectsAt(pod, "spec", "volumes")
+    .map((volume) => textAt(volume, "image", "reference"))
+    .filter((reference) => reference !== "");
+}
+
+/** Kubelets name an image as it is written, runtimes in full. */
+function isAbout(state: JsonObject | undefined, image: string): boolean {
+  const message = textAt(state, "waiting", "message");
+  const { normalised = image } = traceName(image).trace;
+  return [image, normalised].some((name) => message.includes(goQuote(name)));
 }
 
 function stateOf(state: JsonObject | undefined): ObservedTrace["state"] {

@@ -25,6 +25,7 @@ export type CredentialCauseCode =
   | "SECRET_NOT_REFERENCED"
   | "ACCOUNT_SECRETS_IGNORED"
   | "PROVIDER_FAILED"
+  | "PROVIDER_EMPTY"
   | "PROVIDER_NOT_MATCHED"
   | "NODE_FILE_BROKEN";
 
@@ -209,6 +210,16 @@ export const CREDENTIAL_CAUSES: Readonly<Record<CredentialCauseCode, Cause>> = {
     see: "The kubelet's log: `Failed to provide credentials for image`.",
     fix: "Run the program by hand with the request on its stdin; see to its own credentials and network.",
     example: "provider-failed",
+  },
+  PROVIDER_EMPTY: {
+    title: "A credential provider has nothing for this image",
+    exit: 4,
+    symptoms: [DENIED],
+    story:
+      "The program ran and ended well, and its answer has no entry that fits the image: its `auth` is empty, or its keys are for another host, port or path. Keys of answers are compared like those of pull secrets.",
+    see: "The explanation lists the answer's keys and what kept them from matching, never what they hold.",
+    fix: "Run the program by hand with the request on its stdin and look at the keys of its answer; give its account access to the registry.",
+    example: "provider-empty",
   },
   PROVIDER_NOT_MATCHED: {
     title: "No credential provider is set up for this registry",
