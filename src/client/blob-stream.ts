@@ -15,6 +15,8 @@ export interface Reading {
 export interface BlobStreamOptions {
   readonly descriptor: Descriptor;
   readonly offset: number;
+  /** The first byte that isn't wanted any more; the blob's own end by default. */
+  readonly end?: number | undefined;
   readonly signal: AbortSignal | undefined;
   readonly reopen: (offset: number) => Promise<Reading>;
   readonly policy: RetryPolicy;
@@ -25,7 +27,7 @@ export interface BlobStreamOptions {
 /** Broken connections in a row that brought nothing, after which reading on is given up. */
 const FRUITLESS_LIMIT = 3;
 
-/** One blob from an offset to its end, over as many connections as it takes. */
+/** One blob from an offset to an end, over as many connections as it takes, one after the other. */
 export class BlobStream implements ContentStream {
   readonly #options: BlobStreamOptions;
   #reading: Reading | undefined;
@@ -38,12 +40,13 @@ export class BlobStream implements ContentStream {
 
   async pump(consume: ByteConsumer): Promise<void> {
     const { descriptor, offset, signal, policy, sleep, onEvent, reopen } = this.#options;
+    const end = this.#options.end ?? descriptor.size;
     let at = offset;
     let fruitless = 0;
     for (;;) {
       const before = at;
       const cut = await this.#pumpOnce(consume, at, (bytes) => (at += bytes));
-      if (at === descriptor.size) return;
+      if (at === end) return;
       signal?.throwIfAborted();
       fruitless = at > before ? 0 : fruitless + 1;
       if (fruitless > FRUITLESS_LIMIT || this.#closed) throw cut;
@@ -66,7 +69,7 @@ export class BlobStream implements ContentStream {
     start: number,
     count: (bytes: number) => void,
   ): Promise<ClientError> {
-    const { descriptor } = this.#options;
+    const { descriptor, end = descriptor.size } = this.#options;
     const reading = this.#reading;
     this.#reading = undefined;
     if (reading === undefined) throw new TypeError("A content stream can be read only once");
@@ -88,7 +91,7 @@ export class BlobStream implements ContentStream {
           chunk = chunk.subarray(dropped);
         }
         at += chunk.length;
-        if (at > descriptor.size) throw tooLong(descriptor);
+        if (at > end) throw tooLong(descriptor, end);
         count(chunk.length);
         try {
           return consume(chunk)?.catch(refuse);
@@ -102,14 +105,12 @@ export class BlobStream implements ContentStream {
     }
     return new ClientError(
       "NETWORK_RESET",
-      `Cannot read blob "${descriptor.digest}": it ended after ${at} of ${descriptor.size} bytes`,
+      `Cannot read blob "${descriptor.digest}": it ended after ${at} of ${end} bytes`,
     );
   }
 }
 
-function tooLong({ digest, size }: Descriptor): ClientError {
-  return new ClientError(
-    "SIZE_INVALID",
-    `Cannot read blob "${digest}": the registry sent more than its ${size} bytes`,
-  );
+function tooLong({ digest, size }: Descriptor, end: number): ClientError {
+  const what = end === size ? `its ${size} bytes` : `the part up to byte ${end} that it was asked for`;
+  return new ClientError("SIZE_INVALID", `Cannot read blob "${digest}": the registry sent more than ${what}`);
 }

@@ -11,6 +11,8 @@ import { MANIFEST_ACCEPT, refuseHtml } from "./manifests.ts";
 import { below, nameOf, type Place } from "./place.ts";
 import { guardInternal } from "./redirect.ts";
 import { repositoryScope } from "./scope.ts";
+import type { SplitBudget } from "./split-options.ts";
+import { SplitStream, type SplitStreamOptions } from "./split-stream.ts";
 
 const KNOWN_TYPES: ReadonlySet<string> = new Set(Object.values(MEDIA_TYPES));
 
@@ -34,16 +36,40 @@ export async function openContent(
   if (offset === descriptor.size) return new BytesStream(new Uint8Array(0));
   const embedded = embeddedContent(descriptor);
   if (embedded !== undefined) return new BytesStream(embedded.subarray(offset));
+  const first = await openFrom(place, descriptor, { offset, signal });
+  const { split, domain, clock, onEvent } = place;
+  if (split === undefined || !mayBeSplit(descriptor, offset, split) || split.unable.has(domain)) return first;
+  const open: SplitStreamOptions["open"] = (from, end, stop) =>
+    openFrom(place, descriptor, { offset: from, end, signal: stop });
+  return new SplitStream(first, { descriptor, offset, signal, budget: split, domain, clock, onEvent, open });
+}
+
+async function openFrom(
+  place: Place,
+  descriptor: Descriptor,
+  { offset, end, signal }: { readonly offset: number; readonly end?: number | undefined } & SignalOptions,
+): Promise<ContentStream> {
   const reader = new BlobReader(place, descriptor, signal);
-  return new BlobStream(await reader.read(offset), {
+  return new BlobStream(await reader.read(offset, end), {
     descriptor,
     offset,
+    end,
     signal,
-    reopen: (at) => reader.read(at),
+    reopen: (at) => reader.read(at, end),
     policy: place.policy,
     sleep: place.sleep,
     onEvent: place.onEvent,
   });
+}
+
+/** Documents are small, and other addresses than the registry's aren't asked more than they have to be. */
+function mayBeSplit(
+  { mediaType, size, urls }: Descriptor,
+  offset: number,
+  { settings }: SplitBudget,
+): boolean {
+  const elsewhere = urls !== undefined && urls.length > 0;
+  return size - offset >= settings.threshold && !elsewhere && !isManifestOrIndexType(mediaType);
 }
 
 /** Asks where a blob may be, in order: the descriptor's own addresses, blobs, manifests. */
@@ -58,7 +84,14 @@ class BlobReader {
     this.#signal = signal;
   }
 
-  async read(offset: number): Promise<Reading> {
+  /** @param end asks for a part alone, of a registry that sends just that */
+  async read(offset: number, end?: number): Promise<Reading> {
+    if (end !== undefined) {
+      const call = this.#call("blobs", offset, end);
+      return await this.#place.exchange.ask(call, async ({ response }) =>
+        this.#checkPart(call, response, { offset, end }),
+      );
+    }
     const elsewhere = await this.#readElsewhere(offset);
     if (elsewhere !== undefined) return elsewhere;
     const { mediaType } = this.#descriptor;
@@ -96,7 +129,7 @@ class BlobReader {
     return this.#place.exchange.ask(call, (answer) => this.#begin(call, answer, offset));
   }
 
-  #call(kind: "blobs" | "manifests", offset: number): Call {
+  #call(kind: "blobs" | "manifests", offset: number, end?: number): Call {
     const { domain, repository } = this.#place;
     const { digest, mediaType } = this.#descriptor;
     const route = kind === "blobs" ? routes.blob(repository, digest) : routes.manifest(repository, digest);
@@ -110,8 +143,10 @@ class BlobReader {
       target: below(route),
       headers: {
         accept,
-        "accept-encoding": acceptEncoding(mediaType, offset),
-        ...(offset > 0 && { range: `bytes=${offset}-` }),
+        "accept-encoding": end === undefined ? acceptEncoding(mediaType, offset) : "identity",
+        ...((offset > 0 || end !== undefined) && {
+          range: `bytes=${offset}-${end === undefined ? "" : end - 1}`,
+        }),
       },
       accept: [200, 206, 416],
       action: `read ${kind === "blobs" ? "blob" : "manifest"} "${digest}" of ${nameOf(this.#place)}`,
@@ -131,12 +166,30 @@ class BlobReader {
     );
   }
 
+  /** Nothing is believed but the very part, or the beginning of it, of a blob of the very size. */
+  #checkPart(
+    call: Call,
+    response: HttpResponse,
+    { offset, end }: { readonly offset: number; readonly end: number },
+  ): Reading {
+    const range = response.header("content-range") ?? "";
+    const match = /^bytes ([0-9]{1,15})-([0-9]{1,15})\/([0-9]{1,15})$/.exec(range);
+    const [start, last, size] = (match ?? []).slice(1).map(Number);
+    const right = start === offset && last !== undefined && last >= start && last < end;
+    if (response.status !== 206 || !right || size !== this.#descriptor.size || isEncoded(response)) {
+      const answer =
+        response.status === 206 ? JSON.stringify(range.slice(0, 80)) : `status ${response.status}`;
+      throw lie(call, `asked for bytes ${offset}-${end - 1}, it answered ${answer}`);
+    }
+    return { response, skip: 0 };
+  }
+
   async #check(call: Call, response: HttpResponse, offset: number): Promise<Reading> {
     refuseHtml(call, response);
     const { size } = this.#descriptor;
     if (response.status === 416) throw lie(call, "it refuses the range of the whole blob");
     const range = response.header("content-range");
-    const encoded = contentEncodings(response).length > 0;
+    const encoded = isEncoded(response);
     const start =
       range === undefined
         ? response.status === 206
@@ -172,6 +225,10 @@ function rangeStart(
     );
   }
   return wanted.offset;
+}
+
+function isEncoded(response: HttpResponse): boolean {
+  return contentEncodings(response).length > 0;
 }
 
 function lie(call: Call, why: string): ClientError {

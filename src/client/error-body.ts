@@ -1,6 +1,7 @@
 import { parseErrorBody } from "../oci/index.ts";
 import { ClientError, type RegistryErrorEntry } from "./errors.ts";
 import type { HttpResponse } from "./http.ts";
+import { hideSent } from "./sent-secrets.ts";
 
 /** Nobody explains a failure in more bytes. */
 const ERROR_BODY_LIMIT = 64 * 1024;
@@ -14,7 +15,10 @@ export interface ErrorBody {
   readonly text: string;
 }
 
-/** Reads an error answer. A body that is too long, or is cut off, counts as far as it came. */
+/**
+ * Reads an error answer. A body that is too long, or is cut off, counts as far as it came; credentials that it quotes
+ * are left out.
+ */
 export async function readErrorBody(
   response: Pick<HttpResponse, "pump">,
   limit: number = ERROR_BODY_LIMIT,
@@ -31,7 +35,7 @@ export async function readErrorBody(
   } catch (error) {
     if (error !== enough && !(error instanceof ClientError)) throw error;
   }
-  const text = Buffer.concat(parts).toString("utf8");
+  const text = hideSent(response, Buffer.concat(parts).toString("utf8"));
   return { errors: parseErrorBody(text), text };
 }
 

@@ -16,6 +16,13 @@ export type ClientEvent =
   | { readonly type: "next-host"; readonly host: string; readonly reason: string }
   /** The server doesn't speak TLS, and its configuration allows to do without. */
   | { readonly type: "plain-http"; readonly host: string }
+  /** What a blob has from `offset` on comes over several connections. */
+  | {
+      readonly type: "split";
+      readonly digest: string;
+      readonly offset: number;
+      readonly connections: number;
+    }
   /** A transfer goes on at `offset` after a break. */
   | { readonly type: "resume"; readonly digest: string; readonly offset: number; readonly reason: string };
 

@@ -3,6 +3,7 @@ import { digestAlgorithm } from "../oci/index.ts";
 import type { ClientEventListener } from "./events.ts";
 import type { Exchange } from "./exchange.ts";
 import type { RetryPolicy, Sleep } from "./retry.ts";
+import type { SplitBudget } from "./split-options.ts";
 
 /** One repository of one registry, and the means to ask it. What every operation of this room begins with. */
 export interface Place {
@@ -15,6 +16,10 @@ export interface Place {
   readonly repository: string;
   /** Bytes of one request of a chunked upload; blobs go in one request without it. */
   readonly chunkSize: number | undefined;
+  /** Lets large blobs come over several connections; absent where that isn't wanted. */
+  readonly split: SplitBudget | undefined;
+  /** Milliseconds since the epoch. */
+  readonly clock: () => number;
   readonly onEvent: ClientEventListener;
   readonly onWarning: (text: string) => void;
 }

@@ -14,7 +14,9 @@ import { below } from "./place.ts";
 import { selectProxy, type ProxyEnvironment } from "./proxy.ts";
 import { Repository } from "./repository.ts";
 import { RetryPolicy, sleepOnTimer, type RetryOptions, type Sleep } from "./retry.ts";
+import { rememberingRequests } from "./sent-secrets.ts";
 import { SocketTransport, type SocketTransportOptions } from "./socket-transport.ts";
+import { SplitBudget, type SplitOptions } from "./split-options.ts";
 import { SubjectLinks } from "./subject.ts";
 
 export interface RegistryClientOptions {
@@ -34,6 +36,8 @@ export interface RegistryClientOptions {
   readonly retry?: RetryOptions | undefined;
   /** Uploads blobs in parts of this many bytes, for registries behind a limit. In one request by default. */
   readonly chunkSize?: number | undefined;
+  /** How large blobs that come slowly are read over several connections; `false`: never. */
+  readonly split?: SplitOptions | false | undefined;
   /** What registries and the client itself want users to know; each text once. */
   readonly onWarning?: ((text: string) => void) | undefined;
   readonly onEvent?: ClientEventListener | undefined;
@@ -54,6 +58,7 @@ export class RegistryClient implements AsyncDisposable {
   readonly #exchange: Exchange;
   readonly #policy: RetryPolicy;
   readonly #sleep: Sleep;
+  readonly #split: SplitBudget | undefined;
   readonly #links = new Map<string, SubjectLinks>();
 
   constructor(options: RegistryClientOptions) {
@@ -61,7 +66,7 @@ export class RegistryClient implements AsyncDisposable {
     const given = options.send ?? (options.fetch === undefined ? undefined : fetchTransport(options.fetch));
     this.#options = options;
     this.#transport = given === undefined ? openTransport(options) : undefined;
-    const send = given ?? (this.#transport as SocketTransport).send;
+    const send = rememberingRequests(given ?? (this.#transport as SocketTransport).send);
     const onEvent = options.onEvent ?? ignore;
     const onWarning = options.onWarning ?? ignore;
     const credentials = options.credentials ?? NOBODY;
@@ -69,6 +74,7 @@ export class RegistryClient implements AsyncDisposable {
     const dispatcher = new Dispatcher({ send, authorizer, userAgent, onEvent, onWarning, clock });
     this.#policy = new RetryPolicy(options.retry ?? {}, options.random ?? Math.random);
     this.#sleep = options.sleep ?? sleepOnTimer;
+    this.#split = options.split === false ? undefined : new SplitBudget(options.split ?? {});
     this.#exchange = new Exchange({
       dispatcher,
       hosts: options.hosts,
@@ -101,6 +107,8 @@ export class RegistryClient implements AsyncDisposable {
       domain,
       repository: path,
       chunkSize: this.#options.chunkSize,
+      split: this.#split,
+      clock: this.#options.clock ?? Date.now,
       onEvent: this.#options.onEvent ?? ignore,
       onWarning: this.#options.onWarning ?? ignore,
     };
