@@ -45,6 +45,7 @@ const LOADERS = {
   webhook: async () => (await import("./commands/webhook.ts")).webhook,
   cri: async () => (await import("./commands/cri.ts")).cri,
   pulls: async () => (await import("./commands/pulls.ts")).pulls,
+  prefetch: async () => (await import("./commands/prefetch.ts")).prefetch,
   gc: async () => (await import("./commands/gc.ts")).gc,
   df: async () => (await import("./commands/df.ts")).df,
   completion: async () => (await import("./commands/completion.ts")).completion,

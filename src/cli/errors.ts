@@ -14,6 +14,7 @@ import { DrayError } from "../errors.ts";
  * - `NAMESPACE_UNKNOWN`: a namespace that isn't in the cluster
  * - `SECRET_TAKEN`: a Secret of somebody else's has the name that a tenant's needs
  * - `ENDPOINT_UNKNOWN`: no CRI socket where one is usually found
+ * - `PIN_UNSUPPORTED`: a runtime that offers no way to pin images
  * - `BUDGET_EXCEEDED`: images that don't fit into the disk's budget
  * - `REGISTRY_MISMATCH`: a registry doesn't know a login that was just made for it
  */
@@ -32,6 +33,7 @@ export type CliErrorCode =
   | "NAMESPACE_UNKNOWN"
   | "SECRET_TAKEN"
   | "ENDPOINT_UNKNOWN"
+  | "PIN_UNSUPPORTED"
   | "BUDGET_EXCEEDED"
   | "REGISTRY_MISMATCH";
 

@@ -25,6 +25,7 @@ export {
   type EndpointVersion,
   measureMountpoint,
 } from "./endpoint-images.ts";
+export { ContainerdPins } from "./containerd-pins.ts";
 export { CriError, type CriErrorCode } from "./errors.ts";
 export { type FolderUsage, measureFolders } from "./folder-usage.ts";
 export {
