@@ -3,7 +3,7 @@ import { parsePlatform } from "../oci/index.ts";
 import { Conversation } from "./replay/conversation.ts";
 import { DryRuntime } from "./replay/dry-runtime.ts";
 import { explainPod, type Replaying } from "./replay/explain-pod.ts";
-import { Redactor } from "./replay/redactor.ts";
+import { Redactor } from "../internal/redactor.ts";
 import type { Explanation, PodTrace } from "./trace.ts";
 import { textAt } from "./json.ts";
 import type { NodeSituation, Situation, Workload } from "./world/situation.ts";

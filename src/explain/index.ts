@@ -62,6 +62,7 @@ export {
   type NodeSituation,
   type ObjectName,
   type Seen,
+  type SeenSecret,
   type Situation,
   type Surroundings,
   type Workload,

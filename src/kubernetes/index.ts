@@ -148,6 +148,7 @@ export { DELETE_OPTIONS, type DecodeTarget, findTarget } from "./schema/targets.
 export { type QosClass, qosClassOf } from "./validation/qos-class.ts";
 export { prepareForCreate, prepareForUpdate } from "./validation/prepare.ts";
 export { validateCreate, validateUpdate } from "./validation/validate.ts";
+export { findSecretFault } from "./secret-fault.ts";
 export { warningsFor } from "./validation/warnings.ts";
 export {
   createDockerRegistrySecret,

@@ -6,12 +6,13 @@ import {
   type Manifests,
   type SecretObject,
   type ServiceAccountObject,
+  findSecretFault,
   formatProblem,
   readManifests,
 } from "../kubernetes/index.ts";
 import type { FolderContent, WatchedFile } from "./folder-watcher.ts";
 import type { NodePod } from "./pod-source.ts";
-import { admitPod, findSecretFault, toPullSecret } from "./pull-secrets.ts";
+import { admitPod, toPullSecret } from "./pull-secrets.ts";
 
 export interface FolderObjects {
   /** By key, sorted. A Pod's uid changes whenever the Pod does, as that of the kubelet's static Pods. */

@@ -1,12 +1,7 @@
 import { createHash } from "node:crypto";
 
 import type { PullSecret } from "../credentials/index.ts";
-import {
-  type Pod,
-  type SecretObject,
-  type ServiceAccountObject,
-  validateCreate,
-} from "../kubernetes/index.ts";
+import type { Pod, SecretObject, ServiceAccountObject } from "../kubernetes/index.ts";
 
 /** ServiceAccounts by `namespace/name`. */
 export type AccountsByKey = ReadonlyMap<string, ServiceAccountObject>;
@@ -39,23 +34,6 @@ export function admitPod(pod: Pod, accounts: AccountsByKey): Admitted {
 export function toPullSecret({ metadata, type, data }: SecretObject): PullSecret {
   const { namespace, name } = metadata;
   return { name, namespace, uid: metadata.uid ?? uidOf("Secret", namespace, name), type, data };
-}
-
-/**
- * Why the API wouldn't keep a Secret, in its words; nothing of its content is quoted. What only the kubelet stumbles
- * over, below a document's top, is no fault.
- */
-export function findSecretFault({ metadata, type, data }: SecretObject): string | undefined {
-  const { name, namespace, annotations } = metadata;
-  const encoded = Object.entries(data).map(([key, bytes]) => [key, Buffer.from(bytes).toString("base64")]);
-  const [fault] = validateCreate({
-    apiVersion: "v1",
-    kind: "Secret",
-    metadata: { name, namespace, annotations },
-    type,
-    data: Object.fromEntries(encoded) as Record<string, string>,
-  });
-  return fault?.message;
 }
 
 /** What the API would have given an object of a file for good: it stays the same however its content changes. */

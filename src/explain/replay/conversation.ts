@@ -8,6 +8,7 @@
  * ```
  */
 import {
+  addSentSecrets,
   type Challenge,
   chooseChallenge,
   ClientError,
@@ -20,7 +21,7 @@ import {
   sanitizeUrl,
 } from "../../client/index.ts";
 import type { ChallengeTrace, ExchangeTrace } from "../trace.ts";
-import type { Redactor } from "./redactor.ts";
+import type { Redactor } from "../../internal/redactor.ts";
 
 export interface ConversationOptions {
   readonly send: HttpSend;
@@ -60,7 +61,8 @@ export class Conversation {
 
   readonly send: HttpSend = async (request) => {
     const purpose = this.#purposeOf(request);
-    this.#learn(request);
+    // Whatever opens a door is never shown.
+    addSentSecrets(this.#options.redactor, request);
     const draft: Draft = {
       method: request.method,
       url: sanitizeUrl(request.url),
@@ -100,23 +102,6 @@ export class Conversation {
     if (kind === "manifests") return "manifest";
     if (kind === "blobs") return this.#configs.has(decodeURIComponent(object)) ? "config" : "layer";
     return "other";
-  }
-
-  /** Whatever opens a door is never shown. */
-  #learn({ headers, body, url }: HttpRequest): void {
-    const { redactor } = this.#options;
-    const authorization = headers["authorization"] ?? "";
-    const [scheme = "", value = ""] = authorization.split(/ (.*)/s);
-    redactor.add(value);
-    if (/^basic$/i.test(scheme)) {
-      const text = Buffer.from(value, "base64").toString("utf8");
-      const colon = text.indexOf(":");
-      redactor.addLogin(text.slice(0, colon), text.slice(colon + 1));
-    }
-    redactor.add(url.password);
-    if (!(body instanceof Uint8Array)) return;
-    const form = new URLSearchParams(Buffer.from(body).toString("utf8"));
-    for (const name of ["password", "refresh_token"]) redactor.add(form.get(name) ?? undefined);
   }
 
   #note(draft: Draft, response: HttpResponse): void {

@@ -181,14 +181,15 @@ export class DryRuntime implements ImageRuntime {
     const known = this.#repositories.get(key);
     if (known !== undefined) return known;
     const source = new TracedSource(
-      this.#client(credential ?? undefined).repository(reference.domain, reference.path),
+      this.#client(reference.domain, credential ?? undefined).repository(reference.domain, reference.path),
     );
     this.#repositories.set(key, source);
     return source;
   }
 
-  #client(credential: TrackedCredential | undefined): RegistryClient {
-    const key = identify(credential);
+  /** As a node has them: one for each registry and login, wherever that comes from. */
+  #client(domain: string, credential: TrackedCredential | undefined): RegistryClient {
+    const key = `${domain} ${credential === undefined ? "" : hashOf(credential)}`;
     const known = this.#clients.get(key);
     if (known !== undefined) return known;
     const { hosts, conversation, sources, userAgent, now } = this.#options;
@@ -233,6 +234,9 @@ function keyOf(reference: Reference, credential: TrackedCredential | undefined):
 
 function identify(credential: TrackedCredential | undefined): string {
   if (credential === undefined) return "";
-  const { username, password, origin } = credential;
-  return JSON.stringify([hashAuthConfig({ username, password }), origin.label]);
+  return JSON.stringify([hashOf(credential), credential.origin.label]);
+}
+
+function hashOf({ username, password }: TrackedCredential): string {
+  return hashAuthConfig({ username, password });
 }

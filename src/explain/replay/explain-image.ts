@@ -14,7 +14,7 @@ import type { Conversation } from "./conversation.ts";
 import { NotAskedError, type DryRuntime } from "./dry-runtime.ts";
 import { expiryOf } from "./expiry.ts";
 import { TracedSources } from "./node-sources.ts";
-import type { Redactor } from "./redactor.ts";
+import type { Redactor } from "../../internal/redactor.ts";
 import { type NamedSecret, traceSecrets } from "./secret-sources.ts";
 import { traceContent } from "./trace-content.ts";
 import { traceName } from "./trace-name.ts";
@@ -76,7 +76,7 @@ export async function explainImage(wanted: WantedImage, replay: PodReplay): Prom
       content,
       presence: runtime.presence.state,
       image: wanted.image,
-      blind: replay.secrets.some(({ seen }) => seen.state === "unseen") && runtime.attempts.some(isDenial),
+      blind: isBlind(credentials) && runtime.attempts.some(isDenial),
     }),
   };
 }
@@ -192,6 +192,15 @@ async function compareTag(reference: Reference, replay: PodReplay, sources: Trac
     signal?.throwIfAborted();
     if (!(error instanceof DrayError)) throw error;
   }
+}
+
+/** There may be credentials that nobody here could see. */
+function isBlind({ sources }: CredentialsTrace): boolean {
+  return sources.some(
+    ({ kind, state, entries }) =>
+      state === "unseen" ||
+      (kind === "provider" && state === "not-asked" && entries.some(({ matched }) => matched)),
+  );
 }
 
 function traceOutcome(

@@ -16,7 +16,7 @@ import type { Conversation } from "./conversation.ts";
 import { DryRecords } from "./dry-records.ts";
 import type { DryRuntime } from "./dry-runtime.ts";
 import { explainImage, type PodReplay } from "./explain-image.ts";
-import type { Redactor } from "./redactor.ts";
+import type { Redactor } from "../../internal/redactor.ts";
 import { findSecrets } from "./secret-sources.ts";
 import { tracePolicy } from "./trace-name.ts";
 
@@ -56,7 +56,7 @@ export async function explainPod(
   const secrets = await findSecrets(names, { namespace, surroundings, signal });
   for (const { name, seen } of secrets) {
     if (seen.state === "unseen") unseen.add(`Secret ${namespace}/${name}: ${seen.why}`);
-    if (seen.state !== "found") continue;
+    if (seen.state !== "found" && seen.state !== "refused") continue;
     for (const [key, bytes] of Object.entries(seen.value.data)) hide(key, bytes, replaying.redactor);
   }
   if (account.state === "unseen")

@@ -1,14 +1,14 @@
 /** The pull secrets of a Pod: which are there, and what each has for an image. */
-import { type ExplainedSecret, explainPullSecrets, type PullSecret } from "../../credentials/index.ts";
+import { type ExplainedSecret, explainPullSecrets } from "../../credentials/index.ts";
 import type { CredentialSourceTrace } from "../trace.ts";
-import type { LookOptions, ObjectName, Seen, Surroundings } from "../world/situation.ts";
+import type { LookOptions, ObjectName, SeenSecret, Surroundings } from "../world/situation.ts";
 import { traceEntry } from "./entry-words.ts";
 import { stateOf } from "./node-sources.ts";
 
 /** The Secrets a Pod names, each with what is known of it. */
 export interface NamedSecret {
   readonly name: string;
-  readonly seen: Seen<PullSecret>;
+  readonly seen: SeenSecret;
 }
 
 export async function findSecrets(
@@ -36,11 +36,18 @@ export function traceSecrets(
     const [explained] = explainPullSecrets([seen.value], image ?? "");
     if (explained === undefined) return { ...base, state: "empty" };
     const trace = { ...base, type: seen.value.type, ...traceSecret(explained, image ?? "") };
+    if (seen.state === "refused") return refusedTrace(trace, seen.why);
     // What can be said without a name is said; what it has for one isn't asked.
     return image === undefined && trace.state === "not-matched"
       ? { ...trace, state: "not-asked", entries: [] }
       : trace;
   });
+}
+
+/** A Secret that never comes to be gives nothing, whatever it holds. */
+function refusedTrace(trace: CredentialSourceTrace, why: string): CredentialSourceTrace {
+  const state = trace.state === "key-missing" ? trace.state : "broken";
+  return { ...trace, state, detail: `the API server refuses it: ${why}`, entries: [] };
 }
 
 type Described = Pick<CredentialSourceTrace, "state" | "detail" | "entries">;

@@ -2,10 +2,15 @@
 import { createHash } from "node:crypto";
 
 import type { PullSecret } from "../../credentials/index.ts";
-import type { JsonObject, KubernetesObject, SecretObject } from "../../kubernetes/index.ts";
+import {
+  findSecretFault,
+  type JsonObject,
+  type KubernetesObject,
+  type SecretObject,
+} from "../../kubernetes/index.ts";
 import { isObject, textAt } from "../json.ts";
 import { controllerOf, namespaceOf } from "./pod-of.ts";
-import type { LookOptions, ObjectName, Seen, Surroundings } from "./situation.ts";
+import type { LookOptions, ObjectName, Seen, SeenSecret, Surroundings } from "./situation.ts";
 
 export interface GivenObjectsOptions {
   readonly objects: Iterable<JsonObject>;
@@ -20,16 +25,26 @@ export class GivenObjects implements Surroundings {
   readonly #objects: readonly KubernetesObject[];
   readonly #secrets: readonly PullSecret[];
   readonly #complete: boolean;
+  /** Secrets that the API server doesn't take, and why. */
+  readonly #refused = new Map<PullSecret, string>();
 
   constructor({ objects, secrets, complete }: GivenObjectsOptions) {
     this.#objects = [...objects].filter(isKubernetesObject);
-    this.#secrets = [...secrets].map(toPullSecret);
+    this.#secrets = [...secrets].map((secret) => {
+      const made = toPullSecret(secret);
+      // One with a uid was taken.
+      const fault = secret.metadata.uid === undefined ? findSecretFault(secret) : undefined;
+      if (fault !== undefined) this.#refused.set(made, fault);
+      return made;
+    });
     this.#complete = complete;
   }
 
-  secret({ namespace, name }: ObjectName): Promise<Seen<PullSecret>> {
+  secret({ namespace, name }: ObjectName): Promise<SeenSecret> {
     const found = this.#secrets.find((one) => one.namespace === namespace && one.name === name);
-    return Promise.resolve(this.#seen(found));
+    const why = found && this.#refused.get(found);
+    if (found === undefined || why === undefined) return Promise.resolve(this.#seen(found));
+    return Promise.resolve({ state: "refused", value: found, why });
   }
 
   account(of: ObjectName): Promise<Seen<KubernetesObject>> {

@@ -13,6 +13,11 @@ export type Seen<T> =
   | { readonly state: "missing" }
   | { readonly state: "unseen"; readonly why: string };
 
+/** One may be given and missing all the same: the API server wouldn't take it. */
+export type SeenSecret =
+  | Seen<PullSecret>
+  | { readonly state: "refused"; readonly value: PullSecret; readonly why: string };
+
 export interface ObjectName {
   readonly namespace: string;
   readonly name: string;
@@ -24,7 +29,7 @@ export interface LookOptions {
 
 /** The objects around a Pod. */
 export interface Surroundings {
-  secret(of: ObjectName, options: LookOptions): Promise<Seen<PullSecret>>;
+  secret(of: ObjectName, options: LookOptions): Promise<SeenSecret>;
   account(of: ObjectName, options: LookOptions): Promise<Seen<KubernetesObject>>;
   /** Other Secrets that might have been meant: those of the namespace, and what else is at hand. */
   otherSecrets(namespace: string, options: LookOptions): Promise<readonly PullSecret[]>;

@@ -1,8 +1,8 @@
 /**
  * Takes secrets out of whatever is about to be shown. Nothing of ours prints one, but a registry's error text or a
- * provider's complaint may quote what it was sent: so every text of an explanation goes through here.
+ * provider's complaint may quote what it was sent.
  */
-import { Secret } from "../../internal/secret.ts";
+import { Secret } from "./secret.ts";
 
 /** Shorter texts occur everywhere, and a password of three letters keeps no secret. */
 const SHORTEST = 4;
