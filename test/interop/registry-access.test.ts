@@ -15,9 +15,10 @@ import {
   type ServedRegistry,
 } from "../../src/registry/index.ts";
 import { attempt, run, type Ended } from "../processes.ts";
+import { startContainerd } from "./containerd.ts";
 import { makeCertificates, type Certificates } from "./docker-registry.ts";
 import { findPeer, missingPeers } from "./peers.ts";
-import { type SampleLayout, writeSampleLayout } from "./sample-images.ts";
+import { readBlobs, type SampleLayout, writeSampleLayout } from "./sample-images.ts";
 
 const POLICIES: NonNullable<AccessConfig["policies"]> = [
   { repositories: ["public/**"], actions: ["pull"], subjects: ["everyone"] },
@@ -30,7 +31,7 @@ for (const [how, more] of [
   ["htpasswd", {}],
   ["tokens", { tokens: {} }],
 ] as const) {
-  const skip = missingPeers("crane", "oras", "skopeo", "podman", "htpasswd", "curl");
+  const skip = missingPeers("crane", "oras", "skopeo", "podman", "containerd", "ctr", "htpasswd", "curl");
   describe(`stock clients log in with ${how}`, { skip }, () => {
     const folder = mkdtempSync(join(tmpdir(), "dray-access-clients-"));
     let layout: SampleLayout;
@@ -86,7 +87,10 @@ for (const [how, more] of [
     const refused = async (program: string, args: readonly string[], who: string): Promise<void> => {
       const ended = await tries(program, args, who);
       assert.notEqual(ended.status, 0, `${program} ${args.join(" ")} as ${who} was let in`);
-      assert.match(ended.stdout + ended.stderr, /unauthorized|denied|authentication required|401|403/i);
+      assert.match(
+        ended.stdout + ended.stderr,
+        /unauthorized|denied|authentication required|credential not found|401|403/i,
+      );
     };
 
     it("crane", async () => {
@@ -135,7 +139,21 @@ for (const [how, more] of [
       await refused("skopeo", ["inspect", there], "nobody");
       const tags = await peer("skopeo", ["list-tags", `docker://${host}/team/skopeo`], { who: "skopeo" });
       assert.deepEqual((JSON.parse(tags) as { Tags: string[] }).Tags, ["1"]);
+      // Another way to trust an authority: a folder of certificates, as /etc/containers/certs.d is one.
+      const vouching = join(folder, "skopeo-certs");
+      mkdirSync(vouching, { recursive: true });
+      writeFileSync(join(vouching, "ca.crt"), certificates.caText);
+      const back = join(folder, "skopeo-back");
+      const pull = ["copy", "-q", "--all", "--src-cert-dir", vouching, there, `oci:${back}:x`];
+      await run(findPeer("skopeo") ?? "", pull, {
+        env: { ...environmentOf("skopeo"), SSL_CERT_FILE: undefined },
+      });
+      for (const blob of readBlobs(back).keys()) assert.ok(readBlobs(layout.folder).has(blob));
       await peer("skopeo", ["delete", there], { who: "skopeo" });
+      await assert.rejects(
+        peer("skopeo", ["inspect", there], { who: "skopeo" }),
+        /manifest unknown|no manifest/,
+      );
       await peer("skopeo", ["logout", host], { who: "skopeo" });
       await refused("skopeo", ["inspect", there], "skopeo");
     });
@@ -148,6 +166,40 @@ for (const [how, more] of [
       await peer("oras", ["cp", "--to-oci-layout", ref, `${join(folder, "oras")}:x`], { who: "robot" });
       assert.equal(await peer("oras", ["resolve", ref], { who: "robot" }), layout.digests.zstd);
       await refused("oras", ["cp", ref, `${host}/elsewhere/oras:1`], "robot");
+      assert.equal(await peer("oras", ["repo", "tags", `${host}/team/oras`], { who: "robot" }), "1");
+      assert.match(await peer("oras", ["repo", "ls", host], { who: "robot" }), /^team\/oras$/m);
+      await refused("oras", ["manifest", "delete", "--force", ref], "robot");
+    });
+
+    it("oras, with what refers to an image", async () => {
+      const who = "oras";
+      const ref = `${host}/team/subject:1`;
+      const login = ["login", host, "-u", "alice", "--password-stdin"];
+      await peer("oras", login, { who, input: "secret of alice" });
+      await peer("oras", ["cp", "--from-oci-layout", `${layout.folder}:gzip`, ref], { who });
+      const signature = join(folder, "signature.txt");
+      writeFileSync(signature, "signed");
+      const attach = [
+        "attach",
+        "--artifact-type",
+        "application/vnd.example.signature",
+        "--disable-path-validation",
+      ];
+      await peer("oras", [...attach, ref, signature], { who });
+      const discover = [
+        "discover",
+        "--format",
+        "json",
+        "--artifact-type",
+        "application/vnd.example.signature",
+        ref,
+      ];
+      assert.match(await peer("oras", discover, { who }), /"application\/vnd\.example\.signature"/);
+      await refused("oras", ["discover", ref], "nobody");
+      await peer("oras", ["manifest", "delete", "--force", ref], { who });
+      assert.notEqual((await tries("oras", ["resolve", ref], who)).status, 0);
+      await peer("oras", ["logout", host], { who });
+      await refused("oras", ["repo", "tags", `${host}/team/subject`], who);
     });
 
     it("podman", async () => {
@@ -161,12 +213,68 @@ for (const [how, more] of [
       await podman("push", "--quiet", image, `${host}/team/podman:1`);
       await podman("rmi", "--all", "--force");
       await podman("pull", "--quiet", `${host}/team/podman:1`);
+      const list = ["search", "--list-tags", "--format", "{{.Tag}}", `${host}/team/podman`];
+      assert.equal(await podman(...list), "1");
       await podman("logout", host);
       await podman("rmi", "--all", "--force");
       await assert.rejects(
         podman("pull", "--quiet", `${host}/team/podman:1`),
         /unauthorized|authentication|denied/i,
       );
+    });
+
+    it("containerd, by the daemon and by its client", async () => {
+      const seed = `${host}/team/seed:1`;
+      const pushed = `${host}/team/containerd:1`;
+      const alice = "alice:secret of alice";
+      await peer("skopeo", ["login", "--username", "alice", "--password-stdin", host], {
+        who: "seed",
+        input: "secret of alice",
+      });
+      const copy = ["copy", "-q", "--all", `oci:${layout.folder}:multi`, `docker://${seed}`];
+      await peer("skopeo", copy, { who: "seed" });
+      const certs = join(folder, "certs.d");
+      const place = join(certs, host);
+      mkdirSync(place, { recursive: true });
+      const settings = `server = "https://${host}"\n[host."https://${host}"]\nca = "${certificates.ca}"\n`;
+      writeFileSync(join(place, "hosts.toml"), settings);
+      await using containerd = await startContainerd(join(folder, "containerd"));
+      const ctr = async (namespace: string, ...args: readonly string[]): Promise<string> => {
+        const { status, stdout, stderr } = await containerd.ctr(namespace, args);
+        assert.equal(status, 0, `ctr ${args.join(" ")}: ${stdout}${stderr}`);
+        return stdout.trim();
+      };
+      const fails = async (...args: readonly string[]): Promise<void> => {
+        const { status, stdout, stderr } = await containerd.ctr("refused", args);
+        assert.notEqual(status, 0, `ctr ${args.join(" ")} was let in`);
+        assert.match(stdout + stderr, /401|403|unauthorized|denied|authorization failed|no basic auth/i);
+      };
+      const ca = ["--tlscacert", certificates.ca];
+      const fetch = ["content", "fetch", "--all-platforms"];
+      await ctr("client", ...fetch, ...ca, "--user", alice, seed);
+      await ctr("client", "images", "tag", seed, pushed);
+      const push = ["images", "push", "--local", ...ca];
+      await fails(...fetch, ...ca, seed);
+      await fails(...fetch, ...ca, "--user", "alice:guess", seed);
+      const { status } = await containerd.ctr("client", [...push, "--user", "bob:secret of bob", pushed]);
+      assert.notEqual(status, 0, "bob may not push");
+      await ctr("client", ...push, "--user", alice, pushed);
+      const hosts = ["--hosts-dir", certs];
+      const pull = ["images", "pull", "--snapshotter", "native", "--all-platforms", ...hosts];
+      await fails(...pull, pushed);
+      await ctr("daemon", ...pull, "--user", "bob:secret of bob", pushed);
+      assert.match(await ctr("daemon", "images", "ls"), new RegExp(layout.digests.multi));
+      const again = `${host}/team/containerd:2`;
+      await ctr("daemon", "images", "tag", pushed, again);
+      await ctr("daemon", "images", "push", ...hosts, "--user", alice, again);
+      const [one, two] = [pushed, again].map((ref) => [
+        "inspect",
+        "--format",
+        "{{.Digest}}",
+        `docker://${ref}`,
+      ]);
+      assert.equal(await peer("skopeo", one ?? [], { who: "seed" }), layout.digests.multi);
+      assert.equal(await peer("skopeo", two ?? [], { who: "seed" }), layout.digests.multi);
     });
 
     it("curl, with a name and a password and nothing else", async () => {
@@ -176,6 +284,17 @@ for (const [how, more] of [
       const { repositories } = JSON.parse(list) as { repositories: string[] };
       assert.equal(repositories.includes("team/oras"), true);
       assert.equal((await tries("curl", [...curl, url], "nobody")).status, 22);
+      const manifest = `https://${host}/v2/team/seed/manifests/1`;
+      const remove = [...curl, "--request", "DELETE"];
+      assert.equal(
+        (await tries("curl", [...remove, "--user", "bob:secret of bob", manifest], "nobody")).status,
+        22,
+      );
+      await peer("curl", [...remove, "--user", "alice:secret of alice", manifest]);
+      assert.equal(
+        (await tries("curl", [...curl, "--user", "alice:secret of alice", manifest], "nobody")).status,
+        22,
+      );
     });
   });
 }

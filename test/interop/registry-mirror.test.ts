@@ -12,7 +12,8 @@ import { openConfiguredMirror } from "../../src/cli/mirror/open-mirror.ts";
 import { run as dray } from "../../src/cli/run.ts";
 import { createMemoryContext } from "../../src/cli/testing.ts";
 import { serveRegistry, type ServedRegistry } from "../../src/registry/index.ts";
-import { run, start, type Started } from "../processes.ts";
+import { run } from "../processes.ts";
+import { startContainerd, type Containerd } from "./containerd.ts";
 import { startDockerRegistry, type DockerRegistry } from "./docker-registry.ts";
 import { findPeer, missingPeers } from "./peers.ts";
 import { readBlobs, type SampleLayout, writeSampleLayout } from "./sample-images.ts";
@@ -34,7 +35,7 @@ describe(
     let upstream: DockerRegistry;
     let mirror: ServedRegistry;
     let url: string;
-    let containerd: Started;
+    let containerd: Containerd;
     const asked: string[] = [];
 
     before(async () => {
@@ -85,20 +86,7 @@ describe(
         "--no-fallback",
       ];
       assert.equal(await dray(args, context), 0, context.stderr.text);
-      const settings = join(folder, "containerd.toml");
-      writeFileSync(settings, 'version = 2\ndisabled_plugins = ["io.containerd.grpc.v1.cri"]\n');
-      containerd = start(findPeer("containerd") ?? "containerd", [
-        "--config",
-        settings,
-        "--root",
-        join(folder, "root"),
-        "--state",
-        join(folder, "state"),
-        "--address",
-        join(folder, "containerd.sock"),
-      ]);
-      stack.defer(async () => void (await containerd.stop()));
-      await containerd.waitFor(/containerd successfully booted/);
+      containerd = stack.use(await startContainerd(join(folder, "containerd")));
     });
     after(async () => await stack.disposeAsync());
 
@@ -118,10 +106,13 @@ describe(
       image = "images.example.com/team/app:1",
       login: readonly string[] = [],
     ): Promise<void> => {
-      const common = ["-a", join(folder, "containerd.sock"), "-n", namespace];
-      const fetching = ["content", "fetch", "--all-platforms", "--hosts-dir", certs, ...login, image];
-      await peer("ctr", [...common, ...fetching]);
-      const listed = await peer("ctr", [...common, "content", "ls", "-q"]);
+      const ctr = async (...args: readonly string[]): Promise<string> => {
+        const { status, stdout, stderr } = await containerd.ctr(namespace, args);
+        assert.equal(status, 0, stdout + stderr);
+        return stdout.trim();
+      };
+      await ctr("content", "fetch", "--all-platforms", "--hosts-dir", certs, ...login, image);
+      const listed = await ctr("content", "ls", "-q");
       const digests = listed.split("\n").map((line) => line.trim().replace("sha256:", ""));
       for (const digest of expected) assert.ok(digests.includes(digest), `containerd lacks ${digest}`);
     };
