@@ -1,15 +1,13 @@
 /** Two ways to fill a snapshot: by ourselves where its folders are ours to write to, or by containerd. */
-import { open, stat } from "node:fs/promises";
-import { readlinkSync } from "node:fs";
+import { existsSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
 
-import type { ContentStream, Descriptor, SignalOptions } from "../../oci/index.ts";
-import { applyLayer, UnpackError } from "../../unpack/index.ts";
+import { UnpackError } from "../../unpack/index.ts";
 import type { ContainerdConnection } from "./connection.ts";
-import type { ContainerdContent } from "./content.ts";
 import { attempt } from "./failures.ts";
 import { layerFolders } from "./overlay-mounts.ts";
 import type { ApplyLayer } from "./snapshots.ts";
+import type { UnpackWorkers } from "./unpack-worker.ts";
 
 /** By containerd, from its content store. */
 export function applyThere(connection: ContainerdConnection): ApplyLayer {
@@ -30,53 +28,20 @@ export function applyThere(connection: ContainerdConnection): ApplyLayer {
   };
 }
 
-/** By ourselves, into the snapshot's own folder. Where that can't be, or something had to be left out, `again`. */
-export function applyHere(open: LayerReader): ApplyLayer {
-  return async ({ descriptor, diffId }, mounts, { signal }) => {
-    const folders = layerFolders(mounts);
-    if (folders === undefined) return "again";
-    // containerd has verified the compressed bytes; what comes out of them is for us to verify.
-    const { leftOut } = await applyLayer(await open(descriptor, { signal }), folders.upper, {
-      below: folders.lower,
-      whiteouts: "overlay",
-      diffId,
-      signal,
-    });
-    return leftOut.length === 0 ? "applied" : "again";
-  };
-}
-
-export type LayerReader = (descriptor: Descriptor, options: SignalOptions) => Promise<ContentStream>;
-
 /**
- * Reads layers from containerd's files where they are at hand, and over its socket elsewhere.
+ * By ourselves, into the snapshot's own folder, from containerd's own file. Where that can't be, or something had to be
+ * left out, `again`.
  *
  * @param root of containerd's content store
  */
-export function layerReader(content: ContainerdContent, root: string | undefined): LayerReader {
-  return async (descriptor, options) => {
-    const path = root && join(root, "blobs", ...descriptor.digest.split(":"));
-    const found = path ? await stat(path).catch(() => undefined) : undefined;
-    return path && found?.size === descriptor.size
-      ? await openFile(path)
-      : await content.open(descriptor, options);
-  };
-}
-
-const CHUNK = 256 * 1024;
-
-async function openFile(path: string): Promise<ContentStream> {
-  const handle = await open(path, "r");
-  return {
-    pump: async (consume) => {
-      const buffer = Buffer.allocUnsafeSlow(CHUNK);
-      for (;;) {
-        const { bytesRead } = await handle.read(buffer, 0, CHUNK);
-        if (bytesRead === 0) return;
-        await consume(buffer.subarray(0, bytesRead));
-      }
-    },
-    close: () => handle.close(),
+export function applyHere(workers: UnpackWorkers, root: string): ApplyLayer {
+  return async ({ descriptor, diffId }, mounts, { signal }) => {
+    const folders = layerFolders(mounts);
+    const file = join(root, "blobs", ...descriptor.digest.split(":"));
+    if (folders === undefined || !existsSync(file)) return "again";
+    // containerd has verified the compressed bytes; what comes out of them is for us to verify.
+    const { leftOut } = await workers.run({ file, ...folders, diffId }, { signal });
+    return leftOut === 0 ? "applied" : "again";
   };
 }
 

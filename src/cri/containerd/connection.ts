@@ -13,6 +13,7 @@ import { Namespaces } from "../generated/containerd/namespaces_v1_pb.ts";
 import { Snapshots } from "../generated/containerd/snapshots_v1_pb.ts";
 import { Version } from "../generated/containerd/version_v1_pb.ts";
 import { ImageService } from "../generated/runtime/v1_pb.ts";
+import { type RawCall, RawConnection } from "./raw-call.ts";
 
 export interface LeasedOptions extends SignalOptions {
   /** What keeps whatever the call makes from being collected. */
@@ -34,6 +35,8 @@ export interface ContainerdConnection extends Disposable {
   readonly cri: Client<typeof ImageService>;
   /** For a call in the namespace. */
   call(options?: LeasedOptions): CallOptions;
+  /** The same, with messages that the caller makes. */
+  rawCall(method: string, options?: LeasedOptions): RawCall;
 }
 
 /** What containerd sends and takes in one message. */
@@ -57,6 +60,11 @@ export function openContainerd(address: string, namespace: string): ContainerdCo
       },
     },
   });
+  const raw = new RawConnection(socketPath);
+  const headers = (lease: string | undefined): Record<string, string> => ({
+    "containerd-namespace": namespace,
+    ...(lease !== undefined && { "containerd-lease": lease }),
+  });
   return {
     address,
     content: createClient(Content, transport),
@@ -69,13 +77,12 @@ export function openContainerd(address: string, namespace: string): ContainerdCo
     version: createClient(Version, transport),
     cri: createClient(ImageService, transport),
     call: ({ lease, signal } = {}) => ({
-      headers: {
-        "containerd-namespace": namespace,
-        ...(lease !== undefined && { "containerd-lease": lease }),
-      },
+      headers: headers(lease),
       ...(signal !== undefined && { signal }),
     }),
+    rawCall: (method, { lease, signal } = {}) => raw.call(method, headers(lease), { signal }),
     [Symbol.dispose]: () => {
+      raw[Symbol.dispose]();
       for (const socket of sockets) socket.destroy();
     },
   };

@@ -27,7 +27,7 @@ import type {
 import { imageUser } from "../image-user.ts";
 import { completeName, lookUp } from "../look-up.ts";
 import type { PullAuths } from "../pull-auth.ts";
-import { applyHere, applyThere, layerReader, sharesFiles } from "./apply-ways.ts";
+import { applyHere, applyThere, sharesFiles } from "./apply-ways.ts";
 import { type ContainerdConnection, openContainerd } from "./connection.ts";
 import { ContainerdContent } from "./content.ts";
 import { attempt } from "./failures.ts";
@@ -36,6 +36,7 @@ import { PullLeases } from "./leases.ts";
 import { ImagePuller } from "./pull-image.ts";
 import { SnapshotUsage } from "./snapshot-usage.ts";
 import { type ApplyLayer, LayerSnapshots } from "./snapshots.ts";
+import { UnpackWorkers } from "./unpack-worker.ts";
 
 export interface ContainerdBackendOptions {
   /** The path of containerd's socket. */
@@ -79,6 +80,8 @@ interface Held {
 }
 
 const KEEP_CUT = 10 * 60 * 1000;
+/** Layers unpacked at a time, of all pulls. */
+const UNPACKING = 2;
 /** Milliseconds that a pull waits at most until containerd's CRI plugin knows the image, too. */
 const SEEN = 2000;
 
@@ -94,6 +97,7 @@ export class ContainerdBackend implements ImageBackend, AsyncDisposable {
   readonly #matcher: PlatformMatcher;
   readonly #pinned: ReadonlySet<string>;
   readonly #pulls = new SharedOperations<PullProgress, Digest>();
+  readonly #workers = new UnpackWorkers(UNPACKING);
   readonly #removals = new Set<Promise<void>>();
   /** By target. */
   #facts = new Map<string, Facts>();
@@ -209,6 +213,7 @@ export class ContainerdBackend implements ImageBackend, AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#workers[Symbol.asyncDispose]();
     await this.#leases[Symbol.asyncDispose]();
     this.#connection[Symbol.dispose]();
   }
@@ -269,7 +274,7 @@ export class ContainerdBackend implements ImageBackend, AsyncDisposable {
     const { pidns } = await attempt("ask who containerd is", introspection.server({}, call()));
     if (!sharesFiles(pidns)) return [there];
     const root = await this.#rootOf("io.containerd.content.v1", "content");
-    return [applyHere(layerReader(this.#content, root)), there];
+    return root === "" ? [there] : [applyHere(this.#workers, root), there];
   }
 
   /** The kubelet asks containerd for a container next, whose CRI plugin hears of images a moment later. */

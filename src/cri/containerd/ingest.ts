@@ -7,21 +7,24 @@
  *
  * containerd answers every message, and by then has the bytes in its file. Several may be under way.
  */
-import type { LeasedOptions, ContainerdConnection } from "./connection.ts";
+import { create, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
+
 import {
   WriteAction,
-  type WriteContentRequestSchema,
-  type WriteContentResponse,
+  WriteContentRequestSchema,
+  WriteContentResponseSchema,
 } from "../generated/containerd/content_v1_pb.ts";
+import type { ContainerdConnection, LeasedOptions } from "./connection.ts";
 import type { Labels } from "./labels.ts";
-import type { MessageInitShape } from "@bufbuild/protobuf";
-
-type Message = MessageInitShape<typeof WriteContentRequestSchema>;
+import { PREFIX, type RawCall } from "./raw-call.ts";
 
 /** Bytes in one message. */
 const MESSAGE = 1024 * 1024;
+/** Before them: the prefix, and the fields of a message in their longest form. */
+const HEAD = 32;
 /** Messages sent and not answered yet. */
 const WINDOW = 3;
+const METHOD = "/containerd.services.content.v1.Content/Write";
 
 export interface IngestTarget {
   /** Who writes under this name writes alone. */
@@ -32,23 +35,19 @@ export interface IngestTarget {
 
 export class Ingest implements AsyncDisposable {
   readonly #target: IngestTarget;
-  readonly #outbox = new Outbox<Message>();
-  readonly #answers: AsyncIterator<WriteContentResponse>;
-  readonly #stop: AbortController;
-  #buffer = Buffer.allocUnsafe(MESSAGE);
+  readonly #call: RawCall;
+  /** Buffers that aren't under way. */
+  readonly #spare: Buffer[] = [];
+  #buffer: Buffer | undefined;
   #filled = 0;
   #sent = 0;
   #unanswered = 0;
   /** What containerd has. */
   #offset = 0;
 
-  private constructor(connection: ContainerdConnection, target: IngestTarget, options: LeasedOptions) {
+  private constructor(call: RawCall, target: IngestTarget) {
+    this.#call = call;
     this.#target = target;
-    this.#stop = new AbortController();
-    const { signal } = options;
-    const stopping = signal === undefined ? this.#stop.signal : AbortSignal.any([signal, this.#stop.signal]);
-    const call = connection.call({ ...options, signal: stopping });
-    this.#answers = connection.content.write(this.#outbox, call)[Symbol.asyncIterator]();
   }
 
   /**
@@ -61,9 +60,10 @@ export class Ingest implements AsyncDisposable {
     target: IngestTarget,
     options: LeasedOptions,
   ): Promise<Ingest> {
-    const ingest = new Ingest(connection, target, options);
+    const ingest = new Ingest(connection.rawCall(METHOD, options), target);
     try {
-      ingest.#send({ action: WriteAction.STAT, ref: target.ref });
+      const { ref, digest, size } = target;
+      ingest.#send({ action: WriteAction.STAT, ref, total: BigInt(size), expected: digest });
       await ingest.#settle(0);
       ingest.#sent = ingest.#offset;
       return ingest;
@@ -80,13 +80,8 @@ export class Ingest implements AsyncDisposable {
 
   /** The chunk may be reused when it settles. */
   write(chunk: Uint8Array): void | Promise<void> {
-    const room = MESSAGE - this.#filled;
-    if (chunk.length < room) {
-      this.#buffer.set(chunk, this.#filled);
-      this.#filled += chunk.length;
-      return undefined;
-    }
-    return this.#writeOn(chunk);
+    if (this.#filled + chunk.length >= MESSAGE) return this.#writeOn(chunk);
+    this.#take(chunk);
   }
 
   /** Checks size and digest, and makes the content visible; harmless where somebody else was faster. */
@@ -100,22 +95,19 @@ export class Ingest implements AsyncDisposable {
       expected: digest,
       labels: { ...labels },
     });
-    this.#outbox.end();
+    this.#call.endSending();
     await this.#settle(0);
   }
 
   /** What was taken stays for the next write. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#outbox.end();
-    this.#stop.abort();
-    await this.#answers.return?.().catch(() => {});
+    await this.#call.close();
   }
 
   async #writeOn(chunk: Uint8Array): Promise<void> {
     for (let at = 0; at < chunk.length;) {
       const part = chunk.subarray(at, at + MESSAGE - this.#filled);
-      this.#buffer.set(part, this.#filled);
-      this.#filled += part.length;
+      this.#take(part);
       at += part.length;
       if (this.#filled < MESSAGE) break;
       this.#flush();
@@ -123,56 +115,56 @@ export class Ingest implements AsyncDisposable {
     }
   }
 
+  #take(part: Uint8Array): void {
+    this.#buffer ??= this.#spare.pop() ?? Buffer.allocUnsafeSlow(HEAD + MESSAGE);
+    this.#buffer.set(part, HEAD + this.#filled);
+    this.#filled += part.length;
+  }
+
+  /** Sends what was taken; its head goes right before it, in the same buffer. */
   #flush(): void {
-    if (this.#filled === 0) return;
-    const data = this.#buffer.subarray(0, this.#filled);
-    this.#send({ action: WriteAction.WRITE, offset: BigInt(this.#sent), data });
+    const buffer = this.#buffer;
+    if (buffer === undefined) return;
+    const fields = Buffer.concat([
+      Buffer.from([(1 << 3) | 0, WriteAction.WRITE]),
+      varint((5 << 3) | 0, this.#sent),
+      varint((6 << 3) | 2, this.#filled),
+    ]);
+    const start = HEAD - fields.length - PREFIX;
+    buffer[start] = 0;
+    buffer.writeUInt32BE(fields.length + this.#filled, start + 1);
+    buffer.set(fields, start + PREFIX);
+    this.#unanswered++;
+    this.#call.send(buffer.subarray(start, HEAD + this.#filled), () => this.#spare.push(buffer));
     this.#sent += this.#filled;
-    this.#buffer = Buffer.allocUnsafe(MESSAGE);
+    this.#buffer = undefined;
     this.#filled = 0;
   }
 
-  #send(message: Message): void {
+  #send(message: MessageInitShape<typeof WriteContentRequestSchema>): void {
+    const bytes = toBinary(WriteContentRequestSchema, create(WriteContentRequestSchema, message));
+    const framed = Buffer.alloc(PREFIX + bytes.length);
+    framed.writeUInt32BE(bytes.length, 1);
+    framed.set(bytes, PREFIX);
     this.#unanswered++;
-    const { size, digest } = this.#target;
-    this.#outbox.push(
-      message.action === WriteAction.STAT ? { ...message, total: BigInt(size), expected: digest } : message,
-    );
+    this.#call.send(framed);
   }
 
   /** Waits until at most so many messages are unanswered. */
   async #settle(limit: number): Promise<void> {
     while (this.#unanswered > limit) {
-      const { value, done } = await this.#answers.next();
-      if (done === true) throw new Error("containerd ended the write");
+      const answer = fromBinary(WriteContentResponseSchema, await this.#call.receive());
       this.#unanswered--;
-      this.#offset = Number((value as WriteContentResponse).offset);
+      this.#offset = Number(answer.offset);
     }
   }
 }
 
-/** What waits to be sent. */
-class Outbox<T> implements AsyncIterable<T> {
-  readonly #waiting: T[] = [];
-  #ended = false;
-  #wake: () => void = () => {};
-
-  push(item: T): void {
-    this.#waiting.push(item);
-    this.#wake();
-  }
-
-  end(): void {
-    this.#ended = true;
-    this.#wake();
-  }
-
-  async *[Symbol.asyncIterator](): AsyncGenerator<T> {
-    for (;;) {
-      const item = this.#waiting.shift();
-      if (item !== undefined) yield item;
-      else if (this.#ended) return;
-      else await new Promise<void>((resolve) => (this.#wake = resolve));
-    }
-  }
+/** A field's key, and its number or the length of what follows. */
+function varint(key: number, value: number): Buffer {
+  const bytes = [key];
+  let rest = value;
+  for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) bytes.push((rest % 0x80) | 0x80);
+  bytes.push(rest);
+  return Buffer.from(bytes);
 }
