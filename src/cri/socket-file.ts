@@ -38,7 +38,7 @@ export async function bindSocket(server: Server, options: SocketOptions): Promis
   const lock = acquire(path);
   try {
     await refuseLive(path);
-    const folder = mkdtempSync(join(dirname(path), "."));
+    const folder = mkdtempSync(`${dirname(path)}/.`);
     try {
       // Where nobody else may look: until it is renamed nobody finds it with another mode or owner.
       const hidden = join(folder, "s");

@@ -2,12 +2,13 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { buildImage, buildIndex } from "../build/index.ts";
-import type { Descriptor, ImageSource, Platform } from "../oci/index.ts";
+import { type Descriptor, type ImageSource, memoryStream, type Platform, readContent } from "../oci/index.ts";
 import type { Reference } from "../reference/index.ts";
 import { type Store, openMemoryStore } from "../store/index.ts";
 import { ByteRate } from "./byte-rate.ts";
 import type { PullProgress } from "./image-runtime.ts";
 import { Secret, type TrackedCredential } from "../credentials/index.ts";
+import { preferLocalDocuments } from "./local-documents.ts";
 import { StoreRuntime } from "./store-runtime.ts";
 
 const AMD64: Platform = { os: "linux", architecture: "amd64" };
@@ -194,4 +195,24 @@ test("what a tag pointed to before it moved stays under its digest, once", async
   // By digest nothing moves.
   await runtime.pull(name);
   assert.equal([...store.names.list()].length, 2);
+});
+
+test("pull() of what is here asks the registry for the name alone, and for what was damaged", async () => {
+  const { remote, store, runtime, opened } = await setUp();
+  const { descriptor } = await build(remote, AMD64, "r.example/a:1");
+  await remote.tag(descriptor, "r.example/a:2");
+  const { id } = await runtime.pull("r.example/a:1");
+  opened.length = 0;
+  assert.equal((await runtime.pull("r.example/a:1")).id, id);
+  assert.equal((await runtime.pull("r.example/a:2")).id, id);
+  assert.deepEqual(opened, []);
+  await assert.rejects(runtime.pull("r.example/a:3"), { code: "BLOB_UNKNOWN" });
+
+  const damaged: Pick<Store, "open" | "has"> = {
+    has: async () => true,
+    open: async (content) => memoryStream(new Uint8Array(content.size)),
+  };
+  const source = preferLocalDocuments(remote, damaged);
+  assert.equal((await readContent(source, descriptor)).length, descriptor.size);
+  assert.equal(store.names.find("r.example/a:2")?.target.digest, descriptor.digest);
 });

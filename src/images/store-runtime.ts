@@ -22,6 +22,7 @@ import type {
   RuntimePullOptions,
 } from "./image-runtime.ts";
 import { inspectImage } from "./inspect-image.ts";
+import { preferLocalDocuments } from "./local-documents.ts";
 import { tryCredentials } from "./try-credentials.ts";
 import { SharedOperations } from "./shared-operations.ts";
 
@@ -41,6 +42,8 @@ export interface StoreRuntimeOptions {
   readonly platform: Platform;
   /** Blobs of one image at a time; 3 by default. */
   readonly concurrency?: number | undefined;
+  /** Milliseconds a pull may wait for a registry that sends nothing at all; one minute by default. */
+  readonly stallTimeout?: number | undefined;
   /** A cap on how fast all pulls together may be; none by default. */
   readonly byteRate?: ByteRate | undefined;
 }
@@ -118,9 +121,10 @@ export class StoreRuntime implements ImageRuntime {
   ): Promise<RuntimeImage> {
     const { store, registry, platform, concurrency, byteRate } = this.#options;
     const { credential, signal, report } = work;
-    const source = registry(reference, credential);
+    const remote = registry(reference, credential);
+    const source = preferLocalDocuments(byteRate?.limit(remote) ?? remote, store);
     const before = reference.digest === undefined ? store.names.find(formatReference(reference)) : undefined;
-    const { descriptor } = await copy(byteRate?.limit(source) ?? source, objectOf(reference), {
+    const { descriptor } = await copy(source, objectOf(reference), {
       to: store,
       as: formatReference(reference),
       platform,

@@ -204,7 +204,9 @@ export class LabRegistry {
       "content-type": mediaType,
       "content-length": String(Buffer.byteLength(text)),
     };
-    const digest = [...this.#manifests].find(([name, other]) => other === document && name.includes("@"));
+    const digest = [...this.#manifests].find(
+      ([name, { text }]) => text === document?.text && name.includes("@"),
+    );
     if (digest !== undefined && !/no Docker-Content-Digest/.test(this.#notes)) {
       headers["docker-content-digest"] = digest[0].slice(digest[0].indexOf("@") + 1);
     }

@@ -49,6 +49,8 @@ const FACTS: readonly Fact[] = [
   { name: "connection broken", theirs: /\bEOF\b|connection reset/, code: /NETWORK_RESET/ },
   { name: "no such host", theirs: /no such host/, code: /NETWORK_DNS/ },
   { name: "not found", theirs: /not found$/, code: /MANIFEST_UNKNOWN|NAME_UNKNOWN|BLOB_UNKNOWN/ },
+  // … told by a page.
+  { name: "not found", theirs: /not found$/, code: /RESPONSE_INVALID/, ours: /answered 404/ },
 ];
 
 export function factOfRecorded(message: string): string {

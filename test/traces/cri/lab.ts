@@ -25,6 +25,8 @@ export interface CriLab extends AsyncDisposable {
   readonly client: CriClient;
   /** What registries were asked. */
   readonly requests: RecordedRequest[];
+  /** Digests of what isn't there to be fetched: the recordings tell of layers without having them. */
+  readonly layers: ReadonlySet<string>;
   /** Puts an image into its registry. */
   push(image: RecordedImage): void;
 }
@@ -33,13 +35,14 @@ export async function openCriLab(recording: Pick<CriRecording, "registry">): Pro
   const stack = new AsyncDisposableStack();
   const folder = await mkdtemp(join(tmpdir(), "dray-cri-"));
   stack.defer(() => rm(folder, { recursive: true }));
-  const clock = new VirtualClock(Date.UTC(2026, 0, 1));
+  const clock = new ImpatientClock(Date.UTC(2026, 0, 1));
   const notes = (repository: string): readonly string[] => notesOf(repository);
   const registries = new Registries(clock, notes);
   const store = stack.use(openMemoryStore());
   const auths = new PullAuths();
+  const layers = layersOf(recording.registry.images);
   const runtime = new StoreRuntime({
-    store: withLayers(store, recording.registry.images),
+    store: withLayers(store, layers),
     platform: PLATFORM,
     registry: (reference, credential) => {
       const source = credential ? auths.sourceOf(credential) : undefined;
@@ -58,7 +61,7 @@ export async function openCriLab(recording: Pick<CriRecording, "registry">): Pro
     await serveCri({
       socket: { path: socket },
       backend: new StoreBackend({
-        store: withLayers(store, recording.registry.images),
+        store: withLayers(store, layers),
         runtime,
         auths,
         platform: PLATFORM,
@@ -75,9 +78,15 @@ export async function openCriLab(recording: Pick<CriRecording, "registry">): Pro
   return {
     client,
     requests: registries.requests,
+    layers,
     push: (image) => registries.push(image),
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   };
+}
+
+/** Calls come one after another over a real socket: nobody would turn a clock that has to be turned. */
+class ImpatientClock extends VirtualClock {
+  override readonly sleep = async (): Promise<void> => {};
 }
 
 /** One lab registry for each way of misbehaving. */
@@ -182,10 +191,13 @@ function answer(status: number, method: string, html: boolean): Response {
   return new Response(method === "HEAD" ? null : body, { status, headers });
 }
 
-/** A store that has the layers: the recordings have none. */
-function withLayers(store: Store, images: readonly RecordedImage[]): Store {
+function layersOf(images: readonly RecordedImage[]): ReadonlySet<string> {
   const all = images.flatMap((image) => [image, ...(image.manifests ?? [])]);
-  const layers = new Set<string>(all.flatMap((image) => (image.layers ?? []).map(({ digest }) => digest)));
+  return new Set(all.flatMap((image) => (image.layers ?? []).map(({ digest }) => digest)));
+}
+
+/** A store that has the layers. */
+function withLayers(store: Store, layers: ReadonlySet<string>): Store {
   const has: Store["has"] = async (descriptor, options) =>
     layers.has(descriptor.digest) || (await store.has(descriptor, options));
   const write: Store["write"] = async (descriptor, source, options) =>
