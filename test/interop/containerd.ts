@@ -26,6 +26,6 @@ export async function startContainerd(folder: string): Promise<Containerd> {
   }
   return {
     ctr: (namespace, args) => attempt(findPeer("ctr") ?? "ctr", ["-a", socket, "-n", namespace, ...args]),
-    [Symbol.asyncDispose]: async () => void (await process.stop()),
+    [Symbol.asyncDispose]: () => process.stop(),
   };
 }

@@ -71,7 +71,7 @@ describe(
         mirror: await openConfiguredMirror(config, { dir, folder }),
         onAnswer: ({ method, target }) => void asked.push(`${method} ${target}`),
       });
-      stack.defer(async () => void (await mirror.close()));
+      stack.defer(() => mirror.close());
       url = `http://127.0.0.1:${mirror.port}`;
       const context = createMemoryContext({ cwd: folder });
       const args = [
