@@ -206,7 +206,7 @@ test("pull() of what is here asks the registry for the name alone, and for what 
   assert.equal((await runtime.pull("r.example/a:1")).id, id);
   assert.equal((await runtime.pull("r.example/a:2")).id, id);
   assert.deepEqual(opened, []);
-  await assert.rejects(runtime.pull("r.example/a:3"), { code: "BLOB_UNKNOWN" });
+  await assert.rejects(runtime.pull("r.example/a:3"), { code: "NAME_UNKNOWN" });
 
   const damaged: Pick<Store, "open" | "has"> = {
     has: async () => true,
