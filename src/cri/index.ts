@@ -10,7 +10,8 @@
  * ```
  *
  * ```text
- * kubelet ─► serveCri ─► ImageService ─► ImageBackend ─► StoreBackend: a store of ours
+ * kubelet ─► serveCri ─► ImageService ─► ImageBackend ─┬► StoreBackend: a store of ours
+ *                   │                                  └► ContainerdBackend: containerd's images
  *                   ├──► RuntimeService: as much as clients ask of an endpoint without containers
  *                   └──► Pulls: how far pulls are
  * ```
@@ -25,6 +26,7 @@ export {
   type EndpointVersion,
   measureMountpoint,
 } from "./endpoint-images.ts";
+export { ContainerdBackend, type ContainerdBackendOptions } from "./containerd/containerd-backend.ts";
 export { ContainerdPins } from "./containerd-pins.ts";
 export { CriError, type CriErrorCode } from "./errors.ts";
 export { type FolderUsage, measureFolders } from "./folder-usage.ts";

@@ -1,6 +1,7 @@
 import { join, resolve } from "node:path";
 
 import { type Command, defineCommand } from "../command.ts";
+import { readContainerd } from "../cri/containerd.ts";
 import { CRI_OPTIONS, SOCKET_OPTIONS } from "../cri/options.ts";
 import { runCri } from "../cri/run-cri.ts";
 import { readSocketOwner } from "../cri/socket-owner.ts";
@@ -22,6 +23,7 @@ export const cri: Command = defineCommand({
   details: [
     "The image service of CRI v1 on a unix socket, out of the node's store: a kubelet is pointed at it with imageServiceEndpoint, crictl with --image-endpoint. Images, names, sizes and codes are as containerd answers them. The few calls that clients make to the runtime are answered, too; it runs no containers.",
     "Equal pulls at the same time are one, and a layer is fetched once however many images want it. A pull whose last caller has gone is cancelled; what it brought stays, and the next one goes on there. So it is after a kill, too.",
+    "With --containerd, images go into containerd's namespace k8s.io, unpacked, named and labelled as its own CRI plugin does it, so that its runtime service starts containers from them. A pull that was cut is kept there for ten minutes, and gone on with.",
     "Mirrors come from hosts.toml. The kubelet's credential is used where it hands one over; the node's own only with --node-credentials, which finds them where dray up finds them.",
     "The socket is its owner's alone. A socket that a killed service left behind is replaced; one on which somebody serves is left alone.",
     "Ends with Ctrl-C or SIGTERM, and lets calls under way finish for five seconds.",
@@ -44,6 +46,11 @@ export const cri: Command = defineCommand({
       command: "dray cri --hosts-dir /etc/containerd/certs.d --pinned registry.k8s.io/pause:3.10",
       summary: "With containerd's mirrors, and the sandbox image pinned",
     },
+    {
+      command:
+        "dray cri --containerd /run/containerd/containerd.sock --hosts-dir /etc/containerd/certs.d --socket /run/dray/cri.sock",
+      summary: "Pull for containerd",
+    },
   ],
   async run({ values }, context) {
     const { stdout, stderr, cwd } = context;
@@ -55,6 +62,7 @@ export const cri: Command = defineCommand({
         socket,
         owner: owner === undefined ? undefined : await readSocketOwner(owner),
         dataDir: folder,
+        containerd: readContainerd(values, cwd),
         pinned: values.pinned ?? [],
         nodeCredentials:
           values["node-credentials"] === true

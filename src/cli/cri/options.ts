@@ -9,6 +9,17 @@ export const SOCKET_OPTIONS = {
 
 /** How it serves. */
 export const CRI_OPTIONS = {
+  containerd: {
+    type: "string",
+    value: "SOCKET",
+    summary:
+      "Serve the images of this containerd, for which pulls are unpacked, instead of a store of dray's",
+  },
+  snapshotter: {
+    type: "string",
+    value: "NAME",
+    summary: "containerd's snapshotter to unpack with; overlayfs by default, as in its CRI plugin",
+  },
   "socket-owner": {
     type: "string",
     value: "USER[:GROUP]",

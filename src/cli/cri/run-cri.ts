@@ -1,7 +1,8 @@
 /** `dray cri`: the image service of this machine, from the socket to the store. */
 import { existsSync } from "node:fs";
 
-import { type CriServer, PullAuths, type PullRequest, serveCri, StoreBackend } from "../../cri/index.ts";
+import { type CriServer, type ImageBackend, PullAuths, type PullRequest } from "../../cri/index.ts";
+import { serveCri, StoreBackend } from "../../cri/index.ts";
 import { StaticSource, toCandidate, type TrackedCredential } from "../../credentials/index.ts";
 import { PinFolder, StoreRuntime } from "../../images/index.ts";
 import { makeFolder } from "../../internal/make-folder.ts";
@@ -13,6 +14,7 @@ import { serveMetrics } from "../metrics/serve-metrics.ts";
 import { localPlatform } from "../settings.ts";
 import { type NodeCredentialOptions, openNodeCredentials } from "../up/node-credentials.ts";
 import { readVersion } from "../version.ts";
+import { type ContainerdOptions, openContainerdBackend } from "./containerd.ts";
 import { CriServiceMetrics } from "./metrics.ts";
 import { PullRegistries } from "./registries.ts";
 import type { SocketOwner } from "./socket-owner.ts";
@@ -21,6 +23,8 @@ export interface RunCriOptions {
   readonly socket: string;
   readonly owner?: SocketOwner | undefined;
   readonly dataDir: string;
+  /** Whose images are served, instead of those in the data directory. */
+  readonly containerd?: ContainerdOptions | undefined;
   readonly pinned: readonly string[];
   /** What pulls without a credential are tried with; without it they are anonymous. */
   readonly nodeCredentials?: NodeCredentialOptions | undefined;
@@ -60,7 +64,7 @@ export async function runCri(options: RunCriOptions, context: CommandContext): P
       name: "dray",
       version,
       cgroupDriver: options.cgroupDriver ?? findCgroupDriver(),
-      config: { dataDir, pinned: options.pinned },
+      config: { dataDir, containerd: options.containerd?.address, pinned: options.pinned },
     },
     progressTimeout: options.progressTimeout,
     listFilter: options.listFilter,
@@ -87,18 +91,30 @@ export async function runCri(options: RunCriOptions, context: CommandContext): P
 async function openBackend(
   options: RunCriOptions,
   { context, stack }: { readonly context: CommandContext; readonly stack: AsyncDisposableStack },
-): Promise<StoreBackend> {
+): Promise<ImageBackend> {
   const { dataDir, nodeCredentials, onWarning } = options;
   const ofNode =
     nodeCredentials &&
     (await openNodeCredentials(nodeCredentials, { context, root: dataDir, track: false, onWarning }));
-  const store = stack.use(await openStore(dataDir));
   const access = stack.use(
     await connect(options.connection, [], context, { credentials: new StaticSource([]) }),
   );
   const auths = new PullAuths({ forms: options.credentialForms });
   const registries = new PullRegistries(access, { auths, candidateOf: ofNode?.candidateOf ?? toCandidate });
   const platform = localPlatform();
+  const nodeSources = ofNode && (({ image, pod }: PullRequest) => lookUp(image, pod));
+  if (options.containerd !== undefined) {
+    const common = { dataDir, auths, platform, pinned: options.pinned, concurrency: options.concurrency };
+    return stack.use(
+      await openContainerdBackend(options.containerd, {
+        ...common,
+        registry: (reference, credential) => registries.repository(reference, credential),
+        nodeCredentials: nodeSources,
+        now: () => context.clock.now(),
+      }),
+    );
+  }
+  const store = stack.use(await openStore(dataDir));
   const pins = new PinFolder(dataDir);
   const runtime = new StoreRuntime({
     store,
@@ -117,7 +133,7 @@ async function openBackend(
     now: () => context.clock.now(),
     // What was just removed is free when the call returns; what is on its way is leased.
     collect: ({ signal }) => store.collect({ signal, grace: 0 }),
-    nodeCredentials: ofNode && (({ image, pod }) => lookUp(image, pod)),
+    nodeCredentials: nodeSources,
   });
 
   async function lookUp(image: string, pod: PullRequest["pod"]): Promise<readonly TrackedCredential[]> {
