@@ -42,6 +42,7 @@ export {
   type NodeTrace,
   type ObservedTrace,
   type OutcomeTrace,
+  type PlannedRequest,
   type PodTrace,
   type PolicyTrace,
   type PresenceTrace,

@@ -95,7 +95,7 @@ const DEFINITIONS: Members = {
         {
           state: choice("looked-up", "not-needed", "failed"),
           sources: list(ref("source")),
-          order: list(object({ label: text, username: text }, { expires: text })),
+          order: list(object({ label: text, username: text }, { expires: text, fault: text, blank: flag })),
         },
         { problem: text },
       ),
@@ -116,6 +116,7 @@ const DEFINITIONS: Members = {
     },
     {
       access: object({ mustPull: flag, because: text }, { verification: text }),
+      planned: list(object({ as: text, method: text, url: text })),
       content: ref("content"),
       decision: object({ action: choice("pull", "use", "refuse"), because: text }),
       observed: ref("observed"),

@@ -83,6 +83,8 @@ export interface ImageTrace {
   readonly credentials: CredentialsTrace;
   readonly hosts: readonly HostTrace[];
   readonly attempts: readonly AttemptTrace[];
+  /** What would be asked first, where nobody may be asked. */
+  readonly planned?: readonly PlannedRequest[] | undefined;
   readonly content?: ContentTrace | undefined;
   readonly decision?: { readonly action: "pull" | "use" | "refuse"; readonly because: string } | undefined;
   readonly outcome: OutcomeTrace;
@@ -145,6 +147,16 @@ export interface TriedCredential {
   readonly username: string;
   /** When it says itself that it is over; RFC 3339. */
   readonly expires?: string | undefined;
+  /** What is odd about it: white space where a password shouldn't have any. */
+  readonly fault?: string | undefined;
+  /** It is nobody's. */
+  readonly blank?: boolean | undefined;
+}
+
+export interface PlannedRequest {
+  readonly as: string;
+  readonly method: string;
+  readonly url: string;
 }
 
 export interface CredentialSourceTrace {

@@ -13,6 +13,11 @@ export function changeImage(place: Place, image: ImageTrace, to: string): Advice
   const { slot } = image;
   const { subject } = place;
   const target = targetOf(subject);
+  if (slot.kind === "ephemeral" && subject.kind === "Pod") {
+    // One that is there can't be changed, only joined by another.
+    const command = `kubectl debug ${shell(subject.name)} -n ${shell(subject.namespace)} -c ${shell(`${slot.name}-2`)} --image=${shell(to)}`;
+    return { text: "Add another one with an image that is there", command };
+  }
   if (slot.kind === "volume" || target === undefined) {
     const text = "Name an image that is there";
     const yaml =

@@ -169,7 +169,7 @@ function orRepository({ said }: ErrorTrace): string {
   return said.length === 0 ? " (or there is no such repository; the registry doesn't say which)" : "";
 }
 
-function hubWords({ name }: ImageTrace): string {
+export function hubWords({ name }: ImageTrace): string {
   const { registry, written } = name;
   return registry === "docker.io" && !written.startsWith("docker.io/")
     ? "; a name without a registry is Docker Hub's"

@@ -1,6 +1,7 @@
 /** Why a registry said no: who we were to it, and who we could have been. */
 import type { AttemptTrace, Finding, ImageTrace } from "../trace.ts";
 import { lookAt, makeSecret, nameSecret, shell } from "./advice.ts";
+import { hubWords } from "./classify-attempts.ts";
 import { finding } from "./finding.ts";
 import {
   classifyMismatches,
@@ -45,6 +46,12 @@ function ofRefusal(attempt: AttemptTrace, image: ImageTrace, { pod, severity, no
   )?.name;
   const renew = secret === undefined ? [] : [makeSecret(pod, registry, secret, true)];
   const said = attempt.error?.said.map(({ message }) => message).join("; ") ?? "";
+  if (tried?.blank === true) {
+    const source = image.credentials.sources.find(({ kind, name }) => kind === "secret" && name === secret);
+    const why = source?.detail === undefined ? "" : `; ${source.detail}`;
+    const summary = `${attempt.as} has an entry for ${registry} with neither user nor password${why}`;
+    return finding("CREDENTIAL_BLANK", severity, summary, renew);
+  }
   const over = tried?.expires !== undefined && Date.parse(tried.expires) <= now;
   if (over || /\bexpired?\b/i.test(said)) {
     const when = tried?.expires === undefined ? said : `it ended at ${tried.expires}`;
@@ -66,7 +73,7 @@ function ofRefusal(attempt: AttemptTrace, image: ImageTrace, { pod, severity, no
   return finding(
     "CREDENTIAL_REFUSED",
     severity,
-    `${registry} refuses ${who}${said === "" ? "" : `: ${said}`}`,
+    `${registry} refuses ${who}${said === "" ? "" : `: ${said}`}${tried?.fault === undefined ? "" : `; ${tried.fault}`}`,
     [
       ...renew,
       lookAt(
@@ -113,6 +120,6 @@ function ofStranger(
       advice,
     );
   }
-  const summary = `${registry} wants a login for ${repository}, and there is none: no pull secret in the Pod or ServiceAccount ${pod.account.name}, none on the node`;
+  const summary = `${registry} wants a login for ${repository}, and there is none: no pull secret in the Pod or ServiceAccount ${pod.account.name}, none on the node; it may also have no such repository, which such registries tell only to whom they know${hubWords(image)}`;
   return finding("NO_CREDENTIALS", severity, summary, advice);
 }

@@ -14,8 +14,14 @@ import {
   StoreRuntime,
   tryCredentials,
 } from "../../images/index.ts";
-import { type Descriptor, hostPlatformMatcher, type Platform, type SignalOptions } from "../../oci/index.ts";
-import { parseDockerRef, type Reference, repositoryName } from "../../reference/index.ts";
+import {
+  type Descriptor,
+  hostPlatformMatcher,
+  isDigest,
+  type Platform,
+  type SignalOptions,
+} from "../../oci/index.ts";
+import { formatReference, parseDockerRef, type Reference, repositoryName } from "../../reference/index.ts";
 import type { AttemptTrace, ExchangeTrace, PresenceTrace } from "../trace.ts";
 import type { NodeImages } from "../world/situation.ts";
 import type { Conversation } from "./conversation.ts";
@@ -62,6 +68,8 @@ export class DryRuntime implements ImageRuntime {
   readonly #clients = new Map<string, RegistryClient>();
   readonly #repositories = new Map<string, TracedSource>();
   readonly #asked = new Map<string, Asked>();
+  /** What came for earlier images of the same Pod, by name. */
+  readonly #brought = new Map<string, RuntimeImage>();
   /** Of the image that is being explained. */
   presence: PresenceTrace = { state: "not-asked" };
   attempts: AttemptTrace[] = [];
@@ -69,14 +77,33 @@ export class DryRuntime implements ImageRuntime {
   sources: TracedSource[] = [];
   /** What the pull was given; undefined when it didn't come to one. */
   tried: readonly TrackedCredential[] | undefined;
+  /** Whether it came for an earlier image of the Pod, and so is as its registry has it. */
+  fresh = false;
+  #last: { readonly name: string; readonly image: RuntimeImage } | undefined;
 
   constructor(options: DryRuntimeOptions) {
     this.#options = options;
-    this.#store = new DryStore({ allowConfig: (digest) => options.conversation?.allowConfig(digest) });
+    const { conversation, images } = options;
+    this.#store = new DryStore({
+      allowConfig: (digest) => conversation?.allowConfig(digest),
+      has: images?.has?.bind(images),
+    });
+  }
+
+  /** Begins with another Pod, which finds what was there before. */
+  beginPod(): void {
+    this.#brought.clear();
+  }
+
+  /** The image that was pulled last would really be here now: what comes after it in its Pod finds it. */
+  keep(): void {
+    if (this.#last !== undefined) this.#brought.set(this.#last.name, this.#last.image);
   }
 
   /** Begins the account of another image. */
   begin(): void {
+    this.fresh = false;
+    this.#last = undefined;
     this.presence = { state: "not-asked" };
     this.attempts = [];
     this.pulled = undefined;
@@ -86,6 +113,14 @@ export class DryRuntime implements ImageRuntime {
 
   async find(image: string, options: SignalOptions = {}): Promise<RuntimeImage | undefined> {
     const { images } = this.#options;
+    const brought = this.#findBrought(image);
+    if (brought !== undefined) {
+      const { id, digest } = brought;
+      const source = "what came for this Pod before";
+      this.presence = { state: "present", id, ...(digest !== undefined && { digest }), source };
+      this.fresh = true;
+      return brought;
+    }
     if (images === undefined) {
       this.presence = { state: "unknown" };
       return undefined;
@@ -118,7 +153,21 @@ export class DryRuntime implements ImageRuntime {
         ),
       signal: options.signal,
     });
+    this.#last = { name: formatReference(reference), image: value };
     return value;
+  }
+
+  /** As a store of ours finds images: by id, by name, and by digest under any name of the repository. */
+  #findBrought(image: string): RuntimeImage | undefined {
+    if (isDigest(image)) return [...this.#brought.values()].find(({ id }) => id === image);
+    const reference = parseDockerRef(image);
+    const exact = this.#brought.get(formatReference(reference));
+    if (exact !== undefined || reference.digest === undefined) return exact;
+    const repository = repositoryName(reference);
+    return [...this.#brought].find(
+      ([name, { digest }]) =>
+        digest === reference.digest && repositoryName(parseDockerRef(name)) === repository,
+    )?.[1];
   }
 
   /** Looks what a tag stands for now, for an image that is here. */

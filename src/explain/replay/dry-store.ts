@@ -32,9 +32,15 @@ export class DryStore implements RuntimeStore {
   };
   readonly #documents = new Map<string, Uint8Array>();
   readonly #allowConfig: (digest: string) => void;
+  readonly #has: (digest: string) => Promise<boolean>;
 
-  constructor(options: { readonly allowConfig: (digest: string) => void }) {
+  constructor(options: {
+    readonly allowConfig: (digest: string) => void;
+    /** Whether the node has it. */
+    readonly has?: ((digest: string) => Promise<boolean>) | undefined;
+  }) {
     this.#allowConfig = options.allowConfig;
+    this.#has = options.has ?? (() => Promise.resolve(false));
   }
 
   /** A document that came along; undefined for all else. */
@@ -60,6 +66,8 @@ export class DryStore implements RuntimeStore {
     const { digest, mediaType, size } = descriptor;
     if (this.#documents.has(digest)) return "exists";
     const config = isImageConfigType(mediaType) && size <= LARGEST_CONFIG;
+    // A pull leaves alone what is here, however the registry serves it.
+    if (config && (await this.#has(digest))) return "exists";
     if (config) this.#allowConfig(digest);
     if (config || isManifestOrIndexType(mediaType)) {
       const embedded = embeddedContent(descriptor);

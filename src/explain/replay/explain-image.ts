@@ -13,6 +13,8 @@ import type { Situation } from "../world/situation.ts";
 import type { Conversation } from "./conversation.ts";
 import { NotAskedError, type DryRuntime } from "./dry-runtime.ts";
 import { expiryOf } from "./expiry.ts";
+import { faultOf, isBlank } from "./login-faults.ts";
+import { planRequests } from "./plan-requests.ts";
 import { TracedSources } from "./node-sources.ts";
 import type { Redactor } from "../../internal/redactor.ts";
 import { type NamedSecret, traceSecrets } from "./secret-sources.ts";
@@ -61,6 +63,13 @@ export async function explainImage(wanted: WantedImage, replay: PodReplay): Prom
   });
   const access = accessOf(outcome);
   const { decision } = outcome;
+  const traced = traceOutcome(outcome, {
+    content,
+    presence: runtime.presence.state,
+    image: wanted.image,
+    blind: isBlind(credentials) && runtime.attempts.some(isDenial),
+  });
+  if (traced.state === "pullable") runtime.keep();
   return {
     slot: wanted.slot,
     name,
@@ -70,14 +79,12 @@ export async function explainImage(wanted: WantedImage, replay: PodReplay): Prom
     credentials,
     hosts,
     attempts: runtime.attempts,
+    ...(outcome.state === "failed" &&
+      outcome.cause instanceof NotAskedError &&
+      reference !== undefined && { planned: planRequests(reference, { hosts, order: credentials.order }) }),
     ...(content !== undefined && { content }),
     ...(decision !== undefined && { decision: { action: decision.action, because: decision.because } }),
-    outcome: traceOutcome(outcome, {
-      content,
-      presence: runtime.presence.state,
-      image: wanted.image,
-      blind: isBlind(credentials) && runtime.attempts.some(isDenial),
-    }),
+    outcome: traced,
   };
 }
 
@@ -142,7 +149,13 @@ function traceCredentials(
     redactor.addLogin(credential.username, credential.password);
     const expires = expiryOf(credential.password.reveal());
     const { origin, username } = credential;
-    return { label: origin.label, username, ...(expires !== undefined && { expires }) };
+    const fault = faultOf(credential);
+    return {
+      label: origin.label,
+      username,
+      ...(expires !== undefined && { expires }),
+      ...(fault !== undefined && { fault, blank: isBlank(credential) }),
+    };
   });
   const broken = traces.find(({ kind, state }) => kind === "secret" && state === "broken");
   const failed = outcome.state === "failed" && runtime.tried === undefined && broken !== undefined;
@@ -180,8 +193,8 @@ async function traceHosts({ domain }: Reference, replay: PodReplay): Promise<rea
 /** An image that is used as it is may have another digest by now: one HEAD tells, and its failure tells nothing. */
 async function compareTag(reference: Reference, replay: PodReplay, sources: TracedSources): Promise<void> {
   const { runtime, conversation, signal } = replay;
-  if (conversation === undefined || reference.digest !== undefined || runtime.presence.digest === undefined)
-    return;
+  if (conversation === undefined || reference.digest !== undefined || runtime.fresh) return;
+  if (runtime.presence.digest === undefined) return;
   try {
     const keyring = secretsKeyring(foundSecrets(replay.secrets), sources);
     const { credentials } = await keyring.lookup(repositoryName(reference), { signal });

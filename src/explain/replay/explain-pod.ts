@@ -7,7 +7,7 @@ import { formatFullPlatform } from "../../oci/index.ts";
 import { classifyImage } from "../causes/classify-image.ts";
 import { classifyPod } from "../causes/classify-pod.ts";
 import { objectAt, objectsAt, textAt } from "../json.ts";
-import type { ImageTrace, NodeTrace, PodTrace, SlotTrace, Subject } from "../trace.ts";
+import type { ImageTrace, NodeTrace, OutcomeTrace, PodTrace, SlotTrace, Subject } from "../trace.ts";
 import { observe } from "../world/observe.ts";
 import { controllerOf, isStored, namespaceOf, podOf, writtenSpec } from "../world/pod-of.ts";
 import type { NodeSituation, Situation, Workload } from "../world/situation.ts";
@@ -84,9 +84,12 @@ export async function explainPod(
   const written = writtenSpec(object);
   const bare = { subject, node: nodeTrace, admission, account };
   const pullSecrets = { from: secretsFrom(written, names), names };
-  const images: ImageTrace[] = [];
+  const spec = objectAt(pod, "spec");
+  const slots = listImages(spec);
+  const explained = new Map<ImageSlot, ImageTrace>();
+  replay.runtime.beginPod();
   const others = lazily(() => surroundings.otherSecrets(namespace, { signal }));
-  for (const slot of listImages(objectAt(pod, "spec"))) {
+  for (const slot of inNodeOrder(slots)) {
     const image = await explainImage(
       { slot: describeSlot(slot), image: slot.image, policy: policyOf(slot, { pod, written, stored }) },
       replay,
@@ -98,7 +101,7 @@ export async function explainPod(
       slot: image.slot,
       image: slot.image,
       events: events.state === "found" ? events.value : [],
-      outcome: image.outcome,
+      outcome: failedMount(slot, { spec, explained }) ?? image.outcome,
       now: situation.now(),
     });
     const whole = { ...image, name, ...(observed !== undefined && { observed }), causes: [] };
@@ -108,10 +111,33 @@ export async function explainPod(
       hostNotes: replaying.hostNotes,
       now: situation.now(),
     });
-    images.push({ ...whole, causes });
+    explained.set(slot, { ...whole, causes });
   }
+  const images = slots.flatMap((slot) => explained.get(slot) ?? []);
   const trace = { ...bare, pullSecrets, images, causes: [] };
   return { ...trace, causes: classifyPod(trace, { pod, assigned: textAt(pod, "spec", "nodeName") }) };
+}
+
+const TURNS = ["volumes", "initContainers", "containers", "ephemeralContainers"] as const;
+
+/** One image may be there because another came before it. */
+function inNodeOrder(slots: readonly ImageSlot[]): readonly ImageSlot[] {
+  return TURNS.flatMap((list) => slots.filter((slot) => slot.list === list));
+}
+
+/** A container that mounts an image which doesn't come tells of that one, whatever its own image does. */
+function failedMount(
+  slot: ImageSlot,
+  of: { readonly spec: JsonObject; readonly explained: ReadonlyMap<ImageSlot, ImageTrace> },
+): OutcomeTrace | undefined {
+  const container = objectsAt(of.spec, slot.list)[slot.index];
+  const mounts = objectsAt(container, "volumeMounts").map((mount) => textAt(mount, "name"));
+  const failures = [...of.explained].filter(
+    ([{ list }, { outcome }]) => list === "volumes" && outcome.state === "failed",
+  );
+  const names = failures.map(([{ name }]) => name);
+  const last = mounts.findLast((name) => names.includes(name));
+  return failures.find(([{ name }]) => name === last)?.[1].outcome;
 }
 
 function openAccess(

@@ -3,6 +3,7 @@ import { type ExplainedSecret, explainPullSecrets } from "../../credentials/inde
 import type { CredentialSourceTrace } from "../trace.ts";
 import type { LookOptions, ObjectName, SeenSecret, Surroundings } from "../world/situation.ts";
 import { traceEntry } from "./entry-words.ts";
+import { unreadMembers } from "./login-faults.ts";
 import { stateOf } from "./node-sources.ts";
 
 /** The Secrets a Pod names, each with what is known of it. */
@@ -70,6 +71,8 @@ function traceSecret(
   if (problem !== undefined) return { state: "broken", detail: problem, entries: [] };
   const entries = (lookup?.verdicts ?? []).map((entry) => traceEntry(entry, image));
   const state = stateOf(entries, lookup?.credentials ?? []);
-  const [detail] = rejected;
+  const unread = unreadMembers(secret);
+  const passedOver = unread.length === 0 ? undefined : `nodes don't read its ${unread.join(" and ")}`;
+  const [detail = passedOver] = rejected;
   return { state, entries, ...(detail !== undefined && { detail }) };
 }

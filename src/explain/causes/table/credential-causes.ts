@@ -12,6 +12,7 @@ export type CredentialCauseCode =
   | "CREDENTIAL_NOT_MATCHED"
   | "CREDENTIAL_HOST_MISMATCH"
   | "CREDENTIAL_REFUSED"
+  | "CREDENTIAL_BLANK"
   | "CREDENTIAL_EXPIRED"
   | "SCOPE_SHORT"
   | "ACCESS_DENIED"
@@ -73,6 +74,16 @@ export const CREDENTIAL_CAUSES: Readonly<Record<CredentialCauseCode, Cause>> = {
     see: "`dray login -u USER REGISTRY` with the same password.",
     fix: "Put the right password into the Secret. Running Pods aren't disturbed; waiting ones take it at their next attempt.",
     example: "credential-refused",
+  },
+  CREDENTIAL_BLANK: {
+    title: "The entry that fits holds no user and no password",
+    exit: 4,
+    symptoms: [DENIED],
+    story:
+      "Nodes read `username`, `password` and `auth` of an entry and nothing else. Where Docker keeps logins in the machine's keychain (`credsStore`, `credHelpers`), its `config.json` has empty entries, and a Secret made of that file opens nothing. Entries with an `identitytoken` or `registrytoken` alone are as good as empty, too.",
+    see: "`kubectl get secret NAME -o jsonpath='{.data.\\.dockerconfigjson}' | base64 -d`, on a screen that nobody else sees.",
+    fix: "Make the Secret from a user and a password (`kubectl create secret docker-registry`) and not from Docker's file.",
+    example: "credential-blank",
   },
   CREDENTIAL_EXPIRED: {
     title: "The credential's time is over",
