@@ -9,6 +9,7 @@ import {
   nameWords,
   observedWords,
   outcomeWords,
+  plannedWords,
   podWords,
   presenceWords,
   slotWords,
@@ -94,6 +95,7 @@ ${list([`Name: ${nameWords(image)}`, `Policy: ${policy.value} (${policy.from}): 
 <details><summary>Credentials: ${escape(credentials.problem ?? credentials.state)}</summary><ul>${sources}</ul>${order.length === 0 ? "" : `<p>Tried in this order</p>${list(order)}`}</details>
 ${hosts.length === 0 ? "" : details("Hosts", hosts.map(hostWords))}
 ${asked}
+${details("Would be asked", (image.planned ?? []).map(plannedWords))}
 ${details("Content", contentWords(image))}
 ${details("The cluster", observedWords(image))}
 </details>`;

@@ -18,6 +18,7 @@ import {
   nameWords,
   observedWords,
   outcomeWords,
+  plannedWords,
   podWords,
   presenceWords,
   slotWords,
@@ -155,10 +156,16 @@ function imageBranch(image: ImageTrace): Branch {
               below: exchangeNotes(exchange).map(leaf),
             })),
       })),
+      ...plannedBranches(image),
       ...branchOf("content", contentWords(image)),
       ...branchOf("the cluster", observedWords(image)),
     ],
   };
+}
+
+function plannedBranches({ planned = [], name }: ImageTrace): readonly Branch[] {
+  if (planned.length === 0) return [];
+  return [{ text: `would ask ${name.registry ?? ""}`, below: planned.map((one) => leaf(plannedWords(one))) }];
 }
 
 const LOOKED = {
@@ -168,9 +175,9 @@ const LOOKED = {
 } as const;
 
 function credentialsBranch({ state, problem, sources, order }: CredentialsTrace): Branch {
-  const tried = order.map(({ label, username, expires }, index) =>
+  const tried = order.map(({ label, username, expires, fault }, index) =>
     leaf(
-      `${index + 1}. ${label}, user ${JSON.stringify(username)}${expires === undefined ? "" : `, good until ${expires}`}`,
+      `${index + 1}. ${label}, user ${JSON.stringify(username)}${expires === undefined ? "" : `, good until ${expires}`}${fault === undefined ? "" : `; ${fault}`}`,
     ),
   );
   return {

@@ -5,6 +5,7 @@ import type {
   ExchangeTrace,
   HostTrace,
   ImageTrace,
+  PlannedRequest,
   PodTrace,
   SlotTrace,
 } from "../../explain/index.ts";
@@ -115,6 +116,10 @@ export function exchangeNotes(exchange: ExchangeTrace): readonly string[] {
     rateLimit,
     digest && `is ${digest}`,
   ].filter((note) => note !== undefined);
+}
+
+export function plannedWords({ as, method, url }: PlannedRequest): string {
+  return `${method} ${url}, as ${as}; then for a token where it is asked for, and for the manifest and its config`;
 }
 
 export function contentWords({ content }: ImageTrace): readonly string[] {

@@ -15,9 +15,7 @@ import { NotAskedError, type DryRuntime } from "./dry-runtime.ts";
 import { expiryOf } from "./expiry.ts";
 import { faultOf, isBlank } from "./login-faults.ts";
 import { planRequests } from "./plan-requests.ts";
-import { faultOf, isBlank } from "./login-faults.ts";
 import { TracedSources } from "./node-sources.ts";
-import { planRequests } from "./plan-requests.ts";
 import type { Redactor } from "../../internal/redactor.ts";
 import { type NamedSecret, traceSecrets } from "./secret-sources.ts";
 import { traceContent } from "./trace-content.ts";
@@ -81,9 +79,6 @@ export async function explainImage(wanted: WantedImage, replay: PodReplay): Prom
     credentials,
     hosts,
     attempts: runtime.attempts,
-    ...(outcome.state === "failed" &&
-      outcome.cause instanceof NotAskedError &&
-      reference !== undefined && { planned: planRequests(reference, { hosts, order: credentials.order }) }),
     ...(outcome.state === "failed" &&
       outcome.cause instanceof NotAskedError &&
       reference !== undefined && { planned: planRequests(reference, { hosts, order: credentials.order }) }),
