@@ -22,6 +22,8 @@ const UNWANTED: Error = new Error("The answer came before the end of the request
 export interface ConnectionLimits {
   /** Milliseconds without a byte in either direction before the answer is given up. */
   readonly idleTimeout: number;
+  /** The same between two bytes of an answer's body. */
+  readonly bodyTimeout: number;
   /** The same while a server digests what it was sent, which takes a registry as long as storing a blob. */
   readonly uploadTimeout: number;
   /** Bytes read from the socket at once. */
@@ -124,7 +126,7 @@ export class Connection implements BodyConnection {
   resume(): void {
     const socket = this.#socket;
     if (socket === undefined || socket.destroyed) return;
-    if (this.#stalled) socket.setTimeout(socket.timeout ?? this.#limits.idleTimeout);
+    if (this.#stalled) socket.setTimeout(socket.timeout ?? this.#limits.bodyTimeout);
     this.#stalled = false;
     socket.resume();
   }
@@ -189,6 +191,7 @@ export class Connection implements BodyConnection {
       answer.resolve(response);
       return true;
     }
+    this.#socket?.setTimeout(this.#limits.bodyTimeout);
     answer.resolve(response);
     return false;
   }

@@ -142,6 +142,34 @@ test("a silent server is given up after the idle time", async () => {
   await assert.rejects(transport.send(get(stub.domain)), code("NETWORK_TIMEOUT"));
 });
 
+test("a body that stops is given up sooner than an answer that never begins", async () => {
+  await using stub = await StubRegistry.start(() => ({
+    body: "x",
+    headers: { "content-length": "10" },
+  }));
+  await using transport = new SocketTransport({ idleTimeout: 60_000, bodyTimeout: 20 });
+  const response = await transport.send(get(stub.domain));
+  await assert.rejects(
+    response.pump(() => {}),
+    code("NETWORK_TIMEOUT"),
+  );
+});
+
+test("an abort over a connection that served before isn't taken for a server that closed it", async () => {
+  await using stub = await StubRegistry.start(({ url }) =>
+    url === "/silent" ? { silent: true } : { body: "x" },
+  );
+  await using transport = new SocketTransport();
+  await (await transport.send(get(stub.domain, "/first"))).pump(() => {});
+  const stop = new AbortController();
+  const waiting = transport.send(get(stub.domain, "/silent", { signal: stop.signal }));
+  while (stub.requests.length < 2) await new Promise(setImmediate);
+  const reason = new ClientError("NETWORK_TIMEOUT", "Cannot go on: it took too long");
+  stop.abort(reason);
+  await assert.rejects(waiting, (error) => error === reason);
+  assert.equal(stub.requests.length, 2);
+});
+
 test("an abort ends the wait for an answer, and the reading of a body", async () => {
   await using stub = await StubRegistry.start(({ url }) =>
     url === "/silent" ? { silent: true } : { body: Buffer.alloc(5_000_000) },

@@ -1,4 +1,4 @@
-import type { Connection } from "./connection.ts";
+import type { Connection, ConnectionLimits } from "./connection.ts";
 import { dial, proxyAuthorization } from "./dial.ts";
 import { ClientError } from "./errors.ts";
 import type { HttpRequest, HttpResponse, HttpSend } from "./http.ts";
@@ -10,6 +10,11 @@ export interface SocketTransportOptions {
   readonly proxy?: ((url: URL) => URL | undefined) | undefined;
   /** Milliseconds without a byte before an answer is given up; 60 s by default. */
   readonly idleTimeout?: number | undefined;
+  /**
+   * Milliseconds without a byte in the middle of a body before its connection is given up: a reader of blobs goes on
+   * over another one. 20 s by default, or {@link idleTimeout} where that is less.
+   */
+  readonly bodyTimeout?: number | undefined;
   /** The same after a request with a body; 5 min by default. */
   readonly uploadTimeout?: number | undefined;
   /** Bytes read from a socket at once; 512 KiB by default. */
@@ -23,7 +28,7 @@ const PARKED_LIMIT = 10;
 /** Sends requests over sockets of its own and keeps them for the next ones; close it with `await using`. */
 export class SocketTransport implements AsyncDisposable {
   readonly #proxy: (url: URL) => URL | undefined;
-  readonly #limits: { idleTimeout: number; uploadTimeout: number; bufferSize: number };
+  readonly #limits: ConnectionLimits;
   readonly #contexts = new TlsContexts();
   readonly #parked = new Map<string, Connection[]>();
   readonly #busy = new Set<Connection>();
@@ -31,8 +36,10 @@ export class SocketTransport implements AsyncDisposable {
 
   constructor(options: SocketTransportOptions = {}) {
     this.#proxy = options.proxy ?? (() => undefined);
+    const idleTimeout = options.idleTimeout ?? 60_000;
     this.#limits = {
-      idleTimeout: options.idleTimeout ?? 60_000,
+      idleTimeout,
+      bodyTimeout: options.bodyTimeout ?? Math.min(idleTimeout, 20_000),
       uploadTimeout: options.uploadTimeout ?? 300_000,
       bufferSize: options.bufferSize ?? 512 * 1024,
     };
@@ -50,6 +57,8 @@ export class SocketTransport implements AsyncDisposable {
       try {
         return await this.#sendOver(connection, request, head);
       } catch (error) {
+        // Whatever the caller's reason looks like, it is no broken connection.
+        request.signal?.throwIfAborted();
         // The server may close a kept connection just as we write; nobody has seen the request then.
         const stale = used && !connection.answered && isInterruption(error);
         if (!stale || !isRepeatable(request)) throw error;

@@ -23,6 +23,7 @@ import type {
 } from "./image-runtime.ts";
 import { inspectImage } from "./inspect-image.ts";
 import { preferLocalDocuments } from "./local-documents.ts";
+import { StallError, StallGuard } from "./stall-guard.ts";
 import { tryCredentials } from "./try-credentials.ts";
 import { SharedOperations } from "./shared-operations.ts";
 
@@ -92,6 +93,8 @@ export class StoreRuntime implements ImageRuntime {
     if (credentials === undefined) return await this.#share(reference, undefined, options);
     const { value, credential } = await tryCredentials(credentials, {
       attempt: (tried) => this.#share(reference, tried ?? null, options),
+      // Who keeps silent does so whoever asks, and the next one would wait as long.
+      giveUp: (error) => error instanceof StallError,
       signal,
     });
     return { ...value, credential };
@@ -120,8 +123,11 @@ export class StoreRuntime implements ImageRuntime {
     },
   ): Promise<RuntimeImage> {
     const { store, registry, platform, concurrency, byteRate } = this.#options;
-    const { credential, signal, report } = work;
-    const remote = registry(reference, credential);
+    const { credential, report } = work;
+    const action = `pull "${formatReference(reference)}"`;
+    using guard = new StallGuard({ timeout: this.#options.stallTimeout, action, signal: work.signal });
+    const { signal } = guard;
+    const remote = guard.watch(registry(reference, credential));
     const source = preferLocalDocuments(byteRate?.limit(remote) ?? remote, store);
     const before = reference.digest === undefined ? store.names.find(formatReference(reference)) : undefined;
     const { descriptor } = await copy(source, objectOf(reference), {

@@ -11,6 +11,8 @@ export async function tryCredentials<T>(
   credentials: readonly TrackedCredential[],
   options: {
     readonly attempt: (credential: TrackedCredential | undefined) => Promise<T>;
+    /** Whether a failure makes it pointless to try the others. */
+    readonly giveUp?: ((error: unknown) => boolean) | undefined;
     readonly signal?: AbortSignal | undefined;
   },
 ): Promise<{ readonly value: T; readonly credential: TrackedCredential | undefined }> {
@@ -22,6 +24,7 @@ export async function tryCredentials<T>(
     } catch (error) {
       options.signal?.throwIfAborted();
       errors.push(error);
+      if (options.giveUp?.(error) === true) break;
     }
   }
   // A lone error stays itself, with its code and its cause.
