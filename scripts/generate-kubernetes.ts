@@ -20,6 +20,7 @@ interface ProtobufFile {
   readonly messages: Readonly<Record<string, readonly Field[]>>;
 }
 
+const APPS = "io.k8s.api.apps.v1";
 const CORE = "io.k8s.api.core.v1";
 const AUTHENTICATION = "io.k8s.api.authentication.v1";
 const META = "io.k8s.apimachinery.pkg.apis.meta.v1";
@@ -29,6 +30,15 @@ const INT32 = { type: "integer", format: "int32" };
 const COUNT = { type: "integer", format: "int32" };
 
 const MORE_SCHEMAS: Readonly<Record<string, unknown>> = {
+  [`${APPS}.ControllerRevision`]: {
+    ...kind("apps", "ControllerRevision", {
+      data: pointer("io.k8s.apimachinery.pkg.runtime.RawExtension"),
+      metadata: embedded(`${META}.ObjectMeta`),
+      revision: { type: "integer", format: "int64", default: 0 },
+    }),
+    required: ["revision"],
+  },
+  [`${APPS}.ControllerRevisionList`]: list("apps", "ControllerRevision", APPS),
   [`${CORE}.ReplicationController`]: kind("", "ReplicationController", {
     metadata: embedded(`${META}.ObjectMeta`),
     spec: embedded(`${CORE}.ReplicationControllerSpec`),
@@ -89,6 +99,12 @@ const MORE_SCHEMAS: Readonly<Record<string, unknown>> = {
 const PROTO_META = "k8s.io.apimachinery.pkg.apis.meta.v1";
 
 const MORE_MESSAGES: Readonly<Record<string, readonly Field[]>> = {
+  "k8s.io.api.apps.v1.ControllerRevision": [
+    [1, "metadata", `${PROTO_META}.ObjectMeta`],
+    [2, "data", "k8s.io.apimachinery.pkg.runtime.RawExtension"],
+    [3, "revision", "int64"],
+  ],
+  "k8s.io.apimachinery.pkg.runtime.RawExtension": [[1, "raw", "bytes"]],
   "k8s.io.api.core.v1.ReplicationController": object("core", "ReplicationController"),
   "k8s.io.api.core.v1.ReplicationControllerSpec": [
     [1, "replicas", "int32"],

@@ -68,6 +68,51 @@ describe("workloads under kubectl", { skip: missingPeers("kubectl"), timeout: 12
     );
   });
 
+  for (const [kind, group] of [
+    ["DaemonSet", "daemonset.apps"],
+    ["StatefulSet", "statefulset.apps"],
+  ] as const) {
+    it(`a ${kind} has a history to go back in`, async () => {
+      const name = kind.toLowerCase();
+      lab.write(
+        `${name}.yaml`,
+        JSON.stringify({
+          apiVersion: "apps/v1",
+          kind,
+          metadata: { name, annotations: { "kubernetes.io/change-cause": "first" } },
+          spec: {
+            ...(kind === "StatefulSet" && { serviceName: name }),
+            selector: { matchLabels: { app: name } },
+            template: {
+              metadata: { labels: { app: name } },
+              spec: { containers: [{ name: "c", image: "app:1" }] },
+            },
+          },
+        }),
+      );
+      const set = `${name}/${name}`;
+      await kubectl("apply", "-f", `${name}.yaml`);
+      await rolledOut(set);
+      await kubectl("annotate", set, "kubernetes.io/change-cause-", "--overwrite");
+      await kubectl("set", "image", set, "c=app:2");
+      await rolledOut(set);
+      assert.match(await kubectl("rollout", "history", set), /^1 +first\n2 +<none>$/m);
+      assert.match(await kubectl("rollout", "history", set, "--revision=1"), /Image:\tapp:1$/m);
+      const table = await kubectl("get", "controllerrevisions", "-l", `app=${name}`);
+      assert.match(table, /^NAME +CONTROLLER +REVISION +AGE$/m);
+      assert.match(table, new RegExp(`^${name}-\\S+ +${group}/${name} +2 +\\S+$`, "m"));
+      assert.equal(await kubectl("rollout", "undo", set), `${group}/${name} rolled back\n`);
+      await rolledOut(set);
+      assert.equal(await valueOf(set, ".spec.template.spec.containers[0].image"), "app:1");
+      assert.match(await kubectl("rollout", "history", set), /^2 +<none>\n3 +first$/m);
+      assert.match(
+        await lab.refused("rollout", "undo", set, "--to-revision=9"),
+        /unable to find specified revision 9 in history/,
+      );
+      await kubectl("delete", set, "--timeout=20s");
+    });
+  }
+
   it("a rollout that gets stuck says so in time", async () => {
     lab.cluster.becomesReady = ({ metadata }) => metadata.labels?.["app"] !== "stuck";
     await kubectl("create", "deployment", "stuck", "--image=stuck:1");

@@ -23,6 +23,7 @@ const WATCHED = {
   nodes: "",
   pods: "",
   replicationcontrollers: "",
+  controllerrevisions: "apps",
   daemonsets: "apps",
   deployments: "apps",
   replicasets: "apps",

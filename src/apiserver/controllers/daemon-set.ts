@@ -20,6 +20,7 @@ import { PodControl } from "./pod-control.ts";
 import { isActive, isAvailable, isFinished, isReady, nextAvailability, nodeOf } from "./pods.ts";
 import { hashTemplate } from "./template-hash.ts";
 import { resolveCount } from "./counts.ts";
+import { forgetRevisions, keepRevision } from "./revisions.ts";
 import { WorkQueue } from "./work-queue.ts";
 
 const HASH = "controller-revision-hash";
@@ -30,7 +31,7 @@ export function daemonSets(context: ControllerContext): WorkQueue {
   const { clock, onError } = context;
   const queue = new WorkQueue({ clock, onError, reconcile: (key) => controller.reconcile(key) });
   const own = { resource: "daemonsets", kind: "DaemonSet" } as const;
-  onChange(context, own, { possessions: ["pods"], add: (key) => queue.add(key) });
+  onChange(context, own, { possessions: ["pods", "controllerrevisions"], add: (key) => queue.add(key) });
   context.informer("nodes").subscribe((change) => {
     if (change.type === "updated" && !mattersToPods(change.old, change.object)) return;
     for (const set of context.informer("daemonsets").list()) queue.add(keyOf(set));
@@ -65,7 +66,13 @@ class DaemonSetController {
       .informer("nodes")
       .list()
       .filter((node) => takes(node, set));
-    if (!isDeleting(set)) await this.#place(set, { claimed, nodes, hash });
+    if (!isDeleting(set)) {
+      await keepRevision(this.#context, { set, hash, labels: { [HASH]: hash } });
+      await this.#place(set, { claimed, nodes, hash });
+      const live = new Set([hash, ...claimed.map((pod) => pod.metadata.labels?.[HASH])]);
+      const isLive = ({ metadata }: KubernetesObject): boolean => live.has(metadata.labels?.[HASH]);
+      await forgetRevisions(this.#context, { set, isLive });
+    }
     await this.#report(set, { claimed, nodes, hash });
     const minReady = numberOf(spec, "minReadySeconds") ?? 0;
     return nextAvailability(claimed, minReady, this.#context.clock.now());

@@ -17,16 +17,18 @@ import {
 import { PodControl } from "./pod-control.ts";
 import { isActive, isAvailable, isFinished, isReady, nextAvailability } from "./pods.ts";
 import { hashTemplate } from "./template-hash.ts";
+import { forgetRevisions, keepRevision, revisionName } from "./revisions.ts";
 import { WorkQueue } from "./work-queue.ts";
 
 const REVISION = "controller-revision-hash";
+const HASH = "controller.kubernetes.io/hash";
 
 export function statefulSets(context: ControllerContext): WorkQueue {
   const controller = new StatefulSetController(context);
   const { clock, onError } = context;
   const queue = new WorkQueue({ clock, onError, reconcile: (key) => controller.reconcile(key) });
   const own = { resource: "statefulsets", kind: "StatefulSet" } as const;
-  onChange(context, own, { possessions: ["pods"], add: (key) => queue.add(key) });
+  onChange(context, own, { possessions: ["pods", "controllerrevisions"], add: (key) => queue.add(key) });
   return queue;
 }
 
@@ -63,14 +65,21 @@ class StatefulSetController {
     }
     const start = numberOf(member(spec, "ordinals"), "start") ?? 0;
     const count = numberOf(spec, "replicas") ?? 1;
+    const hash = hashTemplate(spec["template"], numberOf(statusOf(set), "collisionCount"));
     const view: View = {
       pods,
       wanted: Array.from({ length: count }, (_, index) => start + index),
-      revision: `${nameOf(set)}-${hashTemplate(spec["template"], numberOf(statusOf(set), "collisionCount"))}`,
+      revision: revisionName(set, hash),
       minReady: numberOf(spec, "minReadySeconds") ?? 0,
       now: this.#context.clock.now(),
     };
-    if (!isDeleting(set)) await this.#advance(set, view);
+    if (!isDeleting(set)) {
+      await keepRevision(this.#context, { set, hash, labels: { [HASH]: hash } });
+      await this.#advance(set, view);
+      const used = claimed.map((pod) => pod.metadata.labels?.[REVISION]);
+      const live = new Set([view.revision, textOf(statusOf(set), "currentRevision"), ...used]);
+      await forgetRevisions(this.#context, { set, isLive: (one) => live.has(nameOf(one)) });
+    }
     await this.#report(set, view);
     return nextAvailability(claimed, view.minReady, view.now);
   }

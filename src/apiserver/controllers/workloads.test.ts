@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { formatTime, type JsonObject, type KubernetesObject } from "../../kubernetes/index.ts";
-import { isDeleting, listOf, nameOf, specOf, statusOf, textOf } from "./objects.ts";
+import { isDeleting, listOf, member, nameOf, specOf, statusOf, textOf } from "./objects.ts";
 import { type Cluster, openCluster, templateOf, workload } from "./testing.ts";
 
 async function podNames(cluster: Cluster): Promise<readonly string[]> {
@@ -204,3 +204,44 @@ test("a deleted workload takes all that it made along", async () => {
     return (await cluster.list("replicasets")).length === 0 && (await cluster.list("pods")).length === 0;
   });
 });
+
+for (const [resource, kind, hashLabel] of [
+  ["statefulsets", "StatefulSet", "controller.kubernetes.io/hash"],
+  ["daemonsets", "DaemonSet", "controller-revision-hash"],
+] as const) {
+  test(`a ${kind} keeps what it was, newest last, and as much of it as it's told to`, async () => {
+    await using cluster = await openCluster();
+    const spec = kind === "DaemonSet" ? {} : { replicas: 1, serviceName: "web" };
+    await cluster.of(resource).create(workload("apps/v1", kind, "web", { ...spec, revisionHistoryLimit: 1 }));
+    const history = async (): Promise<string> => {
+      const revisions = await cluster.list("controllerrevisions");
+      return revisions
+        .map(({ metadata, ...one }) => {
+          assert.equal(metadata.name, `web-${metadata.labels?.[hashLabel]}`);
+          assert.equal(metadata.labels?.["app"], "web");
+          const { template } = (one["data"] as { spec: { template: JsonObject } }).spec;
+          assert.equal(template["$patch"], "replace");
+          return `${Number(one["revision"])} ${textOf(listOf(member(template, "spec"), "containers")[0] ?? {}, "image")}`;
+        })
+        .toSorted()
+        .join(", ");
+    };
+    const becomes = async (image: string, told: string): Promise<void> => {
+      await setImage(cluster, resource, image);
+      await cluster.until(`its Pod runs ${image}`, async () => String(await images(cluster)) === image);
+      await cluster.until(`its history is ${told}`, async () => (await history()) === told);
+    };
+    await becomes("app:v1", "1 app:v1");
+    await becomes("app:v2", "1 app:v1, 2 app:v2");
+    await becomes("app:v1", "2 app:v2, 3 app:v1");
+    await becomes("app:v3", "3 app:v1, 4 app:v3");
+    const [revision] = await cluster.list("controllerrevisions");
+    assert.ok(revision !== undefined);
+    await assert.rejects(
+      cluster.of("controllerrevisions").update({ ...revision, data: { spec: {} } }),
+      /data: Invalid value: .*: field is immutable/,
+    );
+    await cluster.of(resource).delete("web");
+    await cluster.until("they went with it", async () => (await history()) === "");
+  });
+}

@@ -34,7 +34,6 @@ const RESOURCES: Readonly<Record<string, readonly string[]>> = {
     "resourcequotas",
     "services",
   ],
-  apps: ["controllerrevisions"],
   "authentication.k8s.io": ["tokenreviews"],
   "authorization.k8s.io": ["localsubjectaccessreviews", "subjectaccessreviews"],
   "coordination.k8s.io": ["leasecandidates"],

@@ -85,6 +85,12 @@ const LAYOUTS: Readonly<Record<string, TableLayout>> = {
     ...TEMPLATE,
     SELECTOR,
   ]),
+  ControllerRevision: layout(workloadRows.revisionCells, [
+    NAME,
+    "Controller: what it's a state of",
+    "#Revision: the higher, the later",
+    AGE,
+  ]),
   PodTemplate: layout(workloadRows.podTemplateCells, [
     NAME,
     "Containers: names of the containers",

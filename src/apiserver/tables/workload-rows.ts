@@ -85,6 +85,13 @@ export const cronJobCells: Row = (it, now) => {
   ];
 };
 
+export const revisionCells: Row = (it, now) => {
+  const owner = it.metadata.ownerReferences?.find(({ controller }) => controller === true);
+  const group = owner?.apiVersion.includes("/") === true ? `.${owner.apiVersion.split("/", 1)[0]}` : "";
+  const controller = owner === undefined ? NONE : `${owner.kind.toLowerCase()}${group}/${owner.name}`;
+  return [name(it), controller, number(it["revision"]), ageOf(it, now)];
+};
+
 export const podTemplateCells: Row = (it) => {
   const template = object(it["template"]);
   return [name(it), ...containers(template), labels(object(template["metadata"])["labels"])];

@@ -7,6 +7,7 @@ import {
   type KubernetesObject,
   type Metadata,
   notFound,
+  StatusError,
 } from "../../kubernetes/index.ts";
 import { formatTime } from "../clock.ts";
 import { withRevision } from "../storage/encode-object.ts";
@@ -74,6 +75,7 @@ async function storeNew(context: ApiContext, call: ApiCall, object: KubernetesOb
       if ((await context.storage.find(key)) !== undefined) throw alreadyExists(resourceSubject(named));
       return presentObject(call.resource, withRevision(prepared, undefined));
     }
+    refuseVersion(object);
     try {
       const lifetime = expiryOf(key, context.clock.now());
       const stored = await context.storage.write({ key, expected: 0, object: prepared, ...lifetime });
@@ -85,6 +87,26 @@ async function storeNew(context: ApiContext, call: ApiCall, object: KubernetesOb
       if (!generated || attempt >= NAME_ATTEMPTS) throw alreadyExists(resourceSubject(named));
     }
   }
+}
+
+/** Who posts what he read somewhere is told so, in words that have no reason, and the code of a defect. */
+function refuseVersion({ metadata }: KubernetesObject): void {
+  if (!(Number(metadata.resourceVersion ?? 0) > 0)) return;
+  throw new StatusError({
+    kind: "Status",
+    apiVersion: "v1",
+    metadata: {},
+    status: "Failure",
+    message: "resourceVersion should not be set on objects to be created",
+    code: 500,
+  });
+}
+
+/** For objects of clients that need not know whether there was one. */
+export function withoutVersion(object: KubernetesObject): KubernetesObject {
+  if (object.metadata.resourceVersion === undefined) return object;
+  const { resourceVersion: _, ...metadata } = object.metadata;
+  return { ...object, metadata };
 }
 
 export function placeInNamespace(object: KubernetesObject, namespace: string): KubernetesObject {

@@ -6,7 +6,7 @@ import { badRequest, failure, type Json, notFound } from "../../kubernetes/index
 import type { PatchType } from "../rules.ts";
 import { isConflict } from "../storage/errors.ts";
 import type { ApiCall, ApiContext, CallBody } from "./context.ts";
-import { placeInNamespace, requireNamespace, admitNew } from "./create.ts";
+import { admitNew, placeInNamespace, requireNamespace, withoutVersion } from "./create.ts";
 import { keyOf, resourceSubject } from "./names.ts";
 import { invalidOptions, parseWriteOptions } from "./options.ts";
 import { forClient, fromClient, type Presented } from "./present.ts";
@@ -89,7 +89,7 @@ async function applyObject(context: ApiContext, call: ApiCall, it: Applying): Pr
     await requireNamespace(context, call, named);
     const fresh = rules.applyDefaults(rules.applyConfiguration(undefined, named, options));
     try {
-      return { ...pick(await admitNew(context, call, fresh)), created: true };
+      return { ...pick(await admitNew(context, call, withoutVersion(fresh))), created: true };
     } catch (error) {
       // Somebody else created it in the meantime: then it is a change.
       if (!isConflict(error) && !isAlreadyExists(error)) throw error;

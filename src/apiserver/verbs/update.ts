@@ -16,7 +16,7 @@ import { isConflict } from "../storage/errors.ts";
 import type { StoredObject } from "../storage/storage.ts";
 import { admitMutating, admitValidating } from "./admit.ts";
 import type { ApiCall, ApiContext, CallBody } from "./context.ts";
-import { createDecoded, placeInNamespace } from "./create.ts";
+import { createDecoded, placeInNamespace, withoutVersion } from "./create.ts";
 import { isReadyToGo } from "./graceful-deletion.ts";
 import { expiryOf, keyOf, kindSubject, resourceSubject } from "./names.ts";
 import { fromClient, presentObject, presentStored, type Presented } from "./present.ts";
@@ -42,7 +42,7 @@ export async function updateObject(context: ApiContext, call: ApiCall, body: Cal
   const object = fromClient(call.resource, sent);
   checkNames(call, object);
   if (mayCreate(call) && (await context.storage.find(keyOf(call))) === undefined) {
-    return await createDecoded(context, call, object);
+    return await createDecoded(context, call, withoutVersion(object));
   }
   requireRevision(call, object);
   return await changeObject(context, call, () => ({ object }));

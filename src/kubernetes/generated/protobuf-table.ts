@@ -1,6 +1,7 @@
 // Made by scripts/generate-kubernetes.ts; never edited.
 // Source: kubernetes v1.36.2, generated.proto of k8s.io/api core/v1, apps/v1, batch/v1, authorization/v1, authentication/v1, coordination/v1, events/v1 and of k8s.io/apimachinery meta/v1, runtime, resource, intstr
 export const PROTOBUF_TABLE: string = `{
+"k8s.io.api.apps.v1.ControllerRevision":[[1,"metadata","k8s.io.apimachinery.pkg.apis.meta.v1.ObjectMeta"],[2,"data","k8s.io.apimachinery.pkg.runtime.RawExtension"],[3,"revision","int64"]],
 "k8s.io.api.apps.v1.DaemonSet":[[1,"metadata","k8s.io.apimachinery.pkg.apis.meta.v1.ObjectMeta"],[2,"spec","k8s.io.api.apps.v1.DaemonSetSpec"],[3,"status","k8s.io.api.apps.v1.DaemonSetStatus"]],
 "k8s.io.api.apps.v1.DaemonSetCondition":[[1,"type","string"],[2,"status","string"],[3,"lastTransitionTime","k8s.io.apimachinery.pkg.apis.meta.v1.Time"],[4,"reason","string"],[5,"message","string"]],
 "k8s.io.api.apps.v1.DaemonSetSpec":[[1,"selector","k8s.io.apimachinery.pkg.apis.meta.v1.LabelSelector"],[2,"template","k8s.io.api.core.v1.PodTemplateSpec"],[3,"updateStrategy","k8s.io.api.apps.v1.DaemonSetUpdateStrategy"],[4,"minReadySeconds","int32"],[6,"revisionHistoryLimit","int32"]],
@@ -256,6 +257,7 @@ export const PROTOBUF_TABLE: string = `{
 "k8s.io.apimachinery.pkg.apis.meta.v1.StatusCause":[[1,"reason","string"],[2,"message","string"],[3,"field","string"]],
 "k8s.io.apimachinery.pkg.apis.meta.v1.StatusDetails":[[1,"name","string"],[2,"group","string"],[3,"kind","string"],[4,"causes","k8s.io.apimachinery.pkg.apis.meta.v1.StatusCause[]"],[5,"retryAfterSeconds","int32"],[6,"uid","string"]],
 "k8s.io.apimachinery.pkg.apis.meta.v1.Time":[[1,"seconds","int64"],[2,"nanos","int32"]],
+"k8s.io.apimachinery.pkg.runtime.RawExtension":[[1,"raw","bytes"]],
 "k8s.io.apimachinery.pkg.runtime.TypeMeta":[[1,"apiVersion","string"],[2,"kind","string"]],
 "k8s.io.apimachinery.pkg.runtime.Unknown":[[1,"typeMeta","k8s.io.apimachinery.pkg.runtime.TypeMeta"],[2,"raw","bytes"],[3,"contentEncoding","string"],[4,"contentType","string"]],
 "k8s.io.apimachinery.pkg.util.intstr.IntOrString":[[1,"type","int64"],[2,"intVal","int32"],[3,"strVal","string"]]

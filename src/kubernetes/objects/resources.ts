@@ -109,6 +109,7 @@ const CORE: readonly Row[] = [
 ];
 
 const APPS: readonly Row[] = [
+  { resource: "controllerrevisions", kind: "ControllerRevision" },
   { resource: "daemonsets", kind: "DaemonSet", short: ["ds"], categories: ["all"], subresources: [STATUS] },
   {
     resource: "deployments",

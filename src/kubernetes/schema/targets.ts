@@ -64,7 +64,6 @@ const FOREIGN: Readonly<Record<string, readonly string[]>> = {
     "Status",
   ],
   "admissionregistration.k8s.io": ["MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"],
-  apps: ["ControllerRevision"],
   "authentication.k8s.io": ["TokenReview"],
   "authorization.k8s.io": ["LocalSubjectAccessReview", "SubjectAccessReview"],
   autoscaling: ["HorizontalPodAutoscaler"],

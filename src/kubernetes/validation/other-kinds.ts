@@ -1,4 +1,6 @@
 /** What holds for the kinds that make no Pods and hold no data. */
+import { isDeepStrictEqual } from "node:util";
+
 import { type FieldError, invalidField, requiredField } from "../../internal/kubernetes/field-error.ts";
 import { qualifiedNameFaults } from "../../internal/kubernetes/qualified-name.ts";
 import { entriesAt, numberAt, objectAt, objectsAt, scalarText, textAt, textsAt } from "../objects/fields.ts";
@@ -50,6 +52,29 @@ export const validateNodeUpdate: UpdateRule = (node, old) => [
   ...validateTaints(objectAt(node, "spec")),
   ...validateCapacity(node),
 ];
+
+/** What a DaemonSet or StatefulSet was, to go back to: its data stay as they were written. */
+export const validateRevision: Rule = (revision) => [
+  ...validateNamed(revision),
+  ...(revision["data"] === undefined || revision["data"] === null
+    ? [requiredField("data", "data is mandatory")]
+    : []),
+  ...validateRevisionNumber(revision),
+];
+
+export const validateRevisionUpdate: UpdateRule = (revision, old) => [
+  ...validateMetadataOnly(revision, old),
+  ...validateRevisionNumber(revision),
+  ...(isDeepStrictEqual(revision["data"], old["data"])
+    ? []
+    : [invalidField("data", revision["data"], "field is immutable")]),
+];
+
+function validateRevisionNumber(revision: JsonObject): readonly FieldError[] {
+  const number = numberAt(revision, "revision") ?? 0;
+  const why = "must be greater than or equal to 0";
+  return number < 0 ? [invalidField("revision", number, why)] : [];
+}
 
 export const validateLease: Rule = (lease) => [...validateNamed(lease), ...validateLeaseSpec(lease)];
 

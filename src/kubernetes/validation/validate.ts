@@ -19,6 +19,8 @@ import {
   validateNamespaceStatus,
   validateNode,
   validateNodeUpdate,
+  validateRevision,
+  validateRevisionUpdate,
 } from "./other-kinds.ts";
 import { validateEphemeralUpdate, validatePod, validatePodUpdate } from "./pod.ts";
 import {
@@ -54,6 +56,7 @@ const KINDS: Readonly<Record<string, readonly [create: Rule, update: UpdateRule]
   "v1 ReplicationController": [validateReplicationController, validateReplicationControllerUpdate],
   "v1 Secret": [validateSecret, validateSecretUpdate],
   "v1 ServiceAccount": [validateNamed, validateMetadataOnly],
+  "apps/v1 ControllerRevision": [validateRevision, validateRevisionUpdate],
   "apps/v1 DaemonSet": [validateDaemonSet, validateDaemonSetUpdate],
   "apps/v1 Deployment": [validateDeployment, validateDeploymentUpdate],
   "apps/v1 ReplicaSet": [validateReplicaSet, validateReplicaSetUpdate],
