@@ -1,3 +1,4 @@
+import type { Stats } from "node:fs";
 import { lstat, opendir } from "node:fs/promises";
 import { join } from "node:path";
 
@@ -10,29 +11,37 @@ export interface FolderUsage {
   readonly inodes: number;
 }
 
-/** Counts what is in folders, themselves included; what goes away meanwhile doesn't count, nor does what isn't there. */
+/**
+ * Counts what is in folders, themselves included, as `du` does: a file with several names once. What goes away
+ * meanwhile doesn't count, nor does what isn't there.
+ */
 export async function measureFolders(
   folders: readonly string[],
   { signal }: SignalOptions = {},
 ): Promise<FolderUsage> {
   const total = { bytes: 0, inodes: 0 };
+  const linked = new Set<string>();
+  const count = ({ blocks, dev, ino, nlink }: Stats): void => {
+    if (nlink > 1) {
+      const key = `${dev}:${ino}`;
+      if (linked.has(key)) return;
+      linked.add(key);
+    }
+    total.bytes += blocks * BLOCK;
+    total.inodes++;
+  };
   const pending = [...folders];
   for (let path = pending.pop(); path !== undefined; path = pending.pop()) {
     signal?.throwIfAborted();
     try {
-      const { blocks } = await lstat(path);
-      total.bytes += blocks * BLOCK;
-      total.inodes++;
+      count(await lstat(path));
       const names: string[] = [];
       for await (const entry of await opendir(path)) {
         if (entry.isDirectory()) pending.push(join(path, entry.name));
         else names.push(entry.name);
       }
-      for (const bytes of await Promise.all(names.map((name) => sizeOf(join(path, name))))) {
-        if (bytes === undefined) continue;
-        total.bytes += bytes;
-        total.inodes++;
-      }
+      const stats = await Promise.all(names.map((name) => look(join(path, name))));
+      for (const one of stats) if (one !== undefined) count(one);
     } catch (error) {
       if (!isGone(error)) throw error;
     }
@@ -43,9 +52,9 @@ export async function measureFolders(
 /** What `st_blocks` counts in, whatever the file system's own blocks are. */
 const BLOCK = 512;
 
-async function sizeOf(path: string): Promise<number | undefined> {
+async function look(path: string): Promise<Stats | undefined> {
   try {
-    return (await lstat(path)).blocks * BLOCK;
+    return await lstat(path);
   } catch (error) {
     if (isGone(error)) return undefined;
     throw error;

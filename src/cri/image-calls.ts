@@ -13,6 +13,8 @@ export interface ImageCallsOptions {
   readonly pulls: RunningPulls;
   /** Milliseconds without a byte after which a pull is given up; 0 for never. */
   readonly progressTimeout: number;
+  /** Milliseconds after which a pull is given up however it goes; 0 for never. */
+  readonly pullDeadline: number;
   /**
    * `ignore`, the default, lists all images whatever a filter says, as containerd does; `honour` lists the image that
    * the filter names.
@@ -24,7 +26,7 @@ export interface ImageCallsOptions {
 const BATCH = 5000;
 
 export function imageCalls(options: ImageCallsOptions): ServiceImpl<typeof ImageService> {
-  const { backend, pulls, progressTimeout, listFilter } = options;
+  const { backend, pulls, progressTimeout, pullDeadline, listFilter } = options;
   const list = async (filter: string, signal: AbortSignal): Promise<ImageInit[]> => {
     if (filter === "" || listFilter === "ignore") return (await backend.list({ signal })).map(toMessage);
     const found = await backend.find(filter, { signal });
@@ -63,7 +65,7 @@ export function imageCalls(options: ImageCallsOptions): ServiceImpl<typeof Image
                 pull.progress(progress);
               },
             }),
-          { timeout: progressTimeout, action: `pull ${goQuote(image)}`, signal },
+          { timeout: progressTimeout, deadline: pullDeadline, action: `pull ${goQuote(image)}`, signal },
         );
         pull.end("done");
         return { imageRef };

@@ -37,8 +37,11 @@ export function completeName(text: string): string | undefined {
 }
 
 function byBeginning<I extends Findable>(images: readonly I[], text: string): I | undefined {
+  const colon = text.indexOf(":");
+  // An algorithm alone begins no id.
+  if (colon === text.length - 1) return undefined;
   const begins = images.filter(({ id }) =>
-    id.startsWith(text.includes(":") ? text : `${id.slice(0, id.indexOf(":") + 1)}${text}`),
+    (colon === -1 ? id.slice(id.indexOf(":") + 1) : id).startsWith(text),
   );
   if (begins.length < 2) return begins[0];
   throw new CriError(

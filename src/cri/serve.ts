@@ -26,6 +26,8 @@ export interface CriServerOptions {
   readonly runtime: RuntimeFacts;
   /** Milliseconds without a byte after which a pull is given up, 0 for never; five minutes by default. */
   readonly progressTimeout?: number | undefined;
+  /** Milliseconds after which a pull is given up however it goes; 0, the default, for never. */
+  readonly pullDeadline?: number | undefined;
   /** What a filter of ListImages does; containerd ignores it, and so does the default. */
   readonly listFilter?: "ignore" | "honour" | undefined;
   readonly metrics?: MetricSink | undefined;
@@ -53,7 +55,7 @@ const PROGRESS_TIMEOUT = 5 * 60 * 1000;
  */
 export async function serveCri(options: CriServerOptions): Promise<CriServer> {
   const { backend, runtime, now, metrics } = options;
-  const { progressTimeout = PROGRESS_TIMEOUT, listFilter = "ignore" } = options;
+  const { progressTimeout = PROGRESS_TIMEOUT, pullDeadline = 0, listFilter = "ignore" } = options;
   const pulls = new RunningPulls({ now, metrics });
   const ending = new AbortController();
   const router = createConnectRouter({
@@ -64,7 +66,7 @@ export async function serveCri(options: CriServerOptions): Promise<CriServer> {
     shutdownSignal: ending.signal,
     interceptors: [tellFailures, ...(metrics === undefined ? [] : [measure(metrics, now)])],
   });
-  router.service(ImageService, imageCalls({ backend, pulls, progressTimeout, listFilter }));
+  router.service(ImageService, imageCalls({ backend, pulls, progressTimeout, pullDeadline, listFilter }));
   router.service(RuntimeService, runtimeCalls(runtime));
   router.service(Pulls, pullCalls(pulls));
   const server = createServer(makeListener(router));

@@ -17,6 +17,7 @@ const CODES: Readonly<Record<string, Code>> = {
   UNSUPPORTED: Code.InvalidArgument,
   MANIFEST_UNSUPPORTED: Code.InvalidArgument,
   PULL_STALLED: Code.Canceled,
+  PULL_OVERDUE: Code.DeadlineExceeded,
   CLOSED: Code.Unavailable,
   CONTAINERD_UNAVAILABLE: Code.Unavailable,
 };

@@ -80,6 +80,7 @@ export const cri: Command = defineCommand({
         listFilter: values["list-filter"] as "ignore" | "honour" | undefined,
         cgroupDriver: values["cgroup-driver"] as "systemd" | "cgroupfs" | undefined,
         progressTimeout: readDuration(values["pull-progress-timeout"], "--pull-progress-timeout"),
+        pullDeadline: readDuration(values["pull-deadline"], "--pull-deadline"),
         concurrency: readCount(values.jobs, "--jobs"),
         metricsPort: readPort(values["metrics-port"], "--metrics-port"),
         connection: values,

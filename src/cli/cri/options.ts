@@ -54,6 +54,11 @@ export const CRI_OPTIONS = {
     value: "DURATION",
     summary: "Give a pull up when no byte comes for so long; 5m by default, 0 for never",
   },
+  "pull-deadline": {
+    type: "string",
+    value: "DURATION",
+    summary: "Give a pull up after so long, however it goes; never by default",
+  },
   "cgroup-driver": {
     type: "string",
     value: "DRIVER",

@@ -6,6 +6,7 @@ import { serveCri, StoreBackend } from "../../cri/index.ts";
 import { StaticSource, toCandidate, type TrackedCredential } from "../../credentials/index.ts";
 import { PinFolder, StoreRuntime } from "../../images/index.ts";
 import { makeFolder } from "../../internal/make-folder.ts";
+import type { SignalOptions } from "../../oci/index.ts";
 import { parseReference, repositoryName } from "../../reference/index.ts";
 import { openStore } from "../../store/index.ts";
 import { type ConnectValues, connect } from "../connect.ts";
@@ -31,6 +32,7 @@ export interface RunCriOptions {
   readonly credentialForms?: "containerd" | "all" | undefined;
   readonly listFilter?: "ignore" | "honour" | undefined;
   readonly progressTimeout?: number | undefined;
+  readonly pullDeadline?: number | undefined;
   readonly cgroupDriver?: "systemd" | "cgroupfs" | undefined;
   readonly concurrency?: number | undefined;
   /** `undefined` serves no metrics, 0 takes any free port. */
@@ -67,6 +69,7 @@ export async function runCri(options: RunCriOptions, context: CommandContext): P
       config: { dataDir, containerd: options.containerd?.address, pinned: options.pinned },
     },
     progressTimeout: options.progressTimeout,
+    pullDeadline: options.pullDeadline,
     listFilter: options.listFilter,
     metrics,
     now,
@@ -102,7 +105,7 @@ async function openBackend(
   const auths = new PullAuths({ forms: options.credentialForms });
   const registries = new PullRegistries(access, { auths, candidateOf: ofNode?.candidateOf ?? toCandidate });
   const platform = localPlatform();
-  const nodeSources = ofNode && (({ image, pod }: PullRequest) => lookUp(image, pod));
+  const nodeSources = ofNode && lookUp;
   if (options.containerd !== undefined) {
     const common = { dataDir, auths, platform, pinned: options.pinned, concurrency: options.concurrency };
     return stack.use(
@@ -136,10 +139,12 @@ async function openBackend(
     nodeCredentials: nodeSources,
   });
 
-  async function lookUp(image: string, pod: PullRequest["pod"]): Promise<readonly TrackedCredential[]> {
+  async function lookUp(
+    { image, pod }: PullRequest,
+    { signal }: SignalOptions,
+  ): Promise<readonly TrackedCredential[]> {
     const identity = pod && { ...pod, serviceAccountName: "" };
     const keyring = ofNode?.keyring(identity);
-    const { signal } = context;
     return (await keyring?.lookup(repositoryName(parseReference(image)), { signal }))?.credentials ?? [];
   }
 }
