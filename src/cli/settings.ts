@@ -97,3 +97,9 @@ function readCpuInfo(): string | undefined {
     return undefined;
   }
 }
+
+/** Milliseconds for which a registry may keep silent; `undefined` for as long as it is by default. */
+export function readStallTimeout(values: { readonly "stall-timeout"?: string }): number | undefined {
+  const timeout = readDuration(values["stall-timeout"], "--stall-timeout");
+  return timeout === 0 ? Number.POSITIVE_INFINITY : timeout;
+}

@@ -53,3 +53,12 @@ export const TRANSFER_OPTIONS = {
   },
   quiet: { type: "boolean", short: "q", summary: "No progress" },
 } as const;
+
+/** Of commands that read from registries and from them alone wait long. */
+export const STALL_OPTIONS = {
+  "stall-timeout": {
+    type: "string",
+    value: "DURATION",
+    summary: "Give up when a registry sends no byte for so long; 60s by default, 0 waits for ever",
+  },
+} as const;

@@ -63,6 +63,7 @@ export { type ReferrersOptions } from "./referrers.ts";
 export { type ListOptions } from "./lists.ts";
 export { fallbackTag } from "./fallback-tag.ts";
 export { type ClientEvent, type ClientEventListener } from "./events.ts";
+export { STALL_TIMEOUT, StallError, StallGuard, type StallGuardOptions } from "./stall-guard.ts";
 export { type SplitOptions } from "./split-options.ts";
 export { type RetryOptions, type Sleep } from "./retry.ts";
 export { SocketTransport, type SocketTransportOptions } from "./socket-transport.ts";

@@ -89,7 +89,6 @@ export { type ImagePullIntent, type ImagePullSecret } from "./pull-records/recor
 export { type ImagePullServiceAccount } from "./pull-records/record.ts";
 export { type CredentialsChange, type FailedPull } from "./recall.ts";
 export { ServiceRuntime } from "./service-runtime.ts";
-export { STALL_TIMEOUT, StallError, StallGuard, type StallGuardOptions } from "./stall-guard.ts";
 export { listStoreImages, StoreImages, type StoreImagesOptions } from "./store-images.ts";
 export { countBytes, objectOf, type RuntimeStore, StoreRuntime } from "./store-runtime.ts";
 export { type StoreRuntimeOptions } from "./store-runtime.ts";

@@ -9,6 +9,7 @@ import {
   hostPlatformMatcher,
   isDigest,
 } from "../oci/index.ts";
+import { StallError, StallGuard } from "../client/index.ts";
 import { hashAuthConfig, type TrackedCredential } from "../credentials/index.ts";
 import { type Reference, formatReference, parseDockerRef } from "../reference/index.ts";
 import type { NamedImage, NameStore, Store } from "../store/index.ts";
@@ -23,7 +24,6 @@ import type {
 } from "./image-runtime.ts";
 import { inspectImage } from "./inspect-image.ts";
 import { preferLocalDocuments } from "./local-documents.ts";
-import { StallError, StallGuard } from "./stall-guard.ts";
 import { tryCredentials } from "./try-credentials.ts";
 import { SharedOperations } from "./shared-operations.ts";
 

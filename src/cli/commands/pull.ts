@@ -1,3 +1,4 @@
+import { StallGuard } from "../../client/index.ts";
 import { formatPlatform, type Platform } from "../../oci/index.ts";
 import { formatReference } from "../../reference/index.ts";
 import { openStore } from "../../store/index.ts";
@@ -6,8 +7,14 @@ import { connect } from "../connect.ts";
 import { UsageError } from "../errors.ts";
 import { foreignPlatform } from "../foreign-platform.ts";
 import { type Place, parsePlace } from "../place.ts";
-import { dataDir, localPlatform, readCount, wantedPlatform } from "../settings.ts";
-import { PLATFORM_OPTIONS, REGISTRY_OPTIONS, STORE_OPTIONS, TRANSFER_OPTIONS } from "../shared-options.ts";
+import { dataDir, localPlatform, readCount, readStallTimeout, wantedPlatform } from "../settings.ts";
+import {
+  PLATFORM_OPTIONS,
+  REGISTRY_OPTIONS,
+  STALL_OPTIONS,
+  STORE_OPTIONS,
+  TRANSFER_OPTIONS,
+} from "../shared-options.ts";
 import { transfer } from "../transfer.ts";
 
 export const pull: Command = defineCommand({
@@ -17,7 +24,13 @@ export const pull: Command = defineCommand({
     "Every byte is verified before anybody can see it. A pull that was cut off goes on where it stopped, also after kill -9. Of an image for several platforms, this machine's is brought.",
     "Prints each image's full name with its digest.",
   ],
-  options: { ...PLATFORM_OPTIONS, ...TRANSFER_OPTIONS, ...STORE_OPTIONS, ...REGISTRY_OPTIONS },
+  options: {
+    ...PLATFORM_OPTIONS,
+    ...TRANSFER_OPTIONS,
+    ...STALL_OPTIONS,
+    ...STORE_OPTIONS,
+    ...REGISTRY_OPTIONS,
+  },
   arguments: [{ name: "IMAGE", summary: "The image's name in a registry", many: true }],
   examples: [
     { command: "dray pull busybox", summary: "Pull docker.io/library/busybox:latest" },
@@ -28,6 +41,7 @@ export const pull: Command = defineCommand({
     const places = positionals.map(parsePlace).map(requireRegistry);
     const platform = wantedPlatform(values, localPlatform());
     const concurrency = readCount(values.jobs, "--jobs");
+    const stall = readStallTimeout(values);
     await using access = await connect(
       values,
       places.map(({ reference }) => reference.domain),
@@ -36,9 +50,10 @@ export const pull: Command = defineCommand({
     await using store = await openStore(dataDir(values, context));
     for (const { reference } of places) {
       const name = formatReference(reference);
+      using guard = new StallGuard({ action: `pull "${name}"`, timeout: stall, signal: context.signal });
       const result = await transfer(
         {
-          from: access.repository(reference),
+          from: guard.watch(access.repository(reference)),
           reference: reference.digest ?? reference.tag ?? "latest",
           to: store,
           as: name,
@@ -46,7 +61,7 @@ export const pull: Command = defineCommand({
           concurrency,
           quiet: values.quiet === true,
         },
-        context,
+        { ...context, signal: guard.signal },
       );
       const { descriptor, manifest, size, writtenBytes, milliseconds } = result;
       const foreign =

@@ -1,13 +1,14 @@
 import { resolve } from "node:path";
 
+import type { StallGuard, StallGuardOptions } from "../../client/index.ts";
 import { digestEncoded, formatPlatform } from "../../oci/index.ts";
 import { formatLeftOut, type UnpackEvent, unpackImage } from "../../unpack/index.ts";
 import { type Command, defineCommand } from "../command.ts";
 import type { CommandContext } from "../context.ts";
 import { UsageError } from "../errors.ts";
 import { parsePlace } from "../place.ts";
-import { givenPlatform, localPlatform, readCount } from "../settings.ts";
-import { PLATFORM_OPTIONS, REGISTRY_OPTIONS, STORE_OPTIONS } from "../shared-options.ts";
+import { givenPlatform, localPlatform, readCount, readStallTimeout } from "../settings.ts";
+import { PLATFORM_OPTIONS, REGISTRY_OPTIONS, STALL_OPTIONS, STORE_OPTIONS } from "../shared-options.ts";
 import { ProgressLines } from "../terminal/progress.ts";
 import { printable } from "../terminal/width.ts";
 import { withSource } from "../with-source.ts";
@@ -33,6 +34,7 @@ export const unpack: Command = defineCommand({
     },
     jobs: { type: "string", short: "j", value: "NUMBER", summary: "Layers fetched at a time; 3 by default" },
     quiet: { type: "boolean", short: "q", summary: "No progress" },
+    ...STALL_OPTIONS,
     ...STORE_OPTIONS,
     ...REGISTRY_OPTIONS,
   },
@@ -55,16 +57,22 @@ export const unpack: Command = defineCommand({
       ratio: readAmount(values["max-ratio"], "--max-ratio"),
     };
     const jobs = readCount(values.jobs, "--jobs");
+    const timeout = readStallTimeout(values);
     // What is on this disk needn't be copied there before its turn.
     const local = parsePlace(image).kind !== "docker";
     const platform = givenPlatform(values) ?? localPlatform();
     const startedAt = context.clock.now();
     await withSource(image, { values, context }, async ({ source, reference, label }) => {
-      const { signal } = context;
-      const root = await source.resolve(reference, { signal });
+      // What is on this disk is waited for as long as it takes.
+      using guard = local
+        ? undefined
+        : await guardStalls({ action: `unpack "${label}"`, timeout, signal: context.signal });
+      const { signal } = guard ?? context;
+      const watched = guard?.watch(source) ?? source;
+      const root = await watched.resolve(reference, { signal });
       const progress = new UnpackProgress(context, values.quiet === true);
       const unpacked = await unpackImage(root, {
-        source,
+        source: watched,
         platform,
         limits,
         signal,
@@ -121,6 +129,12 @@ class UnpackProgress {
   close(): void {
     this.#lines?.close();
   }
+}
+
+/** The client's code isn't loaded for what is on this disk. */
+async function guardStalls(options: StallGuardOptions): Promise<StallGuard> {
+  const { StallGuard: Guard } = await import("../../client/index.ts");
+  return new Guard(options);
 }
 
 /** A whole number from 1 up, of any size. */

@@ -3,13 +3,13 @@ import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
 import { type TestContext, test } from "node:test";
 
-import { ConfiguredHosts, RegistryClient } from "../client/index.ts";
 import { Secret, type TrackedCredential } from "../credentials/index.ts";
 import { digestOf, type Descriptor, type ImageSource, MEDIA_TYPES } from "../oci/index.ts";
 import { openMemoryStore, type Store } from "../store/index.ts";
-import { judgeFailure } from "./judge-failure.ts";
+import { judgeFailure, StoreRuntime } from "../images/index.ts";
+import { ConfiguredHosts } from "./hosts-resolver.ts";
+import { RegistryClient } from "./registry-client.ts";
 import { StallError, StallGuard } from "./stall-guard.ts";
-import { StoreRuntime } from "./store-runtime.ts";
 
 const layer = Buffer.alloc(300_000, "bytes of a layer. ");
 const config = Buffer.from(

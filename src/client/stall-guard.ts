@@ -1,5 +1,5 @@
-import { ClientError } from "../client/index.ts";
 import type { ContentSource, ContentStream, ImageSource } from "../oci/index.ts";
+import { ClientError } from "./errors.ts";
 
 /** Milliseconds a pull may wait for a registry that sends nothing. */
 export const STALL_TIMEOUT = 60_000;
