@@ -26,6 +26,7 @@ export {
   type Advice,
   type AttemptTrace,
   type ChallengeTrace,
+  type ConditionTrace,
   type ContentTrace,
   type CredentialSourceTrace,
   type CredentialsTrace,

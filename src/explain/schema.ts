@@ -47,26 +47,29 @@ function object(always: Members, sometimes: Members = {}): SchemaNode {
 }
 
 const DEFINITIONS: Members = {
-  pod: object({
-    subject: object(
-      { kind: text, namespace: text, name: text, stored: flag },
-      { file: text, line: count, owner: object({ kind: text, name: text }) },
-    ),
-    node: object({ platform: text, troubles: list(object({ type: text, message: text })) }, { name: text }),
-    admission: object({
-      state: choice("admitted", "refused", "invalid", "skipped"),
-      steps: list(object({ plugin: text, field: text, message: text })),
-      warnings: list(text),
-      errors: list(object({ field: text, message: text })),
-    }),
-    account: object(
-      { name: text, state: choice("found", "missing", "unseen", "assumed"), pullSecrets: list(text) },
-      { why: text },
-    ),
-    pullSecrets: object({ from: choice("pod", "service-account", "none"), names: list(text) }),
-    images: list(ref("image")),
-    causes: list(ref("finding")),
-  }),
+  pod: object(
+    {
+      subject: object(
+        { kind: text, namespace: text, name: text, stored: flag },
+        { file: text, line: count, owner: object({ kind: text, name: text }) },
+      ),
+      node: object({ platform: text, troubles: list(object({ type: text, message: text })) }, { name: text }),
+      admission: object({
+        state: choice("admitted", "refused", "invalid", "skipped"),
+        steps: list(object({ plugin: text, field: text, message: text })),
+        warnings: list(text),
+        errors: list(object({ field: text, message: text })),
+      }),
+      account: object(
+        { name: text, state: choice("found", "missing", "unseen", "assumed"), pullSecrets: list(text) },
+        { why: text },
+      ),
+      pullSecrets: object({ from: choice("pod", "service-account", "none"), names: list(text) }),
+      images: list(ref("image")),
+      causes: list(ref("finding")),
+    },
+    { conditions: list(object({ type: text, status: text }, { reason: text, message: text })) },
+  ),
   image: object(
     {
       slot: object({ kind: choice("container", "init", "ephemeral", "volume"), name: text, field: text }),

@@ -32,9 +32,18 @@ export interface PodTrace {
     readonly from: "pod" | "service-account" | "none";
     readonly names: readonly string[];
   };
+  /** Of a stored Pod's status; the bad ones say what it waits for. */
+  readonly conditions?: readonly ConditionTrace[] | undefined;
   readonly images: readonly ImageTrace[];
   /** What is about the Pod as a whole. */
   readonly causes: readonly Finding[];
+}
+
+export interface ConditionTrace {
+  readonly type: string;
+  readonly status: string;
+  readonly reason?: string | undefined;
+  readonly message?: string | undefined;
 }
 
 export interface Subject {

@@ -4,8 +4,9 @@ import { test } from "node:test";
 
 import { run } from "../../src/cli/run.ts";
 import { createMemoryContext } from "../../src/cli/testing.ts";
-import type { Explanation } from "../../src/explain/index.ts";
+import { type Explanation, explanationSchema } from "../../src/explain/index.ts";
 import type { JsonObject, KubernetesObject } from "../../src/kubernetes/index.ts";
+import { findSchemaFaults } from "./json-schema.ts";
 import { setUp } from "./up-cluster.ts";
 
 const PASSWORD = "not-what-it-was";
@@ -41,6 +42,7 @@ test(
       const env = { XDG_DATA_HOME: `${folder}/data`, HOME: folder };
       const context = createMemoryContext({ cwd: folder, home: folder, env, now: Date.now });
       const exit = await run(["explain", ...words, "--json"], context);
+      assert.deepEqual(findSchemaFaults(explanationSchema, JSON.parse(context.stdout.text)), []);
       const text = context.stdout.text + context.stderr.text;
       return { exit, told: JSON.parse(context.stdout.text) as Explanation, text };
     };
@@ -54,7 +56,9 @@ test(
     });
     const failing = await cluster.until(cluster.resource("pods"), isFailing);
     const events = cluster.resource("events");
-    await cluster.until(events, (event) => JSON.stringify(event["message"]).startsWith(`"Failed to pull image`));
+    await cluster.until(events, (event) =>
+      JSON.stringify(event["message"]).startsWith(`"Failed to pull image`),
+    );
 
     const ofDeployment = await explain("deployment/web");
     assert.equal(ofDeployment.exit, 4, ofDeployment.text);

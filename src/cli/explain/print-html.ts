@@ -1,6 +1,7 @@
 /** An explanation as one page that needs nothing else: no script, no font, no picture from elsewhere. */
 import type { Advice, Explanation, Finding, ImageTrace, PodTrace } from "../../explain/index.ts";
 import {
+  conditionWords,
   contentWords,
   entryWords,
   exchangeNotes,
@@ -12,6 +13,7 @@ import {
   plannedWords,
   podWords,
   presenceWords,
+  runWords,
   slotWords,
   sourceWords,
 } from "./words.ts";
@@ -63,6 +65,7 @@ function podHtml(pod: PodTrace): string {
     ...admission.errors.map(({ message }) => message),
     `ServiceAccount ${account.name}: ${account.state}`,
     `Pull secrets: ${pod.pullSecrets.names.join(", ") || "none"}`,
+    ...conditionWords(pod).map((words) => `Condition ${words}`),
   ];
   return `<h2>${escape(podWords(pod))}</h2>
 ${pod.causes.map(findingHtml).join("\n")}
@@ -84,14 +87,20 @@ function imageHtml(image: ImageTrace): string {
     )
     .join("\n");
   const sources = credentials.sources
-    .map((source) => `<li>${escape(sourceWords(source))}${list(source.entries.map(entryWords))}</li>`)
+    .map(
+      (source) =>
+        `<li>${escape(sourceWords(source))}${list([...source.entries.map(entryWords), ...[runWords(source)].filter((words) => words !== undefined)])}</li>`,
+    )
     .join("");
-  const order = credentials.order.map(({ label, username }) => `${label}, user ${JSON.stringify(username)}`);
+  const order = credentials.order.map(
+    ({ label, username, expires, fault }) =>
+      `${label}, user ${JSON.stringify(username)}${expires === undefined ? "" : `, good until ${expires}`}${fault === undefined ? "" : `; ${fault}`}`,
+  );
   return `<h3>${escape(slotWords(image))}: <code>${escape(name.written)}</code></h3>
 <p class="${outcome.state}">${escape(outcomeWords(image))}</p>
 ${causes.map(findingHtml).join("\n")}
 <details><summary>What led to it</summary>
-${list([`Name: ${nameWords(image)}`, `Policy: ${policy.value} (${policy.from}): ${policy.rule}`, `On the node: ${presenceWords(image)}`])}
+${list([`Name: ${nameWords(image)}`, `Policy: ${policy.value} (${policy.from}): ${policy.rule}`, `On the node: ${presenceWords(image)}`, ...(image.decision === undefined ? [] : [`Decision: ${image.decision.action}, because ${image.decision.because}`])])}
 <details><summary>Credentials: ${escape(credentials.problem ?? credentials.state)}</summary><ul>${sources}</ul>${order.length === 0 ? "" : `<p>Tried in this order</p>${list(order)}`}</details>
 ${hosts.length === 0 ? "" : details("Hosts", hosts.map(hostWords))}
 ${asked}

@@ -10,6 +10,7 @@ import type {
 import type { Style } from "../terminal/style.ts";
 import { printable, textWidth } from "../terminal/width.ts";
 import {
+  conditionWords,
   contentWords,
   entryWords,
   exchangeNotes,
@@ -21,6 +22,7 @@ import {
   plannedWords,
   podWords,
   presenceWords,
+  runWords,
   slotWords,
   sourceWords,
 } from "./words.ts";
@@ -108,7 +110,8 @@ function printAdvice({ text, command, yaml }: Advice, width: number): readonly s
   ];
 }
 
-function podBranches({ admission, account, pullSecrets }: PodTrace): readonly Branch[] {
+function podBranches(pod: PodTrace): readonly Branch[] {
+  const { admission, account, pullSecrets } = pod;
   const steps = [
     ...admission.steps.map(({ plugin, field, message }) => leaf(`${plugin}: ${field} ${message}`)),
     ...admission.warnings.map((warning) => leaf(`warning: ${warning}`)),
@@ -124,6 +127,7 @@ function podBranches({ admission, account, pullSecrets }: PodTrace): readonly Br
       `ServiceAccount ${account.name}: ${account.state === "assumed" ? "not given; every namespace has it" : account.state}${account.why === undefined ? "" : ` (${account.why})`}`,
     ),
     leaf(secrets),
+    ...conditionWords(pod).map((words) => leaf(`condition ${words}`)),
   ];
 }
 
@@ -187,13 +191,7 @@ function credentialsBranch({ state, problem, sources, order }: CredentialsTrace)
         text: sourceWords(source),
         below: [
           ...source.entries.map((entry) => leaf(entryWords(entry))),
-          ...(source.run === undefined
-            ? []
-            : [
-                leaf(
-                  `ran ${source.run.argv.join(" ")} → ${source.run.exit ?? "no exit"} in ${source.run.milliseconds} ms${source.run.cache === undefined ? "" : `, ${source.run.cache}`}`,
-                ),
-              ]),
+          ...[runWords(source)].filter((words) => words !== undefined).map(leaf),
         ],
       })),
       ...(state === "looked-up"

@@ -5,6 +5,7 @@ import type {
   ExchangeTrace,
   HostTrace,
   ImageTrace,
+  LayerTrace,
   PlannedRequest,
   PodTrace,
   SlotTrace,
@@ -87,6 +88,23 @@ export function sourceWords({ label, state, detail }: CredentialSourceTrace): st
   return `${label} ${STATES[state]}${detail === undefined ? "" : `: ${detail}`}`;
 }
 
+/** Undefined for what isn't a program, or didn't run. */
+export function runWords({ run }: CredentialSourceTrace): string | undefined {
+  if (run === undefined) return undefined;
+  const { argv, exit, milliseconds, cache } = run;
+  const kept = cache === undefined ? "" : `, ${cache}`;
+  return `ran ${argv.join(" ")} → ${exit === null ? "no exit" : `exit ${exit}`} in ${formatDuration(milliseconds)}${kept}`;
+}
+
+/** What a Pod's own status complains of. */
+export function conditionWords({ conditions = [] }: PodTrace): readonly string[] {
+  return conditions
+    .filter(({ type, status }) => (type === "DisruptionTarget" ? status === "True" : status !== "True"))
+    .map(({ type, status, reason, message }) =>
+      [`${type} is ${status}`, reason, message].filter((part) => part !== undefined).join(": "),
+    );
+}
+
 export function entryWords({ key, matched, why }: EntryTrace): string {
   return `${JSON.stringify(key)} ${matched ? "fits" : "doesn't fit"}: ${why}`;
 }
@@ -122,6 +140,12 @@ export function plannedWords({ as, method, url }: PlannedRequest): string {
   return `${method} ${url}, as ${as}; then for a token where it is asked for, and for the manifest and its config`;
 }
 
+const LAYERS: Readonly<Record<LayerTrace["state"], string>> = {
+  present: "on the node",
+  "to-fetch": "to fetch",
+  "not-at-registry": "not at the registry",
+};
+
 export function contentWords({ content }: ImageTrace): readonly string[] {
   if (content === undefined) return [];
   const { digest, mediaType, manifest, platformsOffered, platform, layers, size, missing } = content;
@@ -136,9 +160,9 @@ export function contentWords({ content }: ImageTrace): readonly string[] {
       : [
           `${layers.length} layers, ${there} of them on the node; ${formatBytes(size)} in all, ${formatBytes(missing)} to fetch`,
         ]),
-    ...layers
-      .filter(({ state }) => state === "not-at-registry")
-      .map((layer) => `layer ${layer.digest} is not at the registry`),
+    ...layers.map(
+      ({ digest: layer, size: bytes, state }) => `layer ${layer}, ${formatBytes(bytes)}: ${LAYERS[state]}`,
+    ),
   ];
 }
 

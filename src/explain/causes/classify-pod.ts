@@ -68,14 +68,17 @@ function node({ node: { name, troubles } }: PodTrace): readonly Finding[] {
   });
 }
 
-function scheduling({ subject }: PodTrace, assigned: string): readonly Finding[] {
+function scheduling({ subject, conditions = [] }: PodTrace, assigned: string): readonly Finding[] {
   if (!subject.stored || subject.kind !== "Pod" || assigned !== "") return [];
   const { namespace, name } = subject;
+  const reason = conditions.find(
+    ({ type, status }) => type === "PodScheduled" && status === "False",
+  )?.message;
   return [
     finding(
       "POD_NOT_ASSIGNED",
       "note",
-      `Pod ${namespace}/${name} has no node yet, so nobody has tried to pull`,
+      `Pod ${namespace}/${name} has no node yet, so nobody has tried to pull${reason === undefined ? "" : `; the scheduler says: ${reason}`}`,
       [lookAt("See the scheduler's reason", `kubectl describe pod ${shell(name)} -n ${shell(namespace)}`)],
     ),
   ];

@@ -7,7 +7,15 @@ import { formatFullPlatform } from "../../oci/index.ts";
 import { classifyImage } from "../causes/classify-image.ts";
 import { classifyPod } from "../causes/classify-pod.ts";
 import { objectAt, objectsAt, textAt } from "../json.ts";
-import type { ImageTrace, NodeTrace, OutcomeTrace, PodTrace, SlotTrace, Subject } from "../trace.ts";
+import type {
+  ConditionTrace,
+  ImageTrace,
+  NodeTrace,
+  OutcomeTrace,
+  PodTrace,
+  SlotTrace,
+  Subject,
+} from "../trace.ts";
 import { observe } from "../world/observe.ts";
 import { controllerOf, isStored, namespaceOf, podOf, writtenSpec } from "../world/pod-of.ts";
 import type { NodeSituation, Situation, Workload } from "../world/situation.ts";
@@ -82,7 +90,14 @@ export async function explainPod(
   const subject = describeSubject(workload, { pod, stored, owner: owner?.object });
   const nodeTrace = describeNode(node, pod);
   const written = writtenSpec(object);
-  const bare = { subject, node: nodeTrace, admission, account };
+  const conditions = stored ? describeConditions(pod) : [];
+  const bare = {
+    subject,
+    node: nodeTrace,
+    admission,
+    account,
+    ...(conditions.length > 0 && { conditions }),
+  };
   const pullSecrets = { from: secretsFrom(written, names), names };
   const spec = objectAt(pod, "spec");
   const slots = listImages(spec);
@@ -187,6 +202,18 @@ function describeSubject(
     stored,
     ...(stored && owner !== undefined && { owner }),
   };
+}
+
+function describeConditions(pod: KubernetesObject): readonly ConditionTrace[] {
+  return objectsAt(pod, "status", "conditions").map((condition) => {
+    const [reason, message] = [textAt(condition, "reason"), textAt(condition, "message")];
+    return {
+      type: textAt(condition, "type"),
+      status: textAt(condition, "status"),
+      ...(reason !== "" && { reason }),
+      ...(message !== "" && { message }),
+    };
+  });
 }
 
 function describeNode({ name, platform, object }: NodeSituation, pod: KubernetesObject): NodeTrace {
