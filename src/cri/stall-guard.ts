@@ -25,14 +25,17 @@ export async function guardAgainstStalls<T>(
   const combined = signal === undefined ? given : AbortSignal.any([given, signal]);
   const giveUp = (code: "PULL_STALLED" | "PULL_OVERDUE", why: string): void =>
     controller.abort(new CriError(code, `Cannot ${action}: ${why}`));
-  const idle = arm(timeout, () => giveUp("PULL_STALLED", `no byte came for ${seconds(timeout)}`));
+  const watch = (): NodeJS.Timeout | undefined =>
+    arm(timeout, () => giveUp("PULL_STALLED", `no byte came for ${seconds(timeout)}`));
+  let idle = watch();
   const total = arm(deadline, () => giveUp("PULL_OVERDUE", `it wasn't done after ${seconds(deadline)}`));
   let last = -1;
   try {
     return await work(combined, (bytes) => {
       if (bytes === last) return;
       last = bytes;
-      idle?.refresh();
+      clearTimeout(idle);
+      idle = watch();
     });
   } finally {
     clearTimeout(idle);
