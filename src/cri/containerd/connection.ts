@@ -34,9 +34,9 @@ export interface ContainerdConnection extends Disposable {
   /** Its CRI plugin, where that is on. */
   readonly cri: Client<typeof ImageService>;
   /** For a call in the namespace. */
-  call(options?: LeasedOptions): CallOptions;
+  readonly call: (options?: LeasedOptions) => CallOptions;
   /** The same, with messages that the caller makes. */
-  rawCall(method: string, options?: LeasedOptions): RawCall;
+  readonly rawCall: (method: string, options?: LeasedOptions) => RawCall;
 }
 
 /** What containerd sends and takes in one message. */

@@ -4,6 +4,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { TrackedCredential } from "../../credentials/index.ts";
 import { inspectImage, type PullProgress, SharedOperations, tryCredentials } from "../../images/index.ts";
 import {
+  type Descriptor,
   type Digest,
   hostPlatformMatcher,
   type ImageConfig,
@@ -227,7 +228,9 @@ export class ContainerdBackend implements ImageBackend, AsyncDisposable {
   async #hold(options: SignalOptions): Promise<readonly Held[]> {
     const used = new Map<string, Facts>();
     const byId = new Map<Digest, { readonly facts: Facts; readonly named: NamedTarget[] }>();
-    for (const named of await this.#names.list(options)) {
+    // One image may be named by a manifest and by an index of it: as in containerd, what came first tells the size.
+    const all = (await this.#names.list(options)).toSorted((a, b) => (a.since < b.since ? -1 : 1));
+    for (const named of all) {
       const { digest } = named.target;
       const facts = used.get(digest) ?? this.#facts.get(digest) ?? (await this.#read(named, options));
       if (facts === undefined) continue;
@@ -246,11 +249,11 @@ export class ContainerdBackend implements ImageBackend, AsyncDisposable {
     try {
       const found = await inspectImage(this.#content, target, { matcher: this.#matcher, ...options });
       if (found === undefined) return undefined;
-      const { manifest, size } = found;
+      const { manifest } = found;
       const config = parseImageConfig(await readContent(this.#content, manifest.config, options));
       const top = chainId(config.diffIds);
       if (top !== "" && !(await this.#snapshots.has(top, options))) return undefined;
-      return { id: manifest.config.digest, config, size };
+      return { id: manifest.config.digest, config, size: found.size + repeatedBytes(manifest.layers) };
     } catch (error) {
       if (error instanceof OciError) return undefined;
       throw error;
@@ -295,6 +298,13 @@ export class ContainerdBackend implements ImageBackend, AsyncDisposable {
       await delay(wait, undefined, { signal });
     }
   }
+}
+
+/** containerd counts a layer as often as it is listed. */
+function repeatedBytes(layers: readonly Descriptor[]): number {
+  const once = new Map(layers.map(({ digest, size }) => [digest, size]));
+  const sum = (sizes: Iterable<number>): number => [...sizes].reduce((total, size) => total + size, 0);
+  return sum(layers.map(({ size }) => size)) - sum(once.values());
 }
 
 function hold(facts: Facts, named: readonly NamedTarget[]): Held {

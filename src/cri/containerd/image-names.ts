@@ -12,6 +12,8 @@ export interface NamedTarget {
   readonly name: string;
   readonly target: Pick<Descriptor, "digest" | "mediaType" | "size">;
   readonly pinned: boolean;
+  /** When it began to point there, in nanoseconds since the epoch. */
+  readonly since: bigint;
 }
 
 export class ImageNames {
@@ -26,11 +28,13 @@ export class ImageNames {
     const { images, call } = this.#connection;
     const filters = [`labels.${JSON.stringify(MANAGED.key)}==${MANAGED.value}`];
     const listed = await attempt("list containerd's images", images.list({ filters }, call(options)));
-    return listed.images.flatMap(({ name, target, labels }) => {
+    return listed.images.flatMap(({ name, target, labels, updatedAt }) => {
       if (target === undefined) return [];
+      const { seconds = 0n, nanos = 0 } = updatedAt ?? {};
       const { mediaType, digest, size } = target;
       const descriptor = { mediaType, digest: digest as Descriptor["digest"], size: Number(size) };
-      return [{ name, target: descriptor, pinned: labels[PINNED.key] === PINNED.value }];
+      const since = seconds * 1_000_000_000n + BigInt(nanos);
+      return [{ name, target: descriptor, pinned: labels[PINNED.key] === PINNED.value, since }];
     });
   }
 

@@ -56,8 +56,8 @@ export function sourceKey({ domain }: Reference): string {
   return `containerd.io/distribution.source.${host}`;
 }
 
-/** One repository more; the order says which came later. */
+/** One repository more, in order. */
 export function withRepository(repositories: string | undefined, { path }: Reference): string {
   const known = (repositories ?? "").split(",").filter((name) => name !== "");
-  return known.includes(path) ? known.join(",") : [...known, path].join(",");
+  return [...new Set([...known, path])].toSorted().join(",");
 }

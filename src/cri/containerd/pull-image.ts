@@ -28,7 +28,7 @@ import {
   readContent,
   type SignalOptions,
 } from "../../oci/index.ts";
-import type { Reference } from "../../reference/index.ts";
+import { formatReference, type Reference } from "../../reference/index.ts";
 import { layersOf } from "../../unpack/index.ts";
 import { chainId } from "../describe-image.ts";
 import type { ContainerdConnection } from "./connection.ts";
@@ -137,8 +137,10 @@ export class ImagePuller {
         childLabels(parseManifest(bytes, { mediaType: descriptor.mediaType })),
       );
     }
+    // As containerd has it, what was pulled by a pinned name is pinned under all its names.
+    const pinned = isPinned(formatReference(reference));
     for (const name of namesOf(reference, plan.root.digest, config.digest)) {
-      await names.put(name, plan.root, { pinned: isPinned(name), signal });
+      await names.put(name, plan.root, { pinned, signal });
     }
     return config.digest;
   }

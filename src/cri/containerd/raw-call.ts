@@ -66,7 +66,7 @@ export class RawCall {
   readonly #signal: AbortSignal | undefined;
   readonly #answers: Buffer[] = [];
   #rest: Buffer = Buffer.alloc(0);
-  #failure: unknown;
+  #failure: Error | undefined;
   #ended = false;
   #wake: () => void = () => {};
 
@@ -115,11 +115,11 @@ export class RawCall {
     });
   }
 
-  #judge(headers: Readonly<Record<string, unknown>>): void {
+  #judge(headers: IncomingHttpHeaders): void {
     const status = headers["grpc-status"];
     if (status === undefined) return;
     if (status === "0") return void (this.#ended = true);
-    const said = decode(String(headers["grpc-message"] ?? ""));
+    const said = decode(headers["grpc-message"]?.toString() ?? "");
     this.#end(new ConnectError(said, Number(status) as Code));
   }
 
@@ -135,12 +135,12 @@ export class RawCall {
     this.#wake();
   }
 
-  #lost(error: unknown): unknown {
-    if (this.#signal?.aborted === true) return this.#signal.reason;
+  #lost(error: unknown): Error {
+    if (this.#signal?.aborted === true) return this.#signal.reason as Error;
     return new ConnectError("the connection was lost", Code.Unavailable, undefined, undefined, error);
   }
 
-  #end(failure: unknown): void {
+  #end(failure: Error): void {
     if (!this.#ended) this.#failure ??= failure;
     this.#ended = true;
     this.#wake();
