@@ -26,8 +26,9 @@ const env: NodeJS.ProcessEnv = {
   XDG_DATA_HOME: join(folder, "data"),
 };
 const storage = (name: string): readonly string[] => [
-  ...["--root", join(folder, name, "root"), "--runroot", join(folder, name, "run")],
-  ...["--storage-driver", "vfs"],
+  `--root=${join(folder, name, "root")}`,
+  `--runroot=${join(folder, name, "run")}`,
+  "--storage-driver=vfs",
 ];
 
 /** `cap_net_raw+ep`, as the kernel keeps it. */
@@ -219,11 +220,8 @@ describe("an image of buildah's, unpacked", { skip, timeout: 180_000 }, () => {
     };
     await ctr("images", "import", "--local", "--snapshotter", "native", archive);
     const snapshots = (await ctr("snapshots", "--snapshotter", "native", "ls")).trim().split("\n").slice(1);
-    const keys = snapshots
-      .map((line) => line.trim().split(/\s+/))
-      .filter(([, , kind]) => kind === "Committed" || kind === undefined);
-    const parents = new Set(snapshots.map((line) => line.trim().split(/\s+/)[1]));
-    const [top] = keys.map(([key = ""]) => key).filter((key) => !parents.has(key));
+    const rows = snapshots.map((line) => line.trim().split(/\s+/));
+    const top = rows.map(([key]) => key).find((key) => rows.every(([, parent]) => parent !== key));
     await ctr("snapshots", "--snapshotter", "native", "view", "look", top ?? "");
     const mount = await ctr("snapshots", "--snapshotter", "native", "mounts", "/nowhere", "look");
     const source = / (\S+\/snapshots\/\d+) /.exec(mount)?.[1] ?? "";
