@@ -13,6 +13,8 @@ import { controllerOf, keyOf } from "./objects.ts";
 export interface ControllersOptions {
   readonly client: KubernetesClient;
   readonly signal: AbortSignal;
+  /** PEM: who vouches for the server; each namespace is told where this is given. */
+  readonly authority?: string | undefined;
   /** The client's by default. */
   readonly clock?: Clock | undefined;
   /** Told of what went wrong on the way; everything is tried again. */

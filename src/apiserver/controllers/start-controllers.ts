@@ -1,3 +1,4 @@
+import { authorityMaps } from "./authority-maps.ts";
 import { ControllerContext, type ControllersOptions } from "./context.ts";
 import { cronJobs } from "./cron-job.ts";
 import { daemonSets } from "./daemon-set.ts";
@@ -41,6 +42,8 @@ export function startControllers(options: ControllersOptions): RunningController
   })();
   // Whoever stops before the first list was read need not be told.
   synced.catch(() => {});
-  const stopped = Promise.all([following, working]).then(() => context.flush());
+  const { authority } = options;
+  const telling = authority === undefined ? undefined : authorityMaps(context, authority).run(options.signal);
+  const stopped = Promise.all([following, working, telling]).then(() => context.flush());
   return { synced, stopped };
 }

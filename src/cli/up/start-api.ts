@@ -84,6 +84,7 @@ async function openApi(options: ApiOptions, wiring: ApiWiring): Promise<RunningA
   const ending = new AbortController();
   const controllers = startControllers({
     client: client("kube-controller-manager"),
+    authority: listening.authority,
     signal: ending.signal,
     onError: onFailure,
   });
