@@ -43,7 +43,8 @@ export class TracedSource implements ImageSource {
       this.seen.root = await this.#repository.resolve(reference, options);
       return this.seen.root;
     } catch (error) {
-      if (error instanceof ClientError && error.status === 404) await this.#askWhy(reference, options);
+      const mute = error instanceof ClientError && error.status === 404 && error.registryErrors.length === 0;
+      if (mute) await this.#askWhy(reference, options);
       throw error;
     }
   }
