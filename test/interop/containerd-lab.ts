@@ -9,7 +9,7 @@ import { pack, type Header } from "tar-stream";
 
 import { openContainerd } from "../../src/cri/containerd/connection.ts";
 import { type CriClient, openCriClient } from "../../src/cri/index.ts";
-import { start, type Started } from "../processes.ts";
+import { ROOT, start, type Started } from "../processes.ts";
 import { StubRegistry, type StubReply, type StubRequest } from "../stub-registry.ts";
 import { findPeer } from "./peers.ts";
 
@@ -147,6 +147,39 @@ function unmountBelow(folder: string): void {
     .map((entry) => entry.split(" ")[1] ?? "")
     .filter((path) => path.startsWith(`${folder}/`));
   for (const path of mounts.toReversed()) execFileSync("umount", ["--lazy", path]);
+}
+
+const DRAY = join(ROOT, "bin", "dray.js");
+
+export interface Dray extends AsyncDisposable {
+  readonly cri: CriClient;
+  readonly process: Started;
+}
+
+/** `dray cri` on `d.sock` in a folder, with its data there, too. */
+export async function startDray(
+  folder: string,
+  containerd: string,
+  ...more: readonly string[]
+): Promise<Dray> {
+  const socket = join(folder, "d.sock");
+  const args = ["cri", "--containerd", containerd, "--socket", socket, "--data-dir", join(folder, "data")];
+  const env = {
+    NODE_COMPILE_CACHE: process.env["NODE_COMPILE_CACHE"],
+    PATH: process.env["PATH"],
+    HOME: folder,
+  };
+  const started = start(process.execPath, [DRAY, ...args, ...more], { env });
+  await started.waitFor(/Serving the CRI/);
+  const cri = openCriClient(socket);
+  return {
+    cri,
+    process: started,
+    [Symbol.asyncDispose]: async () => {
+      cri[Symbol.dispose]();
+      await started.stop();
+    },
+  };
 }
 
 export type LabFile = Partial<Header> & { readonly name: string; readonly data?: string | Buffer };

@@ -5,35 +5,19 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 
-import { type CriClient, openCriClient } from "../../src/cri/index.ts";
+import type { CriClient } from "../../src/cri/index.ts";
 import { NamespaceMode } from "../../src/cri/generated/runtime/v1_pb.ts";
-import { ROOT, run, start, type Started } from "../processes.ts";
-import { type LabContainerd, type LabFile, LabImages, noise, startContainerd } from "./containerd-lab.ts";
+import { run } from "../processes.ts";
+import {
+  type Dray,
+  type LabContainerd,
+  type LabFile,
+  LabImages,
+  noise,
+  startContainerd,
+  startDray,
+} from "./containerd-lab.ts";
 import { findPeer, missingPeers } from "./peers.ts";
-
-const DRAY = join(ROOT, "bin", "dray.js");
-
-interface Dray extends AsyncDisposable {
-  readonly cri: CriClient;
-  readonly process: Started;
-}
-
-async function startDray(folder: string, containerd: string, ...more: readonly string[]): Promise<Dray> {
-  const socket = join(folder, "d.sock");
-  const args = ["cri", "--containerd", containerd, "--socket", socket, "--data-dir", join(folder, "data")];
-  const env = { PATH: process.env["PATH"], HOME: folder };
-  const started = start(process.execPath, [DRAY, ...args, ...more], { env });
-  await started.waitFor(/Serving the CRI/);
-  const cri = openCriClient(socket);
-  return {
-    cri,
-    process: started,
-    [Symbol.asyncDispose]: async () => {
-      cri[Symbol.dispose]();
-      await started.stop();
-    },
-  };
-}
 
 const pull = async (cri: CriClient, image: string): Promise<string> =>
   (await cri.images.pullImage({ image: { image } })).imageRef;

@@ -7,6 +7,7 @@ import {
   type ClientHttp2Stream,
   connect as connectHttp2,
   constants,
+  type IncomingHttpHeaders,
 } from "node:http2";
 import { connect } from "node:net";
 
