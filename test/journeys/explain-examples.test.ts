@@ -3,7 +3,7 @@
  * against registries that behave as described there.
  */
 import assert from "node:assert/strict";
-import { globSync, readFileSync } from "node:fs";
+import { globSync, readFileSync, statSync } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
@@ -48,7 +48,9 @@ describe("examples/broken", () => {
     const expected = parse(readFileSync(join(folder, "expected.yaml"), "utf8")) as Expected;
 
     it(`${basename(folder)}: ${expected.title}`, async () => {
+      const before = snapshot(folder);
       const told = await tell(folder, expected);
+      assert.deepEqual(snapshot(folder), before, "explaining changes no file");
       assert.deepEqual(told.codes, expected.causes, told.tree);
       assert.equal(told.exit, expected.exit);
       for (const text of expected.advice ?? []) assert.ok(told.tree.includes(text), `${text}\n${told.tree}`);
@@ -161,6 +163,15 @@ describe("explaining", () => {
     await assert.rejects(run(["-f", "nowhere"], context, registries), { code: "UNREADABLE" });
   });
 });
+
+/** What every file below a folder holds, and when it was written. */
+function snapshot(folder: string): readonly string[] {
+  return globSync("**/*", { cwd: folder, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+    .toSorted()
+    .map((path) => `${path} ${statSync(path).mtimeMs} ${readFileSync(path, "base64")}`);
+}
 
 interface Told {
   readonly codes: readonly string[];

@@ -37,21 +37,35 @@ export class ClusterSurroundings implements Surroundings {
     return await this.#look("serviceaccounts", of, options);
   }
 
-  otherSecrets(namespace: string, { signal }: LookOptions): Promise<readonly PullSecret[]> {
-    let listing = this.#listed.get(namespace);
+  async otherSecrets(
+    namespace: string,
+    { missing, signal }: LookOptions & { readonly missing: readonly string[] },
+  ): Promise<readonly PullSecret[]> {
+    const lists = [
+      this.#listSecrets({ namespace, signal }),
+      ...missing.map((name) =>
+        this.#listSecrets({ namespace: "", fieldSelector: `metadata.name=${name}`, signal }),
+      ),
+    ];
+    return (await Promise.all(lists)).flat();
+  }
+
+  #listSecrets(of: ListedSecrets): Promise<readonly PullSecret[]> {
+    const key = `${of.namespace}?${of.fieldSelector ?? ""}`;
+    let listing = this.#listed.get(key);
     if (listing === undefined) {
-      listing = this.#listSecrets(namespace, signal);
-      this.#listed.set(namespace, listing);
+      listing = this.#readSecrets(of);
+      this.#listed.set(key, listing);
     }
     return listing;
   }
 
-  async #listSecrets(namespace: string, signal: AbortSignal | undefined): Promise<readonly PullSecret[]> {
+  async #readSecrets(of: ListedSecrets): Promise<readonly PullSecret[]> {
     try {
-      const { items } = await this.#client.resource(SECRETS).listAll({ namespace, signal });
+      const { items } = await this.#client.resource(SECRETS).listAll(of);
       return items
         .filter(({ type }) => typeof type === "string" && type.startsWith("kubernetes.io/dockerc"))
-        .map((item) => toPullSecret({ ...item, metadata: { ...item.metadata, namespace } }));
+        .map(toPullSecret);
     } catch (error) {
       // Only for hints: who may not list them gets none.
       if (error instanceof StatusError) return [];
@@ -116,6 +130,13 @@ export class ClusterSurroundings implements Surroundings {
     }
     return looking;
   }
+}
+
+interface ListedSecrets {
+  /** Empty for all. */
+  readonly namespace: string;
+  readonly fieldSelector?: string;
+  readonly signal: AbortSignal | undefined;
 }
 
 /** What a server refuses isn't seen; that it can't be reached is for the caller to know. */

@@ -158,7 +158,7 @@ export function contentWords({ content }: ImageTrace): readonly string[] {
     ...(layers.length === 0
       ? []
       : [
-          `${layers.length} layers, ${there} of them on the node; ${formatBytes(size)} in all, ${formatBytes(missing)} to fetch`,
+          `${layers.length} ${layers.length === 1 ? "layer" : "layers"}, ${there} on the node; ${formatBytes(size)} in all, ${formatBytes(missing)} to fetch`,
         ]),
     ...layers.map(
       ({ digest: layer, size: bytes, state }) => `layer ${layer}, ${formatBytes(bytes)}: ${LAYERS[state]}`,

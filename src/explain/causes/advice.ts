@@ -1,4 +1,5 @@
 /** What to paste: commands and YAML in the user's own names. */
+import type { PullSecret } from "../../credentials/index.ts";
 import type { Advice, ImageTrace, PodTrace } from "../trace.ts";
 
 export type Place = Pick<PodTrace, "subject" | "account" | "pullSecrets">;
@@ -52,46 +53,71 @@ export function remakeSecret(place: Place, registry: string, name: string): Advi
 }
 
 /** The account's Secrets are copied into Pods that name none; a Pod that names some has to name this one, too. */
-export function nameSecret(place: Place, name: string): Advice {
+export function nameSecret(place: Place, name: string): readonly Advice[] {
   const { subject, account, pullSecrets } = place;
   if (pullSecrets.from === "pod" && pullSecrets.names.length > 0) {
-    const names = [...pullSecrets.names.filter((one) => one !== name), name];
-    return {
-      text: "Name it among the Pod's own pull secrets",
-      yaml: `imagePullSecrets:\n${names.map((one) => `  - name: ${one}`).join("\n")}`,
-    };
+    const names = [...new Set([...pullSecrets.names.filter((one) => one !== name), name])];
+    return [nameInPod(subject, names)];
   }
-  const body = JSON.stringify({
-    imagePullSecrets: [...account.pullSecrets, name].map((one) => ({ name: one })),
-  });
-  return {
+  const names = new Set([...account.pullSecrets, name]);
+  const body = JSON.stringify({ imagePullSecrets: [...names].map((one) => ({ name: one })) });
+  const patch: Advice = {
     text: `Have ServiceAccount ${account.name} bring it along to all its new Pods`,
     command: `kubectl patch serviceaccount ${shell(account.name)} -n ${shell(subject.namespace)} -p ${shell(body)}`,
   };
+  if (!subject.stored) return [patch];
+  const text = "Then make this Pod anew: one that is there keeps the pull secrets it was made with";
+  return [patch, { ...startAnew(place), text }];
 }
 
-export function copySecret(name: string, from: string, to: string): Advice {
+const IN_TEMPLATE: ReadonlySet<string> = new Set([
+  "Deployment",
+  "StatefulSet",
+  "DaemonSet",
+  "ReplicaSet",
+  "ReplicationController",
+]);
+
+function nameInPod(subject: Place["subject"], names: readonly string[]): Advice {
+  const { kind, namespace, owner, stored } = subject;
+  const made = kind === "Pod" ? owner : subject;
+  const imagePullSecrets = names.map((name) => ({ name }));
+  if (stored && made !== undefined && IN_TEMPLATE.has(made.kind)) {
+    const body = JSON.stringify({ spec: { template: { spec: { imagePullSecrets } } } });
+    return {
+      text: `Have ${made.kind} ${made.name} name it for its Pods`,
+      command: `kubectl patch ${made.kind.toLowerCase()} ${shell(made.name)} -n ${shell(namespace)} -p ${shell(body)}`,
+    };
+  }
   return {
-    text: `Copy the Secret from ${from} to ${to}`,
-    command: `kubectl get secret ${shell(name)} -n ${shell(from)} -o json | jq 'del(.metadata.namespace,.metadata.uid,.metadata.resourceVersion,.metadata.creationTimestamp,.metadata.ownerReferences)' | kubectl apply -n ${shell(to)} -f -`,
+    text: "Name it among the Pod's own pull secrets",
+    yaml: `imagePullSecrets:\n${names.map((one) => `  - name: ${one}`).join("\n")}`,
   };
+}
+
+/** With nothing but kubectl; what is copied is seen by nobody. */
+export function copySecret({ name, namespace, type }: PullSecret, to: string): Advice {
+  const key = type === "kubernetes.io/dockercfg" ? ".dockercfg" : ".dockerconfigjson";
+  const get = `kubectl get secret ${shell(name)} -n ${shell(namespace)} -o go-template='{{index .data "${key}" | base64decode}}'`;
+  const make = `kubectl create secret generic ${shell(name)} -n ${shell(to)} --type=${shell(type)} --from-file=${key}=/dev/stdin`;
+  return { text: `Copy the Secret from ${namespace} to ${to}`, command: `${get} | ${make}` };
 }
 
 /** Pods that wait take up what was mended at their next attempt; a new one at once. */
 export function startAnew(place: Place): Advice {
   const { subject } = place;
   const namespace = shell(subject.namespace);
-  const target = targetOf(subject);
-  if (subject.kind === "Pod") {
-    return {
-      text: "Start anew without the back-off",
-      command: `kubectl delete pod ${shell(subject.name)} -n ${namespace}`,
-    };
+  return { text: "Start anew without the back-off", command: makeAnew(subject, namespace) };
+}
+
+function makeAnew(subject: Place["subject"], namespace: string): string {
+  const { kind, name, owner } = subject;
+  if (kind !== "Pod") return `kubectl rollout restart ${targetOf(subject) ?? ""} -n ${namespace}`;
+  // Nobody would make it again.
+  if (owner === undefined) {
+    return `kubectl get pod ${shell(name)} -n ${namespace} -o yaml | kubectl replace --force -f -`;
   }
-  return {
-    text: "Start anew without the back-off",
-    command: `kubectl rollout restart ${target ?? ""} -n ${namespace}`,
-  };
+  return `kubectl delete pod ${shell(name)} -n ${namespace}`;
 }
 
 export function lookAt(text: string, command: string): Advice {

@@ -108,7 +108,7 @@ function ofStranger(
 ): Finding {
   const { registry = "", repository = "" } = image.name;
   const name = "regcred";
-  const advice = [makeSecret(pod, registry, name), nameSecret(pod, name)];
+  const advice = [makeSecret(pod, registry, name), ...nameSecret(pod, name)];
   const said = attempt?.error?.said.map(({ message }) => message).join("; ") ?? "";
   const token = attempt?.exchanges.some(({ purpose }) => purpose === "token") === true;
   if (attempt?.error?.status === 403 && !token) {

@@ -144,7 +144,7 @@ function ofNever(image: ImageTrace, { pod }: Known, severity: Finding["severity"
   if (image.decision?.because === "never-and-unproven") {
     const summary = `${written} is on ${on}, but this Pod shows no credentials that are known to open it (${image.access?.because ?? ""})`;
     return finding("NEVER_NOT_ACCESSIBLE", severity, summary, [
-      ...pod.account.pullSecrets.slice(0, 1).map((name) => nameSecret(pod, name)),
+      ...pod.account.pullSecrets.slice(0, 1).flatMap((name) => nameSecret(pod, name)),
       {
         text: "Let the node ask the registry with this Pod's own credentials",
         yaml: "imagePullPolicy: IfNotPresent",

@@ -38,11 +38,7 @@ function ofSecret(
         ];
       }
       const summary = `${called} isn't there; one of this name is in namespace ${elsewhere.namespace}`;
-      return [
-        finding("SECRET_OTHER_NAMESPACE", severity, summary, [
-          copySecret(name, elsewhere.namespace, namespace),
-        ]),
-      ];
+      return [finding("SECRET_OTHER_NAMESPACE", severity, summary, [copySecret(elsewhere, namespace)])];
     }
     case "unseen":
       return [
@@ -151,12 +147,12 @@ export function classifyUnused(
   if (ofAccount !== undefined) {
     const { name } = ofAccount;
     const summary = `ServiceAccount ${namespace}/${pod.account.name} has Secret ${name}, which fits, but the Pod names pull secrets of its own`;
-    return [finding("ACCOUNT_SECRETS_IGNORED", severity, summary, [nameSecret(pod, name)])];
+    return [finding("ACCOUNT_SECRETS_IGNORED", severity, summary, nameSecret(pod, name))];
   }
   const [other] = fitting;
   if (other === undefined) return [];
   const summary = `Secret ${namespace}/${other.name} fits ${registry}/${repository}, and neither the Pod nor ServiceAccount ${pod.account.name} names it`;
-  return [finding("SECRET_NOT_REFERENCED", severity, summary, [nameSecret(pod, other.name)])];
+  return [finding("SECRET_NOT_REFERENCED", severity, summary, nameSecret(pod, other.name))];
 }
 
 /** A node with providers, none of which gave anything for this image. */

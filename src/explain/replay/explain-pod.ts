@@ -103,7 +103,8 @@ export async function explainPod(
   const slots = listImages(spec);
   const explained = new Map<ImageSlot, ImageTrace>();
   replay.runtime.beginPod();
-  const others = lazily(() => surroundings.otherSecrets(namespace, { signal }));
+  const missing = secrets.filter(({ seen }) => seen.state === "missing").map(({ name }) => name);
+  const others = lazily(() => surroundings.otherSecrets(namespace, { missing, signal }));
   for (const slot of inNodeOrder(slots)) {
     const image = await explainImage(
       { slot: describeSlot(slot), image: slot.image, policy: policyOf(slot, { pod, written, stored }) },

@@ -31,8 +31,11 @@ export interface LookOptions {
 export interface Surroundings {
   secret(of: ObjectName, options: LookOptions): Promise<SeenSecret>;
   account(of: ObjectName, options: LookOptions): Promise<Seen<KubernetesObject>>;
-  /** Other Secrets that might have been meant: those of the namespace, and what else is at hand. */
-  otherSecrets(namespace: string, options: LookOptions): Promise<readonly PullSecret[]>;
+  /** Other Secrets that might have been meant: those of the namespace, and any of these names elsewhere. */
+  otherSecrets(
+    namespace: string,
+    options: LookOptions & { readonly missing: readonly string[] },
+  ): Promise<readonly PullSecret[]>;
   /** About one Pod, in any order. */
   events(pod: KubernetesObject, options: LookOptions): Promise<Seen<readonly JsonObject[]>>;
   /** The object that keeps the template a stored Pod was made from. */
