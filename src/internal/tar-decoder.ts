@@ -54,7 +54,7 @@ export class TarDecoder {
    */
   end(): void {
     if (this.#ended) return;
-    if (this.#data > 0 || this.#filled > 0) throw new TarFormatError("it is cut off");
+    if (this.#data > 0 || this.#padding > 0 || this.#filled > 0) throw new TarFormatError("it is cut off");
     this.#headers.finish();
   }
 

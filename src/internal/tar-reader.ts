@@ -141,8 +141,9 @@ export class TarHeaderReader {
 
   #entry(block: Buffer, flag: string): TarEntry {
     const pax = this.#pax;
-    const nameBytes = pax.get("GNU.sparse.name") ?? pax.get("path") ?? this.#longName ?? headerName(block);
-    const linkBytes = pax.get("linkpath") ?? this.#longLink ?? tarText(block, 157, 100);
+    const nameBytes =
+      paxName(pax, "GNU.sparse.name") ?? paxName(pax, "path") ?? this.#longName ?? headerName(block);
+    const linkBytes = paxName(pax, "linkpath") ?? this.#longLink ?? tarText(block, 157, 100);
     this.#pax = NONE;
     this.#longName = undefined;
     this.#longLink = undefined;
@@ -214,6 +215,12 @@ function gnuTimes(block: Buffer): readonly [number, number] | undefined {
   }
 }
 
+/** An empty record leaves to the header what it says. */
+function paxName(pax: PaxRecords, key: string): Buffer | undefined {
+  const name = pax.get(key);
+  return name === undefined || name.length === 0 ? undefined : name;
+}
+
 function paxInteger(pax: PaxRecords, key: string): number | undefined {
   const text = pax.get(key)?.toString("latin1");
   if (text === undefined || text === "") return undefined;
@@ -248,7 +255,12 @@ function paxSparse(pax: PaxRecords): TarSparse | undefined {
   const realSize = paxInteger(pax, "GNU.sparse.realsize") ?? paxInteger(pax, "GNU.sparse.size");
   if (realSize === undefined) return undefined;
   const map = pax.get("GNU.sparse.map")?.toString("latin1");
-  if (map === undefined) return { realSize };
+  if (map === undefined) {
+    const version = pax.get("GNU.sparse.major")?.toString("latin1");
+    // The old forms have no map for a file without data; the newest has its map elsewhere.
+    if (version === "0") return { realSize, extents: [] };
+    return version === "1" ? { realSize } : undefined;
+  }
   const numbers = map.split(",").map(Number);
   if (numbers.length % 2 !== 0 || numbers.some((n) => !Number.isSafeInteger(n) || n < 0)) {
     throw new TarFormatError("a sparse map is malformed");

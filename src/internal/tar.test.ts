@@ -303,6 +303,17 @@ test("TarHeaderReader reads sparse maps of PAX records", () => {
   assert.deepEqual([read.name, read.sparse], ["real", { realSize: 9 }]);
 });
 
+test("TarHeaderReader takes an empty PAX name for none, and a sparse file without a map for what its form says", () => {
+  const unnamed = readOne(
+    pax({ path: "", linkpath: "" }),
+    rawHeader({ name: "kept", flag: "1", link: "to" }),
+  );
+  assert.deepEqual([unnamed.name, unnamed.linkName], ["kept", "to"]);
+  const old = { "GNU.sparse.major": "0", "GNU.sparse.minor": "1", "GNU.sparse.size": "9" };
+  assert.deepEqual(readOne(pax(old), rawHeader({})).sparse, { realSize: 9, extents: [] });
+  assert.equal(readOne(pax({ "GNU.sparse.size": "9" }), rawHeader({})).sparse, undefined);
+});
+
 test("TarHeaderReader refuses what no tar writes", () => {
   const cases: readonly (readonly [string, Buffer])[] = [
     ["wrong checksum", Buffer.from(rawHeader({})).fill(1, 0, 10)],

@@ -46,6 +46,7 @@ export class LayerApplier implements TarHandler {
   readonly #writer: EntryWriter;
   readonly #whiteouts: WhiteoutWriter;
   #file: FileWriter | undefined;
+  #fileName = "";
 
   constructor(options: LayerApplierOptions) {
     this.#tree = options.tree;
@@ -75,7 +76,11 @@ export class LayerApplier implements TarHandler {
   }
 
   data(chunk: Uint8Array): void | Promise<void> {
-    return this.#file?.write(chunk);
+    try {
+      return this.#file?.write(chunk)?.catch((error: unknown) => Promise.reject(this.#fileError(error)));
+    } catch (error) {
+      throw this.#fileError(error);
+    }
   }
 
   /** Forgets what belongs to one layer. */
@@ -87,6 +92,11 @@ export class LayerApplier implements TarHandler {
   close(): void {
     this.#file?.close();
     this.#file = undefined;
+  }
+
+  /** A descriptor's errors don't say whose it is. */
+  #fileError(error: unknown): unknown {
+    return entryError(error, this.#fileName);
   }
 
   #checkEntry(entry: TarEntry, name: string, parts: readonly string[]): void {
@@ -130,6 +140,7 @@ export class LayerApplier implements TarHandler {
     if (entry.type === "file") {
       const fd = this.#writer.createFile(folder, base);
       const finish = (): void | Promise<void> => this.#writer.finishFile(fd, entry, folder, base);
+      this.#fileName = entry.name;
       this.#file = new FileWriter(fd, entry, finish);
       await this.#file.begin();
       return;
