@@ -35,7 +35,7 @@ describe("prefetching through containerd's CRI", { skip, timeout: 60_000 }, () =
     const settings = join(folder, "containerd.toml");
     writeFileSync(
       settings,
-      `version = 3\n[plugins."io.containerd.cri.v1.images"]\nsnapshotter = "native"\nuse_local_image_pull = true\n[plugins."io.containerd.cri.v1.runtime".cni]\nbin_dirs = [${JSON.stringify(folder)}]\nconf_dir = ${JSON.stringify(folder)}\n`,
+      `version = 3\n[plugins."io.containerd.cri.v1.images"]\nsnapshotter = "native"\nuse_local_image_pull = true\nregistry.config_path = "/nowhere"\n[plugins."io.containerd.cri.v1.runtime".cni]\nbin_dirs = [${JSON.stringify(folder)}]\nconf_dir = ${JSON.stringify(folder)}\n`,
     );
     const places = ["--root", join(folder, "root"), "--state", join(folder, "state"), "--address", socket];
     const containerd = start(findPeer("containerd") ?? "containerd", ["--config", settings, ...places]);
@@ -77,6 +77,28 @@ describe("prefetching through containerd's CRI", { skip, timeout: 60_000 }, () =
     assert.equal(code, 1);
     assert.match(out, /failed\n {2}Pod default\/web: ErrImagePull: failed to pull and unpack image /);
     assert.match(out, /401 Unauthorized/);
+  });
+
+  it("says of containerd where it looks for mirrors", async () => {
+    mkdirSync(join(folder, "certs.d", "r.example"), { recursive: true });
+    writeFileSync(join(folder, "certs.d", "r.example", "hosts.toml"), 'server = "https://r.example"\n');
+    const words = ["doctor", "node", "--socket", socket, "--kubelet-root", folder, "--hosts-dir", "certs.d"];
+    const config = ["--containerd-config", "containerd.toml"];
+    const { out } = await dray(folder, [...words, ...config, "--no-network", "--json"]);
+    const { findings, checked } = JSON.parse(out) as {
+      readonly findings: readonly { readonly code: string; readonly what: string }[];
+      readonly checked: readonly { readonly what: string }[];
+    };
+    const codes = findings.map(({ code }) => code);
+    assert.ok(codes.includes("HOSTS_NOT_USED") && codes.includes("CRI_NOT_READY"), out);
+    assert.match(
+      findings.find(({ code }) => code === "HOSTS_NOT_USED")?.what ?? "",
+      /containerd at .* looks in \/nowhere$/,
+    );
+    assert.ok(
+      checked.some(({ what }) => /containerd 2\..* images, 0 pinned$/.test(what)),
+      out,
+    );
   });
 
   it("refuses to pin where there is no way before anything is pulled", async () => {

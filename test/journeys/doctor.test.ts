@@ -56,7 +56,13 @@ async function setUp(t: TestContext, places: Partial<NodePlaces> = {}): Promise<
   const examine: World["examine"] = async (values = {}, { send, env = {}, uid = 0, now = NOW } = {}) => {
     const context = { ...createMemoryContext({ cwd: folder, home: folder, env, now: () => now }), uid };
     const wanted = { "kubelet-root": kubelet, ...values };
-    const usual = { sockets: [], hostsDirs: [], caBundles: [bundle], ...places };
+    const usual = {
+      containerdConfig: "/nonexistent",
+      sockets: [],
+      hostsDirs: [],
+      caBundles: [bundle],
+      ...places,
+    };
     const code = await runDoctor({ values: { ...wanted, json: true }, places: usual, send }, context);
     const text = context.stdout.text + context.stderr.text;
     return { code, text, ...(JSON.parse(context.stdout.text) as Omit<Report, "code" | "text">) };
@@ -259,6 +265,30 @@ test("hosts.toml files, their certificates and what they name are looked at", as
   );
   assert.deepEqual(codesOf(offline, "(for many.example)"), []);
   assert.ok(offline.unchecked.some(({ area }) => area === "clock"));
+});
+
+test("a directory that containerd's configuration leaves out is told of", async (t) => {
+  const { folder, write, examine } = await setUp(t);
+  const { socket } = await serve(t, folder);
+  await write("certs.d/r.example/hosts.toml", 'server = "https://r.example"\n');
+  const config = (text: string): Promise<string> => write("config.toml", text);
+  const look = (): Promise<Report> =>
+    examine({ socket: [socket], "containerd-config": "config.toml", "no-network": true });
+  const seen = ({ checked }: Report): string => checked.map(({ what }) => what).join("\n");
+  await config(
+    `version = 3\n[plugins."io.containerd.cri.v1.images".registry]\nconfig_path = "${folder}/certs.d:/other"\n`,
+  );
+  assert.match(
+    seen(await look()),
+    /certs\.d\/r\.example\/hosts\.toml: r\.example/,
+    "looked at without being named",
+  );
+  await config(`version = 2\n[plugins."io.containerd.grpc.v1.cri".registry]\nconfig_path = ""\n`);
+  assert.match(seen(await look()), /looked for nowhere/);
+  await config('password = "hush-hush\n');
+  const broken = await look();
+  assert.deepEqual(codesOf(broken, "config.toml"), ["CONTAINERD_CONFIG_INVALID"]);
+  assert.ok(!broken.text.includes("hush"));
 });
 
 test("the clock is compared with what registries say", async (t) => {

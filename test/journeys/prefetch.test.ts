@@ -213,6 +213,25 @@ test("pins are kept on disk, told over the CRI, and can be taken back", { timeou
   assert.deepEqual([twice.code, twice.out], [0, `${image}  was not pinned\n`]);
 });
 
+test(
+  "on a terminal each image under way has a line, and the results come after them",
+  { timeout: 60_000 },
+  async (t) => {
+    const { registry, image, folder } = await setUp(t);
+    const { socket } = await serve(t, folder, "--plain-http");
+    await writeFile(join(folder, "pull.json"), secret(registry, "me-pw"));
+    await writeFile(join(folder, "pod.json"), pod("web", image, { imagePullSecrets: [{ name: "pull" }] }));
+    const words = ["prefetch", "--socket", socket, ...ALONE, "-f", "pull.json", "-f", "pod.json"];
+    const ran = await dray(folder, words, { isTTY: true, columns: 100 });
+    assert.equal(ran.code, 0, ran.err);
+    assert.match(ran.err, /To fetch: \d+ B, about \d+ B on disk/);
+    assert.match(ran.err, /\[\?25l.*me\/app:1 .* done/s);
+    assert.match(ran.out, /^\S+me\/app:1 {2}pulled /);
+    const silent = await dray(folder, [...words, "--quiet"], { isTTY: true, columns: 100 });
+    assert.deepEqual([silent.code, silent.err], [0, ""]);
+  },
+);
+
 test("a socket that isn't there, or isn't a CRI's, is told of in one sentence", async (t) => {
   const { folder } = await setUp(t);
   const missing = await dray(folder, ["prefetch", "--socket", "nowhere.sock", "busybox"]);

@@ -13,7 +13,7 @@ export interface KnownEndpoint {
   readonly socket: string;
   readonly runtime: string;
   readonly mountpoints: readonly string[];
-  /** containerd's `config_path`; undefined where the runtime doesn't tell. */
+  /** The folders of containerd's `config_path`; undefined where the runtime doesn't tell. */
   readonly hostsDirs: readonly string[] | undefined;
 }
 
@@ -130,7 +130,7 @@ async function checkReadiness(
   }
 }
 
-/** containerd tells its configuration; others have no such thing. */
+/** containerd before 2.0 tells this among its configuration; others don't. */
 function readConfigPath(text: string): readonly string[] | undefined {
   try {
     const { registry } = JSON.parse(text) as { readonly registry?: { readonly configPath?: unknown } };

@@ -9,7 +9,6 @@ import {
   loadTlsSettings,
   parseHostsToml,
 } from "../../client/index.ts";
-import type { KnownEndpoint } from "./check-endpoints.ts";
 import { checkAuthorityFile } from "./check-trust.ts";
 import type { Findings } from "./finding.ts";
 import { isReadableByAll, lookAt, octal } from "./look.ts";
@@ -22,6 +21,13 @@ export interface HostsRoot {
   readonly named: boolean;
 }
 
+/** Where a runtime looks for such directories. */
+export interface RuntimeLook {
+  /** For people. */
+  readonly who: string;
+  readonly folders: readonly string[];
+}
+
 export interface HostsFacts {
   /** The roots that are there. */
   readonly roots: readonly string[];
@@ -32,7 +38,7 @@ export interface HostsFacts {
 export async function checkHosts(
   findings: Findings,
   roots: readonly HostsRoot[],
-  { endpoints, now }: { readonly endpoints: readonly KnownEndpoint[]; readonly now: number },
+  { looks, now }: { readonly looks: readonly RuntimeLook[]; readonly now: number },
 ): Promise<HostsFacts> {
   const there: string[] = [];
   const registries = new Set<string>();
@@ -62,7 +68,7 @@ export async function checkHosts(
       await checkDirectory(findings, join(path, name), now);
       if (name !== "_default") registries.add(name.replace(/_([0-9]+)_$/, ":$1"));
     }
-    if (names.length > 0) checkUse(findings, path, endpoints);
+    if (names.length > 0) checkUse(findings, path, looks);
   }
   if (there.length === 0)
     findings.saw(AREA, "no directory of hosts.toml files: registries are asked themselves");
@@ -70,11 +76,11 @@ export async function checkHosts(
 }
 
 /** A runtime that tells where it looks, and looks elsewhere. */
-function checkUse(findings: Findings, path: string, endpoints: readonly KnownEndpoint[]): void {
-  for (const { socket, runtime, hostsDirs } of endpoints) {
-    if (hostsDirs === undefined || hostsDirs.includes(path)) continue;
-    const where = hostsDirs.length === 0 ? "nowhere" : `in ${hostsDirs.join(", ")}`;
-    const what = `${runtime} at ${socket} looks ${where}`;
+function checkUse(findings: Findings, path: string, looks: readonly RuntimeLook[]): void {
+  for (const { who, folders } of looks) {
+    if (folders.includes(path)) continue;
+    const where = folders.length === 0 ? "nowhere" : `in ${folders.join(", ")}`;
+    const what = `${who} looks ${where}`;
     const mend = `Set registry.config_path to ${JSON.stringify(path)} in its config.toml, and restart it`;
     findings.add("HOSTS_NOT_USED", { where: path, what, mend });
   }

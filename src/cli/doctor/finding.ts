@@ -21,6 +21,7 @@ export const FINDINGS = {
   INODES_LOW: ["error", "So few inodes are free that the kubelet evicts Pods"],
   CLOCK_OFF: ["error", "The clock is so wrong that certificates and tokens fail"],
   CLOCK_DRIFT: ["warning", "The clock is not quite right"],
+  CONTAINERD_CONFIG_INVALID: ["error", "containerd doesn't start with this config.toml"],
   HOSTS_DIR_MISSING: ["error", "A directory of hosts.toml files that is configured isn't there"],
   HOSTS_INVALID: ["error", "A hosts.toml can't be read, so containerd goes on without it"],
   HOSTS_FILES_UNUSABLE: ["error", "Certificates or keys that go with a registry can't be used"],

@@ -20,6 +20,12 @@ export const DOCTOR_OPTIONS = {
     value: "FILE",
     summary: "The KubeletConfiguration; config.yaml in the kubelet's root folder by default",
   },
+  "containerd-config": {
+    type: "string",
+    value: "FILE",
+    summary:
+      "containerd's config.toml, which says where hosts.toml files are; /etc/containerd/config.toml by default",
+  },
   "image-credential-provider-config": {
     type: "string",
     value: "PATH",
@@ -53,6 +59,7 @@ export type DoctorValues = OptionValues<
 export interface NodePlaces {
   readonly sockets: readonly string[];
   readonly kubeletRoot: string;
+  readonly containerdConfig: string;
   /** containerd's, looked at where the runtime doesn't say. */
   readonly hostsDirs: readonly string[];
   /** Bundles of certificate authorities, of which distributions have one. */
@@ -61,6 +68,7 @@ export interface NodePlaces {
 
 export const USUAL_PLACES: Omit<NodePlaces, "sockets"> = {
   kubeletRoot: "/var/lib/kubelet",
+  containerdConfig: "/etc/containerd/config.toml",
   hostsDirs: ["/etc/containerd/certs.d"],
   caBundles: [
     "/etc/ssl/certs/ca-certificates.crt",

@@ -5,6 +5,7 @@ import type { HttpSend } from "../../client/index.ts";
 import type { CommandContext } from "../context.ts";
 import { USUAL_SOCKETS } from "../prefetch/endpoint.ts";
 import { dataDir } from "../settings.ts";
+import { checkContainerd } from "./check-containerd.ts";
 import { checkCredentialFiles } from "./check-credentials.ts";
 import { checkFolders, type NodeFolder } from "./check-disk.ts";
 import { checkEndpoints } from "./check-endpoints.ts";
@@ -79,12 +80,22 @@ async function examineNode(
     context,
   );
 
-  const ofRuntime = [...new Set(endpoints.flatMap(({ hostsDirs }) => hostsDirs ?? []))];
-  const usualRoots = ofRuntime.length > 0 ? ofRuntime : places.hostsDirs;
+  const containerdConfig = optional(values["containerd-config"]);
+  const configured = await checkContainerd(findings, {
+    path: containerdConfig ?? places.containerdConfig,
+    named: containerdConfig !== undefined,
+  });
+  const ofRuntime = [...(configured ?? []), ...endpoints.flatMap(({ hostsDirs }) => hostsDirs ?? [])];
+  const usualRoots = ofRuntime.length > 0 ? [...new Set(ofRuntime)] : places.hostsDirs;
   const roots =
     values["hosts-dir"]?.map((path) => ({ path: full(path), named: true })) ??
     usualRoots.map((path) => ({ path, named: false }));
-  const facts = await checkHosts(findings, roots, { endpoints, now: context.clock.now() });
+  const looks = endpoints.flatMap(({ socket, runtime, hostsDirs }) => {
+    // Newer ones don't tell; then what their file says counts.
+    const folders = hostsDirs ?? (runtime === "containerd" ? configured : undefined);
+    return folders === undefined ? [] : [{ who: `${runtime} at ${socket}`, folders }];
+  });
+  const facts = await checkHosts(findings, roots, { looks, now: context.clock.now() });
   const ca = optional(values["tls-ca"]);
   await checkTrust(findings, { bundles: places.caBundles, named: ca }, context);
 

@@ -1,5 +1,6 @@
 /** Where pins of images are kept: what keeps them from being collected is the runtime's own business. */
-import { resolve } from "node:path";
+import { existsSync } from "node:fs";
+import { join, resolve } from "node:path";
 
 import { ContainerdPins, type EndpointImages, type EndpointVersion } from "../../cri/index.ts";
 import { PinFolder, pinName } from "../../images/index.ts";
@@ -59,8 +60,10 @@ export async function pinsOf(
 ): Promise<Pins> {
   if (values.containerd !== undefined) return containerdPins(values.containerd, context, stack);
   if (version.name === "dray") {
-    const folder = readDataDir((await images.info({ signal: context.signal }))["config"] ?? "");
-    return folderPins(folder ?? dataDir(values, context), context);
+    const told = readDataDir((await images.info({ signal: context.signal }))["config"] ?? "");
+    // Whoever serves on a socket has no say in where files are made: only a store is one.
+    const folder = told !== undefined && existsSync(join(told, "dray.db")) ? told : dataDir(values, context);
+    return folderPins(folder, context);
   }
   throw new CliError("PIN_UNSUPPORTED", `Cannot pin images of ${version.name}: ${adviceFor(version.name)}`);
 }

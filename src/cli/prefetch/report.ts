@@ -31,7 +31,9 @@ export class PrefetchProgress {
   start(image: string): void {
     const estimate = this.#measured.get(image);
     const total = estimate !== undefined && "contents" in estimate ? transferOf(estimate) : 0;
-    this.#lines?.start(image, image, total);
+    // A line without an end to reach would show one that is reached.
+    if (total > 0) this.#lines?.start(image, image, total);
+    else this.#lines?.print(`Pulling ${printable(image)}`);
   }
 
   end({ image, state }: Brought): void {

@@ -27,6 +27,8 @@ interface Endpoint {
 
 const KUBELET_ROOT = "/var/lib/kubelet";
 const JOBS = 3;
+/** Milliseconds in which a service has to say who it is. */
+const PATIENCE = 10_000;
 /** Images unpacked take about this much beside what travelled; dray's own service keeps layers as they came. */
 const UNPACK_RATIO = 2.5;
 
@@ -98,11 +100,12 @@ async function openEndpoint(
   const socket = await chooseEndpoint(values, context);
   const client = stack.use(openCriClient(socket));
   const images = new EndpointImages(client);
+  const signal = AbortSignal.any([context.signal, AbortSignal.timeout(PATIENCE)]);
   try {
-    return { socket, client, images, version: await images.version({ signal: context.signal }) };
+    return { socket, client, images, version: await images.version({ signal }) };
   } catch (cause) {
     context.signal.throwIfAborted();
-    const { message } = describeError(cause);
+    const message = signal.aborted ? `no answer within ${PATIENCE / 1000}s` : describeError(cause).message;
     throw new CliError(
       "ENDPOINT_UNKNOWN",
       `Cannot use the CRI socket ${JSON.stringify(socket)}: ${message}`,
