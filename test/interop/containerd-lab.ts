@@ -230,8 +230,16 @@ export class LabImages implements AsyncDisposable {
       .flatMap(({ url }) => /sha256:[0-9a-f]{64}/.exec(url) ?? []);
   }
 
-  get log(): readonly string[] {
-    return this.#registry.log;
+  /** The `Range` of each request for this digest. */
+  ranges(digest: string): readonly (string | undefined)[] {
+    return this.#registry.requests
+      .filter(({ method, url }) => method === "GET" && url.endsWith(digest))
+      .map(({ headers }) => headers["range"]);
+  }
+
+  /** The answer to a request for the whole of this digest. */
+  serve(digest: string): StubReply {
+    return this.#reply(digest, 0);
   }
 
   forget(): void {
@@ -296,9 +304,12 @@ export class LabImages implements AsyncDisposable {
     if (url === "/v2/") return { status: 200, body: "{}" };
     const [, repository = "", , object = ""] = /^\/v2\/(.+)\/(manifests|blobs)\/([^/?]+)/.exec(url) ?? [];
     const digest = object.startsWith("sha256:") ? object : this.#tags.get(`${repository}:${object}`);
-    const blob = this.#blobs.get(digest ?? "");
-    if (blob === undefined || digest === undefined) return { status: 404, body: "{}" };
-    const from = Number(/^bytes=([0-9]+)-/.exec(headers["range"] ?? "")?.[1] ?? 0);
+    return this.#reply(digest ?? "", Number(/^bytes=([0-9]+)-/.exec(headers["range"] ?? "")?.[1] ?? 0));
+  }
+
+  #reply(digest: string, from: number): StubReply {
+    const blob = this.#blobs.get(digest);
+    if (blob === undefined) return { status: 404, body: "{}" };
     return {
       status: from > 0 ? 206 : 200,
       headers: {
@@ -333,4 +344,17 @@ async function makeTar(files: readonly LabFile[]): Promise<Buffer> {
 
 function digestOf(bytes: Uint8Array): string {
   return `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
+}
+
+/** containerd tidies up a moment later. */
+export async function eventually(check: () => Promise<void>): Promise<void> {
+  const deadline = performance.now() + 5000;
+  for (;;) {
+    try {
+      return await check();
+    } catch (error) {
+      if (performance.now() > deadline) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
 }

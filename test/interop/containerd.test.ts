@@ -9,6 +9,7 @@ import type { CriClient } from "../../src/cri/index.ts";
 import { NamespaceMode } from "../../src/cri/generated/runtime/v1_pb.ts";
 import { run } from "../processes.ts";
 import {
+  eventually,
   type Dray,
   type LabContainerd,
   type LabFile,
@@ -235,16 +236,3 @@ describe("dray cri over containerd", { skip, timeout: 120_000 }, () => {
     assert.match(usage?.fsId?.mountpoint ?? "", /a\/root\/io\.containerd\.snapshotter\.v1\.overlayfs$/);
   });
 });
-
-/** containerd tidies up a moment later. */
-async function eventually(check: () => Promise<void>): Promise<void> {
-  const deadline = performance.now() + 5000;
-  for (;;) {
-    try {
-      return await check();
-    } catch (error) {
-      if (performance.now() > deadline) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-  }
-}

@@ -35,7 +35,7 @@ export function containerdError(action: string, error: unknown): unknown {
   if (/no space left on device|disk quota exceeded/i.test(said)) {
     return new CriError("NO_SPACE", `Cannot ${action}: containerd has no space left`, { cause: error });
   }
-  if (error.code === Code.Unavailable) {
+  if (error.code === Code.Unavailable || isUnreachable(error.cause)) {
     return new CriError("CONTAINERD_UNAVAILABLE", `Cannot ${action}: containerd does not answer`, {
       cause: error,
     });
@@ -52,4 +52,10 @@ export async function attempt<T>(action: string, call: Promise<T>): Promise<T> {
   } catch (error) {
     throw containerdError(action, error);
   }
+}
+
+/** The connection itself failed, before containerd said anything. */
+function isUnreachable(cause: unknown): boolean {
+  const codes = ["ENOENT", "ECONNREFUSED", "ECONNRESET", "EPIPE", "EACCES"];
+  return cause instanceof Error && "code" in cause && codes.includes(String(cause.code));
 }

@@ -29,6 +29,7 @@ import {
   type SignalOptions,
 } from "../../oci/index.ts";
 import { formatReference, type Reference } from "../../reference/index.ts";
+import { DrayError } from "../../errors.ts";
 import { layersOf } from "../../unpack/index.ts";
 import { chainId } from "../describe-image.ts";
 import type { ContainerdConnection } from "./connection.ts";
@@ -98,7 +99,9 @@ export class ImagePuller {
       await lease.done();
       return id;
     } catch (error) {
-      lease.cut();
+      // A full disk is no place to keep something for later.
+      if (isFull(error)) await lease.done().catch(() => {});
+      else lease.cut();
       throw error;
     }
   }
@@ -321,6 +324,10 @@ async function readImage(plan: CopyPlan, signal: AbortSignal | undefined): Promi
       parent: chainId(ids.slice(0, index)),
     })),
   };
+}
+
+function isFull(error: unknown): boolean {
+  return error instanceof DrayError && error.code === "NO_SPACE";
 }
 
 function notAnImage({ digest, mediaType }: Descriptor): OciError {

@@ -140,6 +140,13 @@ async function perform(worker: Worker, job: UnpackJob, signal: AbortSignal | und
   }
 }
 
+/** Errors lose their class on the way from the thread. */
 function toError({ code, message }: { readonly code: string | undefined; readonly message: string }): Error {
-  return code === undefined ? new Error(message) : new UnpackError(code as UnpackErrorCode, message);
+  if (code === undefined) return new Error(message);
+  if (!/^E[A-Z]+$/.test(code)) return new UnpackError(code as UnpackErrorCode, message);
+  const full = code === "ENOSPC" || code === "EDQUOT";
+  return new UnpackError(
+    full ? "NO_SPACE" : "UNWRITABLE",
+    `Cannot unpack a layer: ${full ? "no space left" : code}`,
+  );
 }
