@@ -58,6 +58,7 @@ async function setUp(t: TestContext, places: Partial<NodePlaces> = {}): Promise<
     const wanted = { "kubelet-root": kubelet, ...values };
     const usual = {
       containerdConfig: "/nonexistent",
+      proc: join(folder, "proc"),
       sockets: [],
       hostsDirs: [],
       caBundles: [bundle],
@@ -265,6 +266,22 @@ test("hosts.toml files, their certificates and what they name are looked at", as
   );
   assert.deepEqual(codesOf(offline, "(for many.example)"), []);
   assert.ok(offline.unchecked.some(({ area }) => area === "clock"));
+});
+
+test("a running kubelet's flags say where its files are", async (t) => {
+  const { folder, write, examine } = await setUp(t);
+  const flags = [
+    "/usr/bin/kubelet",
+    `--config=${folder}/its.yaml`,
+    "--image-credential-provider-config",
+    `${folder}/providers.yaml`,
+    "--container-runtime-endpoint=unix:///nonexistent/its.sock",
+  ];
+  await write("proc/17/cmdline", `${["sleep", "kubelet"].join("\0")}\0`);
+  await write("proc/42/cmdline", `${flags.join("\0")}\0`);
+  const report = await examine();
+  assert.deepEqual(codesOf(report), ["KUBELET_CONFIG_UNREADABLE", "CRI_SOCKET_MISSING", "PROVIDER_FLAGS"]);
+  assert.ok(report.checked.some(({ what }) => what.startsWith("process 42")));
 });
 
 test("a directory that containerd's configuration leaves out is told of", async (t) => {

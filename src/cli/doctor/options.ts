@@ -13,12 +13,12 @@ export const DOCTOR_OPTIONS = {
   "kubelet-root": {
     type: "string",
     value: "DIR",
-    summary: "The kubelet's root folder; /var/lib/kubelet by default",
+    summary: "The kubelet's root folder; that of a running kubelet, or /var/lib/kubelet, by default",
   },
   "kubelet-config": {
     type: "string",
     value: "FILE",
-    summary: "The KubeletConfiguration; config.yaml in the kubelet's root folder by default",
+    summary: "The KubeletConfiguration; a running kubelet's, or config.yaml in its root folder, by default",
   },
   "containerd-config": {
     type: "string",
@@ -29,12 +29,12 @@ export const DOCTOR_OPTIONS = {
   "image-credential-provider-config": {
     type: "string",
     value: "PATH",
-    summary: "The CredentialProviderConfig that the kubelet is given, a file or a folder",
+    summary: "The CredentialProviderConfig, a file or a folder; a running kubelet's by default",
   },
   "image-credential-provider-bin-dir": {
     type: "string",
     value: "DIR",
-    summary: "Where the credential providers' programs are",
+    summary: "Where the credential providers' programs are; a running kubelet's by default",
   },
   "run-providers": {
     type: "string",
@@ -60,6 +60,8 @@ export interface NodePlaces {
   readonly sockets: readonly string[];
   readonly kubeletRoot: string;
   readonly containerdConfig: string;
+  /** Where running processes are seen. */
+  readonly proc: string;
   /** containerd's, looked at where the runtime doesn't say. */
   readonly hostsDirs: readonly string[];
   /** Bundles of certificate authorities, of which distributions have one. */
@@ -69,6 +71,7 @@ export interface NodePlaces {
 export const USUAL_PLACES: Omit<NodePlaces, "sockets"> = {
   kubeletRoot: "/var/lib/kubelet",
   containerdConfig: "/etc/containerd/config.toml",
+  proc: "/proc",
   hostsDirs: ["/etc/containerd/certs.d"],
   caBundles: [
     "/etc/ssl/certs/ca-certificates.crt",

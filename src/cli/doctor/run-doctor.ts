@@ -15,6 +15,7 @@ import { checkProviders } from "./check-providers.ts";
 import { checkProxies } from "./check-proxies.ts";
 import { checkRegistries, findHosts } from "./check-registries.ts";
 import { checkTrust } from "./check-trust.ts";
+import { findKubelet } from "./find-kubelet.ts";
 import { exitOfFindings, Findings } from "./finding.ts";
 import { type DoctorValues, type NodePlaces, USUAL_PLACES } from "./options.ts";
 import { printFindings } from "./print.ts";
@@ -51,13 +52,27 @@ async function examineNode(
     path === undefined ? path : resolve(cwd, path);
   if (uid !== 0) findings.missed("permissions", `you are user ${uid}: what only root may see stays unseen`);
 
-  const kubeletRoot = optional(values["kubelet-root"]) ?? places.kubeletRoot;
-  const configFile = optional(values["kubelet-config"]);
+  const running = await findKubelet(places.proc);
+  if (running === undefined)
+    findings.missed("kubelet", "none runs here that you can see, so its flags aren't known");
+  else findings.saw("kubelet", `process ${running.pid}, whose flags count where no option does`);
+  // A kubelet's working directory is the root.
+  const flag = (name: string): string | undefined => {
+    const value = running?.flags.get(name);
+    return value === undefined || value === ""
+      ? undefined
+      : resolve("/", value.replace(/^unix:(?:\/\/)?/, ""));
+  };
+  const kubeletRoot = optional(values["kubelet-root"]) ?? flag("root-dir") ?? places.kubeletRoot;
+  const configFile = optional(values["kubelet-config"]) ?? flag("config");
   const kubelet = await checkKubeletConfig(findings, {
     path: configFile ?? join(kubeletRoot, "config.yaml"),
     named: configFile !== undefined,
   });
-  const named = values.socket?.map(full) ?? kubelet.sockets;
+  const flagged = [flag("container-runtime-endpoint"), flag("image-service-endpoint")].filter(
+    (one) => one !== undefined,
+  );
+  const named = values.socket?.map(full) ?? [...new Set([...kubelet.sockets, ...flagged])];
   const endpoints = await checkEndpoints(findings, { named, usual: places.sockets }, context);
 
   const folders: NodeFolder[] = [
@@ -73,8 +88,10 @@ async function examineNode(
   await checkProviders(
     findings,
     {
-      config: optional(values["image-credential-provider-config"]),
-      binDirectory: optional(values["image-credential-provider-bin-dir"]),
+      config:
+        optional(values["image-credential-provider-config"]) ?? flag("image-credential-provider-config"),
+      binDirectory:
+        optional(values["image-credential-provider-bin-dir"]) ?? flag("image-credential-provider-bin-dir"),
       images: values["run-providers"] ?? [],
     },
     context,
