@@ -92,9 +92,16 @@ function containerState(
 }
 
 /** That of a container that was kept from starting by it. */
-function volumeState({ pod, image }: ObserveOptions): JsonObject | undefined {
+function volumeState({ pod, slot, image }: ObserveOptions): JsonObject | undefined {
+  const mounting = new Set(
+    ["initContainers", "containers", "ephemeralContainers"]
+      .flatMap((list) => objectsAt(pod, "spec", list))
+      .filter((one) => objectsAt(one, "volumeMounts").some((mount) => textAt(mount, "name") === slot.name))
+      .map((one) => textAt(one, "name")),
+  );
   return Object.values(STATUS_LISTS)
     .flatMap((list) => objectsAt(pod, "status", list))
+    .filter((status) => mounting.has(textAt(status, "name")))
     .map((status) => objectAt(status, "state"))
     .find((state) => isAbout(state, image));
 }
