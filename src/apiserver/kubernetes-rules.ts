@@ -9,6 +9,7 @@ import {
   applyMergePatch,
   applyServerSide,
   applyStrategicMergePatch,
+  badRequest,
   convertToSchema,
   decodeObject,
   formatApiVersion,
@@ -37,10 +38,17 @@ export const kubernetesRules: ApiRules = {
   decode: (body, { contentType, kind, fieldValidation }) =>
     decodeObject(body, { contentType, resource: kind, fieldValidation }),
   decodeConfiguration: (body, { contentType, kind, fieldValidation }) => {
+    const written = readWritten(body);
+    const expected = formatApiVersion(kind);
+    const given = written?.["apiVersion"] ?? "";
+    if (written !== undefined && given !== expected) {
+      const versions = `Specified patch version: ${formatText(given)}, expected: ${expected}`;
+      throw badRequest(`Incorrect version specified in apply patch. ${versions}`);
+    }
     const { object, warnings } = decodeObject(body, { contentType, resource: kind, fieldValidation });
-    const written = toJson(parseYaml(decodeReplacing(body)).node) as JsonObject;
     const { apiVersion, kind: name } = object;
-    return { object: { ...written, apiVersion, kind: name } as KubernetesObject, warnings };
+    const metadata = written?.["metadata"] ?? {};
+    return { object: { ...written, metadata, apiVersion, kind: name } as KubernetesObject, warnings };
   },
   applyDefaults,
   prepareForCreate,
@@ -62,6 +70,23 @@ export const kubernetesRules: ApiRules = {
     return (object) => matchesFields(selector, object);
   },
 };
+
+/** Undefined for what is no object, or no YAML: who decodes it says so. Nothing at all is an object without members. */
+function readWritten(body: Uint8Array): JsonObject | undefined {
+  try {
+    const written = toJson(parseYaml(decodeReplacing(body)).node);
+    if (written === null) return {};
+    const isObject = typeof written === "object" && !Array.isArray(written);
+    return isObject ? (written as JsonObject) : undefined;
+  } catch (error) {
+    if (error instanceof GoError) return undefined;
+    throw error;
+  }
+}
+
+function formatText(value: Json): string {
+  return typeof value === "string" ? value : "";
+}
 
 function toManaging({ manager, now, subresource, kind }: ManagerOptions): {
   readonly schema: string;

@@ -192,6 +192,41 @@ describe("patch", () => {
     assert.deepEqual(forced.body["data"], { a: "c" });
   });
 
+  it("applies what names its version, whatever else it leaves out", async () => {
+    await using api = await openTestApi();
+    const apply = async (body: unknown): ReturnType<typeof api.call> =>
+      await api.call("PATCH", `${MAPS}/a?fieldManager=one`, {
+        body: JSON.stringify(body),
+        type: "application/apply-patch+yaml",
+      });
+    for (const [body, specified] of [
+      [{ data: { a: "b" } }, ""],
+      [{ apiVersion: "v2", kind: "ConfigMap" }, "v2"],
+      [{ apiVersion: "apps/v1", kind: "ConfigMap" }, "apps/v1"],
+    ] as const) {
+      const { code, body: status } = await apply(body);
+      const message = `Incorrect version specified in apply patch. Specified patch version: ${specified}, expected: v1`;
+      assert.deepEqual([code, status["reason"], status.message], [400, "BadRequest", message]);
+    }
+    assert.equal((await apply([])).code, 400);
+    assert.equal((await apply(null)).code, 400);
+    assert.equal((await apply({ apiVersion: "v1", metadata: "a" })).code, 400);
+    assert.equal((await apply({ apiVersion: "v1", kind: "ConfigMap", data: { a: "b" } })).code, 201);
+    assert.equal((await apply({ apiVersion: "v1", kind: "ConfigMap", metadata: null })).code, 200);
+  });
+
+  it("refuses an object that comes with a version, but for a trial", async () => {
+    await using api = await openTestApi();
+    const body = { ...configMap("a"), metadata: { name: "a", resourceVersion: "7" } };
+    assert.equal((await api.call("POST", `${MAPS}?dryRun=All`, { body })).code, 201);
+    const { code, body: status } = await api.call("POST", MAPS, { body });
+    const message = "resourceVersion should not be set on objects to be created";
+    assert.deepEqual([code, status["reason"], status.message], [500, undefined, message]);
+    assert.equal((await api.call("GET", `${MAPS}/a`)).code, 404);
+    const none = { ...configMap("a"), metadata: { name: "a", resourceVersion: "0" } };
+    assert.equal((await api.call("POST", MAPS, { body: none })).code, 201);
+  });
+
   it("refuses types it doesn't know, and patches that can't be read", async () => {
     await using api = await openTestApi();
     await api.call("POST", MAPS, { body: configMap("a") });
