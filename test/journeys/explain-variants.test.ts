@@ -117,6 +117,12 @@ const SECRETS: Readonly<Record<string, Variant>> = {
     causes: ["CREDENTIAL_HOST_MISMATCH"],
     says: [`--docker-server=${HOST}:5000`],
   },
+  "several entries, none of them for this host: they stay": {
+    objects: [pod(spec(IMAGE, ["s"])), secret("s", { "a.example.com": LOGIN, "b.example.com": LOGIN })],
+    registries: ONLY,
+    causes: ["CREDENTIAL_HOST_MISMATCH"],
+    says: ["kubectl create secret docker-registry s-2 -n shop", "- name: s-2"],
+  },
   "a path that the repository begins with": {
     objects: [pod(spec(IMAGE, ["s"])), secret("s", { [`${HOST}/shop`]: LOGIN })],
     registries: ONLY,
@@ -343,6 +349,33 @@ const REGISTRIES: Readonly<Record<string, Variant>> = {
     options: ["--no-network"],
     causes: [],
     says: [`would ask ${HOST}`, "HEAD"],
+  },
+  "no network, a Secret for another host": {
+    objects: [pod(spec(IMAGE, ["s"])), secret("s", { "other.example.com": LOGIN })],
+    registries: {},
+    options: ["--no-network"],
+    causes: ["CREDENTIAL_HOST_MISMATCH"],
+  },
+  "no network, a Secret that fits and isn't named": {
+    objects: [pod(spec(IMAGE)), secret("s", { [HOST]: LOGIN })],
+    registries: {},
+    options: ["--no-network"],
+    causes: ["SECRET_NOT_REFERENCED"],
+  },
+  "no network, a token that is over": {
+    objects: [
+      pod(spec(IMAGE, ["s"])),
+      secret("s", {
+        [HOST]: {
+          username: "oauth2",
+          password: `${encode("{}")}.${encode(JSON.stringify({ exp: NOW / 1000 - 60 }))}.signature`,
+        },
+      }),
+    ],
+    registries: {},
+    options: ["--no-network"],
+    causes: ["CREDENTIAL_EXPIRED"],
+    says: ["2026-01-05T11:59:00Z"],
   },
   "plain HTTP to a registry that wants TLS": {
     objects: [pod(spec(IMAGE))],

@@ -36,6 +36,16 @@ export function classifyDenial(image: ImageTrace, context: DenialContext): reado
   return found.length > 0 ? found : [ofStranger(image, denied[0], context)];
 }
 
+/** What can be said of credentials without asking: it matters as soon as the registry wants some. */
+export function foresee(image: ImageTrace, context: DenialContext): readonly Finding[] {
+  const { order } = image.credentials;
+  if (order.length === 0) return [...classifyMismatches(image, context), ...classifyUnused(image, context)];
+  return order
+    .map(({ label }): AttemptTrace => ({ as: label, result: "failed", repeated: false, exchanges: [] }))
+    .map((attempt) => ofRefusal(attempt, image, context))
+    .filter(({ code }) => code === "CREDENTIAL_BLANK" || code === "CREDENTIAL_EXPIRED");
+}
+
 function ofRefusal(attempt: AttemptTrace, image: ImageTrace, { pod, severity, now }: DenialContext): Finding {
   const { registry = "", repository = "" } = image.name;
   const tried = image.credentials.order.find(({ label }) => label === attempt.as);
@@ -54,8 +64,10 @@ function ofRefusal(attempt: AttemptTrace, image: ImageTrace, { pod, severity, no
   }
   const over = tried?.expires !== undefined && Date.parse(tried.expires) <= now;
   if (over || /\bexpired?\b/i.test(said)) {
-    const when = tried?.expires === undefined ? said : `it ended at ${tried.expires}`;
-    return finding("CREDENTIAL_EXPIRED", severity, `${registry} refuses ${who}: ${when}`, renew);
+    const summary = over
+      ? `The time of ${who} was over at ${tried?.expires ?? ""}`
+      : `${registry} refuses ${who}: ${said}`;
+    return finding("CREDENTIAL_EXPIRED", severity, summary, renew);
   }
   if (isScopeShort(attempt)) {
     const { asked, granted } = scopesOf(attempt);

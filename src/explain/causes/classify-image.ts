@@ -4,7 +4,7 @@ import { hostPlatformMatcher, parsePlatform } from "../../oci/index.ts";
 import type { Finding, ImageTrace, PodTrace } from "../trace.ts";
 import { changeImage, lookAt, nameSecret, shell, startAnew } from "./advice.ts";
 import { classifyAttempt, classifyMirrors } from "./classify-attempts.ts";
-import { classifyDenial, isDenial } from "./classify-denial.ts";
+import { classifyDenial, foresee, isDenial } from "./classify-denial.ts";
 import { classifyMismatches, classifySources, type SourceContext } from "./classify-sources.ts";
 import { causeOfText, denialOfText, dependsOnPlace, isNodeOnly } from "./classify-text.ts";
 import { classifyWords, wordsOf } from "./classify-words.ts";
@@ -24,6 +24,7 @@ export interface ImageContext {
 export async function classifyImage(image: ImageTrace, context: ImageContext): Promise<readonly Finding[]> {
   const concernsSecrets =
     image.attempts.some(isDenial) ||
+    image.outcome.state === "unasked" ||
     image.credentials.sources.some(({ state }) => state !== "matched") ||
     deniedThere(image);
   const others = concernsSecrets ? await context.others() : [];
@@ -223,7 +224,8 @@ function ofUnknown(image: ImageTrace, known: Known): readonly Finding[] {
   const asStranger = denied ? classifyDenial(image, { ...context, now }) : classifySources(image, context);
   const words = wordsOf(image);
   const seen = words === "" ? [] : classifyWords(image, known, words);
-  return [...seen, ...never, ...asStranger];
+  const ahead = outcome.state === "unasked" && words === "" ? foresee(image, { ...context, now }) : [];
+  return [...seen, ...never, ...asStranger, ...ahead];
 }
 
 function deniedThere(image: ImageTrace): boolean {

@@ -1,6 +1,6 @@
 /** What is the matter with the places where credentials come from, whether or not it kept an image from coming. */
 import { explainPullSecrets, type PullSecret } from "../../credentials/index.ts";
-import type { CredentialSourceTrace, Finding, ImageTrace, PodTrace } from "../trace.ts";
+import type { Advice, CredentialSourceTrace, Finding, ImageTrace, PodTrace } from "../trace.ts";
 import { copySecret, makeSecret, nameSecret, remakeSecret } from "./advice.ts";
 import { finding } from "./finding.ts";
 
@@ -112,9 +112,20 @@ export function classifyMismatches(image: ImageTrace, { pod, severity }: SourceC
         : `its entry ${JSON.stringify(nearest.key)} doesn't fit: ${nearest.why}`;
     const code = path === undefined ? "CREDENTIAL_HOST_MISMATCH" : "CREDENTIAL_NOT_MATCHED";
     const summary = `${called} has nothing for ${registry}/${repository}: ${why}`;
-    const advice = source.kind === "secret" ? [makeSecret(pod, registry, source.name ?? "", true)] : [];
-    return finding(code, severity, summary, advice);
+    return finding(code, severity, summary, source.kind === "secret" ? addEntry(source, image, pod) : []);
   });
+}
+
+/** A Secret that is written anew loses its other entries; where it has several, another one joins it. */
+function addEntry(
+  { name = "", entries }: CredentialSourceTrace,
+  image: ImageTrace,
+  pod: SourceContext["pod"],
+): readonly Advice[] {
+  const { registry = "" } = image.name;
+  if (entries.length <= 1) return [makeSecret(pod, registry, name, true)];
+  const another = `${name}-2`;
+  return [makeSecret(pod, registry, another), ...nameSecret(pod, another)];
 }
 
 function nearestEntry(
