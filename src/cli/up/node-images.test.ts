@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 
-import { ImageListCache, listStoreImages } from "../../images/index.ts";
+import { ImageListCache, listStoreImages, PinFolder } from "../../images/index.ts";
 import type { ContainerState, NodeState, PodStatus } from "../../node/index.ts";
 import { openStore } from "../../store/index.ts";
 import { NodeMetrics } from "../metrics/node-metrics.ts";
@@ -44,12 +44,12 @@ function rounds(
   };
 }
 
-test("collection leaves what a Pod names, though its turn hasn't come, and takes the rest", async (t) => {
+test("collection leaves what a Pod names, though its turn hasn't come, and what is pinned, and takes the rest", async (t) => {
   const folder = await mkdtemp(join(tmpdir(), "dray-collect-"));
   t.after(() => rm(folder, { recursive: true }));
   const dataDir = join(folder, "data");
   const context = createMemoryContext({ cwd: folder, home: folder, now: Date.now });
-  for (const name of ["waiting", "ready", "unused"]) {
+  for (const name of ["waiting", "ready", "unused", "pinned"]) {
     await mkdir(join(folder, name));
     await writeFile(join(folder, name, "file"), name);
     assert.equal(
@@ -57,6 +57,7 @@ test("collection leaves what a Pod names, though its turn hasn't come, and takes
       0,
     );
   }
+  await new PinFolder(dataDir).add("r.example/pinned", 0);
   await using store = await openStore(dataDir);
   const settings: ImageSettings = await readImageSettings(AGES, context);
   assert.equal(settings.collects, true);
@@ -94,7 +95,7 @@ test("collection leaves what a Pod names, though its turn hasn't come, and takes
   });
   assert.deepEqual(
     [...store.names.list()].map(({ name }) => name),
-    ["r.example/ready:latest", "r.example/waiting:latest"],
+    ["r.example/pinned:latest", "r.example/ready:latest", "r.example/waiting:latest"],
     warnings.join("\n"),
   );
 });
