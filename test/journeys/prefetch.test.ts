@@ -2,6 +2,8 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { mkdir, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
 
@@ -231,6 +233,25 @@ test(
     assert.deepEqual([silent.code, silent.err], [0, ""]);
   },
 );
+
+test("Ctrl-C ends what is under way, in the service, too", { timeout: 30_000 }, async (t) => {
+  const { folder } = await setUp(t);
+  const { socket } = await serve(t, folder, "--plain-http");
+  const controller = new AbortController();
+  const gone = Promise.withResolvers<void>();
+  const registry = createServer((request) => {
+    // Asked by the service alone, since sizes aren't checked.
+    request.once("close", () => gone.resolve());
+    controller.abort(new Error("Ctrl-C"));
+  });
+  await new Promise<void>((resolve) => registry.listen(0, "127.0.0.1", resolve));
+  t.after(() => registry.close());
+  const image = `localhost:${(registry.address() as AddressInfo).port}/slow:1`;
+  const words = ["prefetch", "--socket", socket, ...ALONE, "--no-check", image];
+  const ran = await dray(folder, words, { signal: controller.signal });
+  assert.deepEqual([ran.code, ran.out], [130, ""]);
+  await gone.promise;
+});
 
 test("a socket that isn't there, or isn't a CRI's, is told of in one sentence", async (t) => {
   const { folder } = await setUp(t);
