@@ -14,6 +14,7 @@ import { StubRegistry, type StubReply, type StubRequest } from "../stub-registry
 import { findPeer } from "./peers.ts";
 
 export interface LabContainerd extends AsyncDisposable {
+  readonly pid: number;
   readonly socket: string;
   /** Its own CRI. */
   readonly cri: CriClient;
@@ -81,6 +82,9 @@ disable = true
   let cri = openCriClient(socket);
   return {
     socket,
+    get pid() {
+      return daemon.pid;
+    },
     get cri() {
       return cri;
     },
@@ -331,7 +335,8 @@ export function noise(seed: string, length: number): Buffer {
   return Buffer.concat(blocks).subarray(0, length);
 }
 
-async function makeTar(files: readonly LabFile[]): Promise<Buffer> {
+/** An archive, always the same for the same files. */
+export async function makeTar(files: readonly LabFile[]): Promise<Buffer> {
   const tar = pack();
   for (const { data = "", ...header } of files) {
     tar.entry({ mtime: new Date(1_700_000_000_000), mode: 0o644, uid: 0, gid: 0, ...header }, data);

@@ -19,7 +19,7 @@ import type { Labels } from "./labels.ts";
 import { PREFIX, type RawCall } from "./raw-call.ts";
 
 /** Bytes in one message. */
-const MESSAGE = 1024 * 1024;
+const MESSAGE = 512 * 1024;
 /** Before them: the prefix, and the fields of a message in their longest form. */
 const HEAD = 32;
 /** Messages sent and not answered yet. */

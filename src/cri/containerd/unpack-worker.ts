@@ -28,6 +28,9 @@ type Answer =
 /** Milliseconds after which a thread without work ends. */
 const IDLE = 10_000;
 
+/** Small enough that what was inflated is let go of soon. */
+const LIMITS = { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 128 };
+
 /** Where the unpack room is: beside the sources, or as the package's export. */
 const DOOR = import.meta.url.endsWith(".ts")
   ? new URL("../../unpack/index.ts", import.meta.url).href
@@ -105,7 +108,8 @@ export class UnpackWorkers implements AsyncDisposable {
 
   #take(): Worker {
     const idle = this.#idle.pop();
-    if (idle === undefined) return new Worker(PROGRAM, { eval: true, workerData: DOOR });
+    if (idle === undefined)
+      return new Worker(PROGRAM, { eval: true, workerData: DOOR, resourceLimits: LIMITS });
     clearTimeout(idle.timer);
     idle.worker.ref();
     return idle.worker;
