@@ -15,6 +15,7 @@ import { parseArgs } from "node:util";
 import { fetchPeers, findObstacle, peersFolder } from "../test/interop/peers.ts";
 import { ROOT } from "../test/processes.ts";
 import { type Bench, preparePackage, type Result, type Table } from "./bench.ts";
+import { benchCri, benchCriLarge } from "./cri.ts";
 import { benchKubelet } from "./kubelet.ts";
 import { benchRegistry } from "./registries.ts";
 import { benchRegistryScale } from "./registry-scale.ts";
@@ -31,6 +32,8 @@ const SECTIONS: Readonly<Record<string, (bench: Bench) => Promise<void>>> = {
   copy: benchCopy,
   registry: benchRegistry,
   "registry-scale": benchRegistryScale,
+  cri: benchCri,
+  "cri-large": benchCriLarge,
   kubelet: benchKubelet,
   webhook: benchWebhook,
 };
