@@ -27,7 +27,8 @@ export async function connectWebhook(
   const userAgent = `dray/${await readVersion()}`;
   if (values.kubeconfig === undefined && values.context === undefined) {
     if (!kubernetes.isInCluster({ env })) return undefined;
-    return kubernetes.connectToCluster(await kubernetes.loadInCluster({ env }), { userAgent });
+    const config = await kubernetes.loadInCluster({ env, selectProxy: await proxySelector(env) });
+    return kubernetes.connectToCluster(config, { userAgent });
   }
   return await connectAsPerson(values, context);
 }
@@ -38,6 +39,13 @@ export async function connectAsPerson(
   { env }: Pick<CommandContext, "env">,
 ): Promise<ConnectedClient> {
   const { connectToCluster, loadKubeconfig } = await import("../../kubernetes/index.ts");
-  const config = await loadKubeconfig({ env, file, context: name });
+  const selectProxy = await proxySelector(env);
+  const config = await loadKubeconfig({ env, file, context: name, selectProxy });
   return connectToCluster(config, { userAgent: `dray/${await readVersion()}` });
+}
+
+/** HTTPS_PROXY and NO_PROXY, as for registries: all of Kubernetes' programs heed them, too. */
+async function proxySelector(env: CommandContext["env"]): Promise<(server: URL) => URL | undefined> {
+  const { selectProxy } = await import("../../client/index.ts");
+  return (server) => selectProxy(server, env);
 }

@@ -12,6 +12,8 @@ export interface InClusterOptions {
   /** Where the kubelet puts a Pod's ServiceAccount: `/var/run/secrets/kubernetes.io/serviceaccount` by default. */
   readonly folder?: string | undefined;
   readonly clock?: Clock | undefined;
+  /** The proxy on the way to the server, as the environment has it; none by default. */
+  readonly selectProxy?: ((server: URL) => URL | undefined) | undefined;
 }
 
 const FOLDER = "/var/run/secrets/kubernetes.io/serviceaccount";
@@ -38,8 +40,11 @@ export async function loadInCluster(options: InClusterOptions): Promise<ClusterC
   });
   await credentials.get();
   const namespace = (await readOwn(join(folder, "namespace")).catch(() => "default")).trim();
+  const server = `https://${isIPv6(host) ? `[${host}]` : host}:${port}`;
+  const proxy = options.selectProxy?.(new URL(server))?.href;
   return {
-    server: `https://${isIPv6(host) ? `[${host}]` : host}:${port}`,
+    server,
+    ...(proxy !== undefined && { proxy }),
     certificateAuthority: await readOwn(join(folder, "ca.crt")),
     namespace: namespace === "" ? "default" : namespace,
     credentials,

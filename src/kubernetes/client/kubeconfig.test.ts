@@ -331,6 +331,8 @@ test("in a Pod, the ServiceAccount's files say it all, and its token is read aga
   assert.equal((await loaded.credentials.get()).token?.reveal(), "t2");
   assert.equal(isInCluster({ env }), true);
   assert.equal(isInCluster({ env: {} }), false);
+  const selectProxy = ({ protocol }: URL): URL => new URL(`http://proxy-of-${protocol.slice(0, -1)}:1`);
+  assert.equal((await loadInCluster({ env, folder, clock, selectProxy })).proxy, "http://proxy-of-https:1/");
   await assert.rejects(loadInCluster({ env: {}, folder }), { code: "CONFIG_INVALID" });
   await assert.rejects(loadInCluster({ env, folder: join(folder, "none") }), { code: "CONFIG_UNREADABLE" });
 });
