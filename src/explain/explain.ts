@@ -68,11 +68,10 @@ export async function explain(situation: Situation, options: ExplainOptions = {}
   });
 }
 
-/** A Pod that was given a node is explained for that one, where it is known. */
-function nodesOf({ object }: Workload, { nodes }: Situation): readonly NodeSituation[] {
-  const assigned = textAt(object, "spec", "nodeName");
-  const own =
-    object.kind === "Pod" && assigned !== "" ? nodes.find(({ name }) => name === assigned) : undefined;
-  if (own !== undefined) return [own];
-  return nodes.length > 0 ? nodes : [{ platform: parsePlatform("linux/amd64") }];
+/** Those that a Pod is explained for. */
+function nodesOf({ object }: Workload, { nodes, everyNode }: Situation): readonly NodeSituation[] {
+  const [first = { platform: parsePlatform("linux/amd64") }] = nodes;
+  if (everyNode === true && nodes.length > 0) return nodes;
+  const assigned = object.kind === "Pod" ? textAt(object, "spec", "nodeName") : "";
+  return [nodes.find(({ name }) => assigned !== "" && name === assigned) ?? first];
 }

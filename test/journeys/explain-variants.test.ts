@@ -67,6 +67,12 @@ function pod(podSpec: Json, more: Json = {}): Json {
   };
 }
 
+function node(name: string, architecture: string): Json {
+  const conditions = [{ type: "Ready", status: "True" }];
+  const status = { conditions, nodeInfo: { operatingSystem: "linux", architecture } };
+  return { apiVersion: "v1", kind: "Node", metadata: { name }, status };
+}
+
 function withTemplate(apiVersion: string, kind: string, podSpec: Json): Json {
   const metadata = { name: "web", namespace: "shop" };
   const selector = { matchLabels: { app: "web" } };
@@ -78,6 +84,8 @@ interface Variant {
   readonly objects: readonly Json[];
   readonly registries: Readonly<Record<string, ScriptedRegistry>>;
   readonly options?: readonly string[];
+  /** The platform is that of the Nodes among the objects. */
+  readonly ofNodes?: boolean;
   /** Of all Pods and images, in the order in which they are told. */
   readonly causes: readonly string[];
   /** What the tree has to say besides. */
@@ -327,6 +335,24 @@ const REGISTRIES: Readonly<Record<string, Variant>> = {
     options: ["--platform", "linux/arm64"],
     causes: [],
   },
+  "each node of the cluster": {
+    objects: [pod(spec(`${HOST}/shop/multi:1`)), node("a", "amd64"), node("b", "s390x")],
+    registries: { [HOST]: PUBLIC },
+    options: ["--nodes"],
+    ofNodes: true,
+    causes: ["PLATFORM_MISSING"],
+    says: ["for a, linux/amd64", "for b, linux/s390x"],
+  },
+  "the node that the Pod is on": {
+    objects: [
+      node("a", "amd64"),
+      node("b", "s390x"),
+      pod(spec(`${HOST}/shop/multi:1`, [], { nodeName: "b" })),
+    ],
+    registries: { [HOST]: PUBLIC },
+    ofNodes: true,
+    causes: ["PLATFORM_MISSING"],
+  },
   "one image for another processor": {
     objects: [pod(spec(IMAGE))],
     registries: { [HOST]: PUBLIC },
@@ -543,11 +569,12 @@ async function tell({
   objects,
   registries,
   options = [],
+  ofNodes = false,
 }: Variant): Promise<{ codes: string[]; tree: string }> {
   const command = await findCommand("explain");
   assert.ok(command !== undefined);
   const stdin = objects.map((object) => JSON.stringify(object)).join("\n---\n");
-  const platform = options.includes("--platform") ? [] : ["--platform", "linux/amd64"];
+  const platform = ofNodes || options.includes("--platform") ? [] : ["--platform", "linux/amd64"];
   const run = async (...more: readonly string[]): Promise<string> => {
     const context = createMemoryContext({ cwd: import.meta.dirname, stdin, now: () => NOW });
     const { values, positionals } = parseArguments(command, [

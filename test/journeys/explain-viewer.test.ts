@@ -196,6 +196,33 @@ test("all waiting Pods of a namespace are found, and a word about what may not b
   assert.equal(told.exchanges, 0);
 });
 
+test("a CronJob is explained by the Pods of its youngest Job", async (t) => {
+  const owner = { apiVersion: "batch/v1", kind: "CronJob", name: "report", uid: "4", controller: true };
+  const job = (name: string, created: string): unknown => ({
+    metadata: { name, namespace: "shop", creationTimestamp: created, ownerReferences: [owner] },
+    spec: { selector: { matchLabels: { job: name } } },
+  });
+  const template = { spec: { containers: [{ name: "web", image: IMAGE }] } };
+  const { kubeconfig, requests } = await serve(t, {
+    "/apis/batch/v1/namespaces/shop/cronjobs/report": {
+      apiVersion: "batch/v1",
+      kind: "CronJob",
+      metadata: { name: "report", namespace: "shop", uid: "4", creationTimestamp: "2026-01-05T10:00:00Z" },
+      spec: { schedule: "* * * * *", jobTemplate: { spec: { template } } },
+    },
+    "/apis/batch/v1/namespaces/shop/jobs": {
+      kind: "JobList",
+      metadata: {},
+      items: [job("report-1", "2026-01-05T11:00:00Z"), job("report-2", "2026-01-05T11:01:00Z")],
+    },
+    "/api/v1/namespaces/shop/pods": { kind: "PodList", metadata: {}, items: [POD] },
+  });
+  const { told } = await look(["cronjob/report"], { kubeconfig, registry: PRIVATE });
+  assert.deepEqual(codes(told), ["failure CREDENTIAL_REFUSED", "risk SECRET_UNSEEN"]);
+  assert.equal(told.pods[0]?.subject.kind, "Pod");
+  assert.ok(requests.includes("GET /apis/batch/v1/namespaces/shop/jobs"));
+});
+
 test("who may not read Pods is told so, and nothing else", async (t) => {
   const { kubeconfig } = await serve(t, {});
   await assert.rejects(

@@ -26,6 +26,7 @@ import type { ExplainValues } from "./options.ts";
 /** A Deployment may have hundreds of Pods that fail alike. */
 const MOST_PODS = 3;
 const PODS = { group: "", version: "v1", resource: "pods", namespaced: true } as const;
+const JOBS = { group: "batch", version: "v1", resource: "jobs", kind: "Job", namespaced: true } as const;
 const NODES = { group: "", version: "v1", resource: "nodes", namespaced: false } as const;
 
 export interface LiveSituation extends AsyncDisposable {
@@ -156,6 +157,7 @@ async function podsOf(
   object: KubernetesObject,
   { client, namespace, signal }: Pick<Finding, "client" | "signal"> & { readonly namespace: string },
 ): Promise<readonly KubernetesObject[]> {
+  if (object.kind === "CronJob") return await podsOfJobs(object, { client, namespace, signal });
   const { selector } = (object["spec"] ?? {}) as { readonly selector?: JsonObject };
   if (selector === undefined) return [];
   const { matchLabels, matchExpressions } = selector;
@@ -170,8 +172,35 @@ async function podsOf(
     .slice(0, MOST_PODS);
 }
 
+/** A CronJob's Pods are its Jobs'; the youngest tell of how it is now. */
+async function podsOfJobs(
+  { metadata }: KubernetesObject,
+  of: Parameters<typeof podsOf>[1],
+): Promise<readonly KubernetesObject[]> {
+  const { client, namespace, signal } = of;
+  const { items } = await client.resource(JOBS).listAll({ namespace, signal });
+  const own = items
+    .filter(
+      (job) =>
+        job.metadata.ownerReferences?.some(
+          ({ kind, name }) => kind === "CronJob" && name === metadata.name,
+        ) === true,
+    )
+    .toSorted((a, b) =>
+      (b.metadata.creationTimestamp ?? "").localeCompare(a.metadata.creationTimestamp ?? ""),
+    );
+  for (const job of own) {
+    const pods = await podsOf(withKind(job, JOBS), of);
+    if (pods.length > 0) return pods;
+  }
+  return [];
+}
+
 /** Items of a list don't say what they are. */
-function withKind(object: KubernetesObject, { group, version, kind }: ApiResource): KubernetesObject {
+function withKind(
+  object: KubernetesObject,
+  { group, version, kind }: Pick<ApiResource, "group" | "version" | "kind">,
+): KubernetesObject {
   return { ...object, apiVersion: group === "" ? version : `${group}/${version}`, kind };
 }
 

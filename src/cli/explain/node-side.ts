@@ -131,7 +131,7 @@ function platformOf(status: JsonObject): Platform | undefined {
   }
 }
 
-/** The nodes to explain for: all that are given where that is asked for, else one. */
+/** The nodes that are given, or one that nothing is known of. */
 export function chooseNodes(
   objects: readonly KubernetesObject[],
   facts: NodeFacts,
@@ -139,7 +139,6 @@ export function chooseNodes(
 ): readonly NodeSituation[] {
   const platform = givenPlatform(values);
   const nodes = objects.map((object) => nodeOf(object, facts, platform));
-  if (values.nodes === true && nodes.length > 0) return nodes;
   if (nodes.length > 0) return nodes;
   return [{ platform: platform ?? localPlatform(), ...facts }];
 }

@@ -87,6 +87,7 @@ async function makeExplanation(
   const explanation = await explain(
     {
       ...subjects,
+      everyNode: values.nodes,
       sources,
       admission: await readAdmission(values, context),
       hosts: registries.hosts,

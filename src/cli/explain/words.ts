@@ -125,7 +125,7 @@ export function exchangeNotes(exchange: ExchangeTrace): readonly string[] {
   const { challenge, scopesAsked = [], scopesGranted, redirect, rateLimit, digest } = exchange;
   const asks =
     challenge &&
-    `asks for ${challenge.scheme}${challenge.realm === undefined ? "" : ` from ${challenge.realm}`}${challenge.scope === undefined ? "" : `, scope ${challenge.scope}`}${challenge.error === undefined ? "" : ` (${challenge.error})`}`;
+    `asks for ${challenge.scheme}${challenge.realm === undefined ? "" : ` from ${challenge.realm}`}${challenge.service === undefined ? "" : ` for service ${challenge.service}`}${challenge.scope === undefined ? "" : `, scope ${challenge.scope}`}${challenge.error === undefined ? "" : ` (${challenge.error})`}`;
   return [
     asks,
     scopesAsked.length === 0 ? undefined : `scopes asked: ${scopesAsked.join(" ")}`,

@@ -101,6 +101,9 @@ export async function explainPod(
   const pullSecrets = { from: secretsFrom(written, names), names };
   const spec = objectAt(pod, "spec");
   const slots = listImages(spec);
+  // What the cluster says of a Pod is what its own node says.
+  const own = textAt(spec, "nodeName");
+  const elsewhere = own !== "" && node.name !== undefined && node.name !== own;
   const explained = new Map<ImageSlot, ImageTrace>();
   replay.runtime.beginPod();
   const missing = secrets.filter(({ seen }) => seen.state === "missing").map(({ name }) => name);
@@ -112,14 +115,16 @@ export async function explainPod(
     );
     const template = templateImage(slot, owner?.object, written);
     const name = template === undefined ? image.name : { ...image.name, template };
-    const observed = observe({
-      pod,
-      slot: image.slot,
-      image: slot.image,
-      events: events.state === "found" ? events.value : [],
-      outcome: failedMount(slot, { spec, explained }) ?? image.outcome,
-      now: situation.now(),
-    });
+    const observed = elsewhere
+      ? undefined
+      : observe({
+          pod,
+          slot: image.slot,
+          image: slot.image,
+          events: events.state === "found" ? events.value : [],
+          outcome: failedMount(slot, { spec, explained }) ?? image.outcome,
+          now: situation.now(),
+        });
     const whole = { ...image, name, ...(observed !== undefined && { observed }), causes: [] };
     const causes = await classifyImage(whole, {
       pod: { ...bare, pullSecrets },

@@ -74,6 +74,8 @@ export interface NodeImages {
 export interface Situation {
   readonly workloads: readonly Workload[];
   readonly nodes: readonly NodeSituation[];
+  /** Each Pod on each node; otherwise on its own one, or on the first. */
+  readonly everyNode?: boolean | undefined;
   readonly surroundings: Surroundings;
   /** The node's own credentials. */
   readonly sources: NodeSources;
