@@ -21,6 +21,8 @@ import { benchRegistry } from "./registries.ts";
 import { benchRegistryScale } from "./registry-scale.ts";
 import { benchParse, benchStartup } from "./startup.ts";
 import { benchWebhook } from "./webhook.ts";
+import { benchSlowNetwork } from "./slow-network.ts";
+import { benchUnpack } from "./unpack.ts";
 import { benchCopy, benchPull, benchPullLarge, benchPush } from "./transfers.ts";
 
 const SECTIONS: Readonly<Record<string, (bench: Bench) => Promise<void>>> = {
@@ -28,6 +30,7 @@ const SECTIONS: Readonly<Record<string, (bench: Bench) => Promise<void>>> = {
   startup: benchStartup,
   pull: benchPull,
   "pull-large": benchPullLarge,
+  "pull-slow": benchSlowNetwork,
   push: benchPush,
   copy: benchCopy,
   registry: benchRegistry,
@@ -36,6 +39,7 @@ const SECTIONS: Readonly<Record<string, (bench: Bench) => Promise<void>>> = {
   "cri-large": benchCriLarge,
   kubelet: benchKubelet,
   webhook: benchWebhook,
+  unpack: benchUnpack,
 };
 
 const { values, positionals } = parseArgs({

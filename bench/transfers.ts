@@ -98,7 +98,11 @@ async function pull(
 }
 
 /** A daemon fetches on `ctr`'s behalf, so what it takes counts too; it starts afresh, and empty, for every round. */
-function containerd(bench: Bench, image: string): Contestant {
+export function containerd(
+  bench: Bench,
+  image: string,
+  verb: readonly string[] = ["content", "fetch"],
+): Contestant {
   let daemon: Started | undefined;
   let before = 0;
   const folder = (round: number): string => join(bench.folder, `ctr-${round}`);
@@ -121,7 +125,7 @@ function containerd(bench: Bench, image: string): Contestant {
       await daemon.waitFor(/containerd successfully booted/);
       before = readUsage(daemon.pid).cpu;
     },
-    command: (round) => [peer("ctr"), "--address", socket(round), "content", "fetch", "--plain-http", image],
+    command: (round) => [peer("ctr"), "--address", socket(round), ...verb, "--plain-http", image],
     finish: async (round, cost): Promise<Cost> => {
       const usage = readUsage(daemon?.pid ?? -1);
       await daemon?.stop();

@@ -11,6 +11,8 @@ export interface BlobPartOptions {
   /** Memory for what comes before its turn, asked for once and given back. */
   readonly takeBuffer: (length: number) => Uint8Array;
   readonly giveBuffer: (buffer: Uint8Array) => void;
+  /** Its connection is free for another one, though it may still have to wait for its turn. */
+  readonly onComplete: () => void;
 }
 
 /** A stretch of a blob on its way. Until its turn it is held in memory; from then on it flows through. */
@@ -24,12 +26,16 @@ export class BlobPart {
   #at: number;
   #buffer: Uint8Array | undefined;
   #direct: ByteConsumer | undefined;
+  /** Bytes before this one came another way. */
+  #from: number;
+  #complete = false;
 
   constructor(options: BlobPartOptions) {
     this.start = options.start;
     this.end = options.end;
     this.#options = options;
     this.#at = options.start;
+    this.#from = options.start;
     const opening = options.open();
     this.opened = opening.then(() => {});
     this.#done = opening.then((stream) => this.#fill(stream));
@@ -38,12 +44,18 @@ export class BlobPart {
     this.#done.catch(() => {});
   }
 
-  /** Hands on the whole part in order, once; what has come before a failure is handed on first. */
-  async deliver(consume: ByteConsumer): Promise<void> {
-    let delivered = this.start;
+  /** Whether all of it has come. */
+  get complete(): boolean {
+    return this.#complete;
+  }
+
+  /** Hands on the part in order, once, from an offset within it; what came before a failure is handed on first. */
+  async deliver(from: number, consume: ByteConsumer): Promise<void> {
+    let delivered = Math.max(this.start, from);
+    this.#from = delivered;
     while (delivered < this.#at) {
-      const from = delivered - this.start;
-      const slice = this.#buffer?.subarray(from, Math.min(this.#at - this.start, from + SLICE));
+      const position = delivered - this.start;
+      const slice = this.#buffer?.subarray(position, Math.min(this.#at - this.start, position + SLICE));
       if (slice === undefined) break;
       const pending = consume(slice);
       if (pending !== undefined) await pending;
@@ -64,6 +76,8 @@ export class BlobPart {
   async #fill(stream: ContentStream): Promise<void> {
     try {
       await stream.pump((chunk) => this.#take(chunk));
+      this.#complete = true;
+      this.#options.onComplete();
     } finally {
       await stream.close();
     }
@@ -72,7 +86,11 @@ export class BlobPart {
   #take(chunk: Uint8Array): void | Promise<void> {
     const position = this.#at - this.start;
     this.#at += chunk.length;
-    if (this.#direct !== undefined) return this.#direct(chunk);
+    if (this.#direct !== undefined) {
+      const known = this.#from - (this.start + position);
+      if (known >= chunk.length) return undefined;
+      return this.#direct(known > 0 ? chunk.subarray(known) : chunk);
+    }
     this.#buffer ??= this.#options.takeBuffer(this.end - this.start);
     this.#buffer.set(chunk, position);
   }

@@ -2,7 +2,7 @@
 export interface SplitOptions {
   /**
    * Milliseconds a blob has to have taken over one connection, and would still take, before others help. What a fast
-   * network brings in less gains nothing from more connections. 1000 by default.
+   * network brings in less gains nothing from more connections. 500 by default.
    */
   readonly patience?: number | undefined;
   /** Bytes that have to be missing; 16 MiB by default. */
@@ -19,7 +19,7 @@ export type SplitSettings = Required<{ [Key in keyof SplitOptions]: number }>;
 
 export function splitSettings(options: SplitOptions): SplitSettings {
   return {
-    patience: options.patience ?? 1000,
+    patience: options.patience ?? 500,
     threshold: options.threshold ?? 16 * 1024 * 1024,
     partSize: Math.max(1, options.partSize ?? 8 * 1024 * 1024),
     connections: options.connections ?? 4,

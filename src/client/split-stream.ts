@@ -30,8 +30,8 @@ export interface SplitStreamOptions {
   readonly open: (offset: number, end: number | undefined, signal: AbortSignal) => Promise<ContentStream>;
 }
 
-/** How far the one connection goes on while a registry is asked for the first part: milliseconds at its speed. */
-const LEAD = 2000;
+/** How far ahead of the one connection the first part begins: milliseconds at its speed, about what an answer takes. */
+const LEAD = 500;
 /** Ends the one connection where helpers go on. */
 const CUT: Error = new Error("The rest comes over other connections");
 
@@ -46,6 +46,8 @@ export class SplitStream implements ContentStream {
   #at: number;
   /** Where the next part begins. */
   #next = 0;
+  /** Parts that may be under way at a time. */
+  #limit = 0;
   #cutAt = Number.POSITIVE_INFINITY;
   #state: "undecided" | "asking" | "split" | "whole" = "undecided";
   #began = 0;
@@ -124,20 +126,23 @@ export class SplitStream implements ContentStream {
     this.#next = start;
     const probe = this.#begin();
     probe.opened.then(
-      () => this.#agreed(start),
+      () => this.#agreed(probe),
       (error: unknown) => this.#refused(error),
     );
   }
 
-  #agreed(start: number): void {
+  #agreed(probe: BlobPart): void {
     // The one connection was faster than the answer: then it needs no help.
-    if (this.#at > start) return this.#refused(undefined);
+    if (this.#at >= probe.end) return this.#refused(undefined);
+    const start = Math.max(this.#at, probe.start);
     const { descriptor, onEvent, budget } = this.#options;
     const { connections } = budget.settings;
     onEvent({ type: "split", digest: descriptor.digest, offset: start, connections });
     this.#state = "split";
     this.#cutAt = start;
-    this.#fillUp(connections - 1);
+    // The one connection is the last of them for a little while.
+    this.#limit = connections - 1;
+    this.#fillUp();
   }
 
   #refused(error: unknown): void {
@@ -152,13 +157,15 @@ export class SplitStream implements ContentStream {
   async #pumpParts(consume: ByteConsumer): Promise<boolean> {
     const { descriptor, signal, onEvent } = this.#options;
     const guarded = this.#guard(consume);
+    this.#limit = this.#options.budget.settings.connections;
     try {
       while (this.#at < descriptor.size) {
-        this.#fillUp(this.#options.budget.settings.connections);
+        this.#stop.signal.throwIfAborted();
+        this.#fillUp();
         const head = this.#parts[0] as BlobPart;
         // The part whose turn it is takes the place of the one connection.
         if (this.#helping.delete(head)) this.#options.budget.give(1);
-        await head.deliver(guarded);
+        await head.deliver(this.#at, guarded);
         this.#parts.shift();
       }
       return true;
@@ -181,10 +188,11 @@ export class SplitStream implements ContentStream {
     }
   }
 
-  /** Begins parts until so many are under way or held, as far as the client's other blobs leave some. */
-  #fillUp(count: number): void {
+  /** Begins parts until so many are under way, as far as the client's other blobs and what is held leave some. */
+  #fillUp(): void {
     const { budget, descriptor } = this.#options;
-    while (this.#parts.length < count && this.#next < descriptor.size) {
+    const busy = (): number => this.#parts.filter(({ complete }) => !complete).length;
+    while (busy() < this.#limit && this.#next < descriptor.size && !this.#stop.signal.aborted) {
       if (this.#parts.length > 0 && budget.free === 0) return;
       this.#begin();
     }
@@ -200,6 +208,7 @@ export class SplitStream implements ContentStream {
       open: () => open(start, end, this.#stop.signal),
       takeBuffer: (length) => this.#takeBuffer(length),
       giveBuffer: (buffer) => void this.#spare.push(buffer),
+      onComplete: () => this.#fillUp(),
     });
     if (budget.take()) this.#helping.add(part);
     this.#parts.push(part);
