@@ -61,7 +61,7 @@ export function imageCalls(options: ImageCallsOptions): ServiceImpl<typeof Image
             backend.pull(request, {
               signal: guarded,
               onProgress: (progress) => {
-                moved(progress.bytes);
+                moved(progress.bytes + (progress.unpacked ?? 0));
                 pull.progress(progress);
               },
             }),

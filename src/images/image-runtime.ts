@@ -20,6 +20,8 @@ export interface PullProgress {
   readonly bytes: number;
   /** Bytes in all, once the manifest is known; 0 before. */
   readonly total: number;
+  /** Bytes of what was unpacked so far, where the runtime unpacks: a sign of life once all bytes are here. */
+  readonly unpacked?: number | undefined;
   /** Part by part, where the runtime knows. Goes on changing: copy what you keep. */
   readonly contents?: readonly ContentProgress[] | undefined;
 }

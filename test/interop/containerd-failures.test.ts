@@ -96,6 +96,16 @@ describe("dray cri over containerd, when something fails", { skip, timeout: 90_0
     assert.deepEqual(await failureOf("forged:1"), ["OK", ""], "the right bytes come from the start");
   });
 
+  it("refuses layers that nobody should unpack, or that hold something else than the config says", async () => {
+    const good = [{ name: "a", data: "a" }];
+    await images.add("nowhere:1", { layers: [good, [{ name: "l", type: "link", linkname: "../etc/none" }]] });
+    assert.deepEqual(await failureOf("nowhere:1"), ["Unknown", "ARCHIVE_INVALID"]);
+    await images.add("other:1", { layers: [good], diffIds: [`sha256:${"0".repeat(64)}`] });
+    assert.deepEqual(await failureOf("other:1"), ["Unknown", "IMAGE_INVALID"]);
+    const left = (await containerd.leftovers()).filter((line) => !line.startsWith("lease"));
+    assert.deepEqual(left, []);
+  });
+
   it("gives up on a registry that stalls near the end, and goes on there", async () => {
     const { layers } = await images.add("slow:1", {
       layers: [[{ name: "n", data: noise("slow", 3_000_000) }]],

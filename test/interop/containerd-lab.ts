@@ -191,6 +191,8 @@ export type LabFile = Partial<Header> & { readonly name: string; readonly data?:
 export interface LabImage {
   readonly layers: readonly (readonly LabFile[])[];
   readonly config?: Readonly<Record<string, unknown>>;
+  /** Instead of what the layers hash to. */
+  readonly diffIds?: readonly string[];
 }
 
 interface Blob {
@@ -262,7 +264,7 @@ export class LabImages implements AsyncDisposable {
       architecture: process.arch === "x64" ? "amd64" : process.arch,
       os: "linux",
       config: { Cmd: ["/bin/sh"], ...image.config },
-      rootfs: { type: "layers", diff_ids: tars.map(digestOf) },
+      rootfs: { type: "layers", diff_ids: image.diffIds ?? tars.map(digestOf) },
     });
     const manifest = { schemaVersion: 2, mediaType: TYPES.manifest, config, layers };
     const { digest } = this.#put(TYPES.manifest, manifest);

@@ -40,8 +40,14 @@ export function applyHere(workers: UnpackWorkers, root: string): ApplyLayer {
     const file = join(root, "blobs", ...descriptor.digest.split(":"));
     if (folders === undefined || !existsSync(file)) return "again";
     // containerd has verified the compressed bytes; what comes out of them is for us to verify.
-    const { leftOut } = await workers.run({ file, ...folders, diffId }, { signal });
-    return leftOut === 0 ? "applied" : "again";
+    try {
+      const { leftOut } = await workers.run({ file, ...folders, diffId }, { signal });
+      return leftOut === 0 ? "applied" : "again";
+    } catch (error) {
+      // A layer that is wrong is wrong for containerd, too; a thread that had too little memory says nothing of it.
+      if (error instanceof UnpackError || signal?.aborted === true) throw error;
+      return "again";
+    }
   };
 }
 

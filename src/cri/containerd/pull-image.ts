@@ -66,12 +66,13 @@ interface Work extends SignalOptions {
   readonly source: CopyPlan["source"];
   readonly lease: PullLease;
   readonly onEvent: (event: CopyEvent) => void;
+  readonly onUnpacked: (chainId: string, bytes: number) => void;
 }
 
 export class ImagePuller {
   readonly #options: PullerOptions;
   readonly #fetches = new SharedOperations<number, "written" | "exists">();
-  readonly #unpacks = new SharedOperations<never, void>();
+  readonly #unpacks = new SharedOperations<number, void>();
 
   constructor(options: PullerOptions) {
     this.#options = options;
@@ -94,7 +95,7 @@ export class ImagePuller {
     });
     const lease = await leases.begin(root.digest, { signal });
     try {
-      const work = { reference, source: plan.source, lease, signal, onEvent: countBytes(report) };
+      const work = { reference, source: plan.source, lease, signal, ...progressOf(report) };
       const id = await this.#bring(plan, work);
       await lease.done();
       return id;
@@ -193,12 +194,17 @@ export class ImagePuller {
     return 0;
   }
 
-  async #unpack(layer: LayerToUnpack, ways: readonly ApplyLayer[], { lease, signal }: Work): Promise<void> {
+  async #unpack(
+    layer: LayerToUnpack,
+    ways: readonly ApplyLayer[],
+    { lease, signal, onUnpacked }: Work,
+  ): Promise<void> {
     const { snapshots } = this.#options;
     for (;;) {
       if (await snapshots.has(layer.chainId, { signal })) return;
-      const mine = await this.#join(this.#unpacks, layer.chainId, { signal }, (shared) =>
-        snapshots.make(layer, ways, { lease: lease.id, signal: shared }),
+      const waiter = { signal, onProgress: (bytes: number) => onUnpacked(layer.chainId, bytes) };
+      const mine = await this.#join(this.#unpacks, layer.chainId, waiter, (shared, report) =>
+        snapshots.make(layer, ways, { lease: lease.id, signal: shared, onProgress: report }),
       );
       if (mine) return;
     }
@@ -268,6 +274,26 @@ export class ImagePuller {
       return false;
     }
   }
+}
+
+/** Adds up what was fetched and what was unpacked. */
+function progressOf(report: (progress: PullProgress) => void): Pick<Work, "onEvent" | "onUnpacked"> {
+  let latest: PullProgress = { bytes: 0, total: 0 };
+  const layers = new Map<string, number>();
+  const tell = (): void => {
+    const unpacked = [...layers.values()].reduce((sum, bytes) => sum + bytes, 0);
+    report({ ...latest, unpacked });
+  };
+  return {
+    onEvent: countBytes((progress) => {
+      latest = progress;
+      tell();
+    }),
+    onUnpacked: (chain, bytes) => {
+      layers.set(chain, bytes);
+      tell();
+    },
+  };
 }
 
 /** Lets so many things happen at a time, in the order they were asked for. */

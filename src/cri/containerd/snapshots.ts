@@ -27,11 +27,19 @@ export interface LayerToUnpack {
   readonly parent: string;
 }
 
+export interface UnpackOptions extends LeasedOptions {
+  /** Some measure of how far it is, which only grows. */
+  readonly onProgress: (bytes: number) => void;
+}
+
+/** Milliseconds between looks at what containerd has unpacked. */
+const LOOK = 10_000;
+
 /** Fills a prepared snapshot. Throws when what comes out isn't what the config says. */
 export type ApplyLayer = (
   layer: LayerToUnpack,
   mounts: readonly Mount[],
-  options: LeasedOptions,
+  options: UnpackOptions,
 ) => Promise<"applied" | "again">;
 
 export class LayerSnapshots {
@@ -58,17 +66,19 @@ export class LayerSnapshots {
   }
 
   /** Tries the ways to fill a snapshot in order; one that answers `again` leaves it to the next, with a fresh one. */
-  async make(layer: LayerToUnpack, ways: readonly ApplyLayer[], options: LeasedOptions): Promise<void> {
+  async make(layer: LayerToUnpack, ways: readonly ApplyLayer[], options: UnpackOptions): Promise<void> {
     for (const apply of ways) {
       const key = `extract-dray-${randomBytes(8).toString("hex")} ${layer.chainId}`;
       const mounts = await this.#prepare(key, layer, options);
       if (mounts === undefined) return;
       let finished = false;
+      const watch = setInterval(() => void this.#look(key, options), LOOK);
       try {
         if ((await apply(layer, mounts, options)) === "again") continue;
         finished = await this.#commit(key, layer, options);
         return;
       } finally {
+        clearInterval(watch);
         if (!finished) await this.remove(key);
       }
     }
@@ -80,6 +90,17 @@ export class LayerSnapshots {
     const { snapshots, call } = this.#connection;
     const request = { snapshotter: this.snapshotter, key };
     await snapshots.remove(request, call({ signal: AbortSignal.timeout(TIDY) })).catch(() => {});
+  }
+
+  /** A snapshot that still grows is a pull that still lives. */
+  async #look(key: string, { signal, onProgress }: UnpackOptions): Promise<void> {
+    const { snapshots, call } = this.#connection;
+    try {
+      const usage = await snapshots.usage({ snapshotter: this.snapshotter, key }, call({ signal }));
+      onProgress(Number(usage.size));
+    } catch {
+      // It is committed, or the pull has ended.
+    }
   }
 
   /** `undefined` where the snapshot is there already. */
