@@ -14,7 +14,13 @@ export interface ScriptedImage {
   /** The config's bytes aren't those of its digest. */
   readonly corrupt?: "config";
   /** The registry doesn't have it. */
-  readonly lost?: "layer";
+  readonly lost?: "layer" | "config";
+  /** Another number is another image. */
+  readonly version?: number;
+  /** Served instead of the manifest. */
+  readonly garbage?: "empty" | "html" | "json" | "strange";
+  /** `Docker-Content-Digest` names something else. */
+  readonly lies?: boolean;
 }
 
 export interface ScriptedRegistry {
@@ -36,15 +42,34 @@ export interface ScriptedRegistry {
   readonly headers?: Readonly<Record<string, string>>;
   readonly html?: boolean;
   readonly wantsTls?: boolean;
+  /** It is slow: `sleep` is called with so many milliseconds before each answer. */
+  readonly delay?: number;
+  /** HEAD is beyond it. */
+  readonly headless?: boolean;
+}
+
+export interface ScriptedOptions {
+  /** Layers can be fetched, too. */
+  readonly layers?: boolean;
+  readonly sleep?: (milliseconds: number, signal?: AbortSignal) => Promise<void>;
 }
 
 interface Served {
   readonly mediaType: string;
   readonly body: string;
   readonly digest: string;
+  /** As a header says. */
+  readonly claimed?: string;
 }
 
 const OCI = "application/vnd.oci.image";
+
+const GARBAGE = {
+  empty: { mediaType: `${OCI}.manifest.v1+json`, body: "" },
+  html: { mediaType: "text/html", body: "<!doctype html><p>Log in" },
+  json: { mediaType: `${OCI}.manifest.v1+json`, body: '{"schemaVersion":2}' },
+  strange: { mediaType: "application/vnd.strange+json", body: "{}" },
+} as const;
 
 export class ScriptedRegistries {
   /** What was asked, as `METHOD url`. */
@@ -55,9 +80,11 @@ export class ScriptedRegistries {
   readonly #manifests = new Map<string, Served>();
   readonly #blobs = new Map<string, Served | number>();
   readonly #granted = new Map<string, string>();
+  readonly #options: ScriptedOptions;
 
-  constructor(script: Readonly<Record<string, ScriptedRegistry>>) {
+  constructor(script: Readonly<Record<string, ScriptedRegistry>>, options: ScriptedOptions = {}) {
     this.#script = script;
+    this.#options = options;
     for (const [host, { images = {} }] of Object.entries(script)) {
       for (const [name, image] of Object.entries(images)) this.#push(host, name, image);
     }
@@ -65,10 +92,16 @@ export class ScriptedRegistries {
 
   readonly send: HttpSend = fetchTransport((request) => this.#answer(request));
 
+  /** Of what a name stands for at a host; undefined for nothing. */
+  digestOf(host: string, name: string): string | undefined {
+    return this.#manifests.get(`${host}/${name}`)?.digest;
+  }
+
   async #answer(request: Request): Promise<Response> {
     const url = new URL(request.url);
     this.requests.push(`${request.method} ${request.url}`);
     const registry = this.#script[url.host];
+    if (registry?.delay !== undefined) await this.#options.sleep?.(registry.delay, request.signal);
     if (registry === undefined)
       throw new ClientError("NETWORK_DNS", `Cannot reach "${url.host}": no address found`);
     if (registry.fail !== undefined) {
@@ -92,6 +125,7 @@ export class ScriptedRegistries {
     const refused = this.#refuse(request, url, { registry, repository });
     if (refused !== undefined) return refused;
     const head = request.method === "HEAD";
+    if (head && registry.headless === true) return new Response(null, { status: 405 });
     if (kind === "blobs") return serveBlob(this.#blobs.get(`${url.host}/${repository}@${object}`), head);
     const separator = object.includes(":") ? "@" : ":";
     const found = this.#manifests.get(`${url.host}/${repository}${separator}${object}`);
@@ -154,7 +188,8 @@ export class ScriptedRegistries {
       platforms === undefined
         ? this.#pushManifest(place, image.platform ?? "linux/amd64", image)
         : this.#pushIndex(place, platforms, image);
-    this.#manifests.set(`${host}/${name}`, served);
+    const claimed = image.lies === true ? { ...served, claimed: digestOf("a lie") } : served;
+    this.#manifests.set(`${host}/${name}`, claimed);
   }
 
   #pushIndex(place: string, platforms: readonly string[], image: ScriptedImage): Served {
@@ -178,17 +213,26 @@ export class ScriptedRegistries {
         '{"schemaVersion":1}',
       );
     }
+    if (image.garbage !== undefined) {
+      const { mediaType, body } = GARBAGE[image.garbage];
+      return this.#keep(place, mediaType, body);
+    }
     const [os, architecture] = platform.split("/");
-    const config = JSON.stringify({ os, architecture, rootfs: { type: "layers", diff_ids: [] } });
+    const { version } = image;
+    const config = JSON.stringify({ os, architecture, rootfs: { type: "layers", diff_ids: [] }, version });
+    const content = `layer ${place}`;
+    const layers = this.#options.layers === true;
     const layer = {
       mediaType: `${OCI}.layer.v1.tar+gzip`,
-      digest: digestOf(`layer ${place}`),
-      size: 1_200_000,
+      digest: digestOf(content),
+      size: layers ? content.length : 1_200_000,
     };
     const mediaType = `${OCI}.config.v1+json`;
     const body = image.corrupt === "config" ? config.replace("linux", "linuX") : config;
-    this.#blobs.set(`${place}@${digestOf(config)}`, { mediaType, body, digest: digestOf(config) });
-    if (image.lost !== "layer") this.#blobs.set(`${place}@${layer.digest}`, layer.size);
+    if (image.lost !== "config")
+      this.#blobs.set(`${place}@${digestOf(config)}`, { mediaType, body, digest: digestOf(config) });
+    const served = layers ? { ...layer, body: content } : layer.size;
+    if (image.lost !== "layer") this.#blobs.set(`${place}@${layer.digest}`, served);
     const text = JSON.stringify({
       schemaVersion: 2,
       mediaType: `${OCI}.manifest.v1+json`,
@@ -211,11 +255,11 @@ function userOf(authorization: string | null, users: Readonly<Record<string, str
   )?.[0];
 }
 
-function serve({ mediaType, body, digest }: Served, head: boolean): Response {
+function serve({ mediaType, body, digest, claimed = digest }: Served, head: boolean): Response {
   const headers = {
     "content-type": mediaType,
     "content-length": String(body.length),
-    "docker-content-digest": digest,
+    "docker-content-digest": claimed,
   };
   return new Response(head ? null : body, { headers });
 }
