@@ -110,8 +110,8 @@ ${details("The cluster", observedWords(image))}
 </details>`;
 }
 
-function findingHtml({ code, severity, summary, advice }: Finding): string {
-  return `<div class="finding ${severity}"><strong>${escape(code)}</strong> ${escape(summary)}${advice.map(adviceHtml).join("")}</div>`;
+function findingHtml({ code, severity, summary, advice, page }: Finding): string {
+  return `<div class="finding ${severity}"><strong>${escape(code)}</strong> ${escape(summary)}${advice.map(adviceHtml).join("")}<p><small>${escape(page)}</small></p></div>`;
 }
 
 function adviceHtml({ text, command, yaml }: Advice): string {

@@ -1,0 +1,277 @@
+/** Stored Pods whose node was told one thing, beside registries that tell the same or another from here. */
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+
+import { findCommand } from "../../src/cli/catalogue.ts";
+import { runExplain } from "../../src/cli/explain/run-explain.ts";
+import { parseArguments } from "../../src/cli/parse-arguments.ts";
+import { createMemoryContext } from "../../src/cli/testing.ts";
+import type { Explanation } from "../../src/explain/index.ts";
+import { ScriptedRegistries, type ScriptedRegistry } from "./scripted-registries.ts";
+
+const HOST = "registry.example.com";
+const IMAGE = `${HOST}/shop/web:1`;
+const RESOLVE = `failed to pull and unpack image "${IMAGE}": failed to resolve image: `;
+const HEAD = `${RESOLVE}unexpected status from HEAD request to https://${HOST}/v2/shop/web/manifests/1: `;
+const NOBODY = `${RESOLVE}pull access denied, repository does not exist or may require authorization: authorization failed: no basic auth credentials`;
+const LOOKUP = `${RESOLVE}failed to do request: Head "https://${HOST}/v2/shop/web/manifests/1": dial tcp: lookup ${HOST} on 10.0.0.2:53: no such host`;
+
+type Json = Readonly<Record<string, unknown>>;
+
+const OPEN: ScriptedRegistry = { images: { "shop/web:1": {} } };
+const CLOSED: ScriptedRegistry = { ...OPEN, users: { alice: "alice-opens-sesame" } };
+
+function statusOf(name: string, state: Json, image = IMAGE): Json {
+  return { name, image, imageID: "", ready: false, restartCount: 0, state };
+}
+
+function backOff(message: string, image = IMAGE): Json {
+  const told = `Back-off pulling image "${image}": ErrImagePull: ${message}`;
+  return { waiting: { reason: "ImagePullBackOff", message: told } };
+}
+
+function pod(spec: Json, status: Json): Json {
+  return {
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: { name: "web", namespace: "shop", uid: "1-2-3", creationTimestamp: "2026-01-05T11:00:00Z" },
+    spec: { nodeName: "node-1", ...spec },
+    status: { phase: "Pending", ...status },
+  };
+}
+
+function waiting(state: Json, secrets: readonly string[] = []): Json {
+  const imagePullSecrets = secrets.map((name) => ({ name }));
+  const containers = [{ name: "web", image: IMAGE, imagePullPolicy: "IfNotPresent" }];
+  return pod(
+    { containers, ...(secrets.length > 0 && { imagePullSecrets }) },
+    { containerStatuses: [statusOf("web", state)] },
+  );
+}
+
+function secret(password: string): Json {
+  const document = JSON.stringify({ auths: { [HOST]: { username: "alice", password } } });
+  return {
+    apiVersion: "v1",
+    kind: "Secret",
+    metadata: { name: "s", namespace: "shop" },
+    type: "kubernetes.io/dockerconfigjson",
+    data: { ".dockerconfigjson": Buffer.from(document).toString("base64") },
+  };
+}
+
+const NODE: Json = {
+  apiVersion: "v1",
+  kind: "Node",
+  metadata: { name: "node-1" },
+  status: {
+    conditions: [{ type: "Ready", status: "True" }],
+    nodeInfo: { operatingSystem: "linux", architecture: "arm64" },
+  },
+};
+
+interface Case {
+  readonly objects: readonly Json[];
+  readonly registry: ScriptedRegistry;
+  /** With severities, of all images in the order told. */
+  readonly causes: readonly string[];
+  /** Without asking; as with it by default. */
+  readonly offline?: readonly string[];
+  readonly says?: readonly string[];
+}
+
+const CASES: Readonly<Record<string, Case>> = {
+  "a Secret that was mended, while the back-off runs": {
+    objects: [waiting(backOff(`${HEAD}401 Unauthorized`), ["s"]), secret("alice-opens-sesame")],
+    registry: CLOSED,
+    causes: ["risk BACKOFF_LINGERING"],
+    offline: ["failure CREDENTIAL_REFUSED"],
+    says: ["kubectl replace --force"],
+  },
+  "a Secret that is still wrong": {
+    objects: [waiting(backOff(`${HEAD}401 Unauthorized`), ["s"]), secret("not-the-one")],
+    registry: CLOSED,
+    causes: ["failure CREDENTIAL_REFUSED"],
+    says: ["Secret shop/s anew"],
+  },
+  "a Secret that fits, made after the node asked": {
+    objects: [waiting(backOff(NOBODY), ["s"]), secret("alice-opens-sesame")],
+    registry: CLOSED,
+    causes: ["risk BACKOFF_LINGERING"],
+    offline: ["failure NO_CREDENTIALS"],
+    says: ["the node waits with ImagePullBackOff"],
+  },
+  "a name that only the node can't find": {
+    objects: [waiting(backOff(LOOKUP))],
+    registry: OPEN,
+    causes: ["risk NODE_DIFFERS"],
+    offline: ["failure DNS_FAILED"],
+    says: ["Asked from here"],
+  },
+  "a registry that only the node can find": {
+    objects: [waiting(backOff(`rpc error: code = NotFound desc = ${RESOLVE}${IMAGE}: not found`))],
+    registry: { fail: "NETWORK_DNS" },
+    causes: ["failure TAG_MISSING", "risk DNS_FAILED"],
+    offline: ["failure TAG_MISSING"],
+    says: ["Asked from here"],
+  },
+  "a tag that came, and went again": {
+    objects: [waiting(backOff(`${HEAD}500 Internal Server Error`))],
+    registry: { images: { "shop/web:2": {} } },
+    causes: ["failure TAG_MISSING", "note NODE_DIFFERS"],
+    offline: ["failure REGISTRY_ERROR"],
+  },
+  "too many pulls at once": {
+    objects: [waiting({ waiting: { reason: "ErrImagePull", message: "pull QPS exceeded" } })],
+    registry: OPEN,
+    causes: ["failure PULL_QPS_EXCEEDED"],
+  },
+  "a full disk": {
+    objects: [
+      waiting(backOff(`failed to extract layer sha256:1: write /var/lib/x: no space left on device`)),
+    ],
+    registry: OPEN,
+    causes: ["failure DISK_PRESSURE"],
+  },
+  "a package that is private, asked for by nobody": {
+    objects: [
+      waiting(
+        backOff(
+          `${RESOLVE}failed to authorize: failed to fetch anonymous token: unexpected status from GET request to https://${HOST}/token?scope=x: 403 Forbidden`,
+        ),
+      ),
+    ],
+    registry: CLOSED,
+    causes: ["failure NO_CREDENTIALS"],
+  },
+  "a node of another kind": {
+    objects: [waiting(backOff("no match for platform in manifest: not found")), NODE],
+    registry: { images: { "shop/web:1": { platforms: ["linux/amd64"] } } },
+    causes: ["failure PLATFORM_MISSING"],
+    says: ["linux/arm64"],
+  },
+  "a pull secret that can't be read, whose error is the reason": {
+    objects: [
+      waiting(
+        {
+          waiting: {
+            reason: "illegal base64 data at input byte 0",
+            message: "illegal base64 data at input byte 0",
+          },
+        },
+        ["s"],
+      ),
+    ],
+    registry: OPEN,
+    causes: ["risk BACKOFF_LINGERING", "note SECRET_MISSING"],
+    offline: ["failure SECRET_BROKEN", "risk SECRET_MISSING"],
+  },
+  "a container that crashes, with its image there": {
+    objects: [
+      waiting({
+        waiting: { reason: "CrashLoopBackOff", message: "back-off 10s restarting failed container" },
+      }),
+    ],
+    registry: OPEN,
+    causes: [],
+  },
+  "a container that runs, with a tag that is gone": {
+    objects: [waiting({ running: { startedAt: "2026-01-05T11:01:00Z" } })],
+    registry: { images: { "shop/web:2": {} } },
+    causes: ["failure TAG_MISSING"],
+    offline: [],
+    says: ["the container runs, though its image wouldn't come now"],
+  },
+  "an init container that keeps the rest waiting": {
+    objects: [
+      pod(
+        {
+          initContainers: [{ name: "prepare", image: `${HOST}/shop/web:0`, imagePullPolicy: "IfNotPresent" }],
+          containers: [{ name: "web", image: IMAGE, imagePullPolicy: "IfNotPresent" }],
+        },
+        {
+          initContainerStatuses: [
+            statusOf(
+              "prepare",
+              backOff(`${HOST}/shop/web:0: not found`, `${HOST}/shop/web:0`),
+              `${HOST}/shop/web:0`,
+            ),
+          ],
+          containerStatuses: [statusOf("web", { waiting: { reason: "PodInitializing" } })],
+        },
+      ),
+    ],
+    registry: OPEN,
+    causes: ["failure TAG_MISSING"],
+  },
+  "an image volume that keeps its container waiting": {
+    objects: [
+      pod(
+        {
+          containers: [
+            {
+              name: "web",
+              image: IMAGE,
+              imagePullPolicy: "IfNotPresent",
+              volumeMounts: [{ name: "data", mountPath: "/data" }],
+            },
+          ],
+          volumes: [{ name: "data", image: { reference: `${HOST}/shop/web:0`, pullPolicy: "IfNotPresent" } }],
+        },
+        {
+          containerStatuses: [
+            statusOf(
+              "web",
+              backOff(`failed to resolve image: ${HOST}/shop/web:0: not found`, `${HOST}/shop/web:0`),
+            ),
+          ],
+        },
+      ),
+    ],
+    registry: OPEN,
+    causes: ["failure TAG_MISSING"],
+  },
+};
+
+describe("explaining a stored Pod", () => {
+  for (const [name, one] of Object.entries(CASES)) {
+    it(name, async () => {
+      const asked = await tell(one);
+      assert.deepEqual(asked.causes, one.causes, asked.tree);
+      for (const text of one.says ?? []) assert.ok(asked.tree.includes(text), `${text}\n${asked.tree}`);
+      const offline = await tell(one, "--no-network");
+      assert.deepEqual(offline.causes, one.offline ?? one.causes, offline.tree);
+      assert.ok(!`${asked.tree}${offline.tree}`.includes("opens-sesame"));
+    });
+  }
+});
+
+async function tell(
+  { objects, registry }: Case,
+  ...more: readonly string[]
+): Promise<{ readonly causes: readonly string[]; readonly tree: string }> {
+  const command = await findCommand("explain");
+  assert.ok(command !== undefined);
+  const stdin = objects.map((object) => JSON.stringify(object)).join("\n---\n");
+  const platform = objects.includes(NODE) ? [] : ["--platform", "linux/amd64"];
+  const run = async (...words: readonly string[]): Promise<string> => {
+    const context = createMemoryContext({
+      cwd: import.meta.dirname,
+      stdin,
+      now: () => Date.UTC(2026, 0, 5, 12),
+    });
+    const { values, positionals } = parseArguments(command, [
+      "-",
+      "--complete",
+      ...platform,
+      ...more,
+      ...words,
+    ]);
+    const { send } = new ScriptedRegistries({ [HOST]: registry });
+    await runExplain({ values, positionals, send }, context);
+    return context.stdout.text;
+  };
+  const { pods } = JSON.parse(await run("--json")) as Explanation;
+  const causes = pods.flatMap((one) => one.images.flatMap((image) => image.causes));
+  return { causes: causes.map(({ severity, code }) => `${severity} ${code}`), tree: await run() };
+}
