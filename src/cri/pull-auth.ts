@@ -52,9 +52,10 @@ export class PullAuths {
   }
 
   /** @throws CredentialsError `AUTH_INVALID` */
-  #find(auth: CriAuthConfig, { host }: CredentialTarget): readonly CredentialCandidate[] {
+  #find(given: CriAuthConfig, { host }: CredentialTarget): readonly CredentialCandidate[] {
     const contacted = host === HUB ? HUB_HOST : host;
-    const { username, secret } = criAuth(this.#all ? normalise(auth, contacted) : auth, contacted);
+    const auth = this.#all ? normalise(given, contacted) : given;
+    const { username, secret } = criAuth(auth, contacted);
     if (secret.reveal() !== "") {
       const credential: Credential =
         username === ""

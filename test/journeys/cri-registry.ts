@@ -47,6 +47,8 @@ export class CriRegistry implements AsyncDisposable {
   behave: (request: { readonly method: string; readonly path: string }) => Behaviour = () => ({});
   /** `name:password`, or `Bearer token`; everybody without any. */
   allowed: readonly string[] = [];
+  /** What the others are told to do. */
+  challenge = 'Basic realm="here"';
   readonly #contents = new Map<string, { readonly bytes: Buffer; readonly mediaType: string }>();
   readonly #tags = new Map<string, string>();
   readonly #sockets = new Set<Socket>();
@@ -157,7 +159,7 @@ export class CriRegistry implements AsyncDisposable {
     this.asked.push({ method, path, from, authorization, status });
     await behaviour.until;
     if (content === undefined || status >= 300) {
-      const challenge = status === 401 ? { "www-authenticate": 'Basic realm="here"' } : {};
+      const challenge = status === 401 ? { "www-authenticate": this.challenge } : {};
       const code = status === 401 ? "UNAUTHORIZED" : kind === "blobs" ? "BLOB_UNKNOWN" : "MANIFEST_UNKNOWN";
       response.writeHead(status, { "content-type": "application/json", ...challenge });
       response.end(method === "HEAD" ? "" : JSON.stringify({ errors: [{ code, message: code }] }));
