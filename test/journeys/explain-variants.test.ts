@@ -177,6 +177,12 @@ const SECRETS: Readonly<Record<string, Variant>> = {
     registries: { "registry-1.docker.io": PRIVATE },
     causes: [],
   },
+  "a dockercfg with a wrong password, whose type stays": {
+    objects: [pod(spec(IMAGE, ["s"])), dockercfg("s", { [HOST]: { ...LOGIN, password: "not-the-one" } })],
+    registries: ONLY,
+    causes: ["CREDENTIAL_REFUSED"],
+    says: ["kubectl delete secret s -n shop && kubectl create"],
+  },
   "the wrong Secret after the right one": {
     objects: [
       pod(spec(IMAGE, ["a", "b"])),

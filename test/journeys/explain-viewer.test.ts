@@ -196,6 +196,15 @@ test("all waiting Pods of a namespace are found, and a word about what may not b
   assert.equal(told.exchanges, 0);
 });
 
+test("all namespaces are looked through where that is asked", async (t) => {
+  const { kubeconfig, requests } = await serve(t, {
+    "/api/v1/pods": { kind: "PodList", metadata: {}, items: [POD] },
+  });
+  const { told } = await look(["-A", "--no-network"], { kubeconfig, registry: PRIVATE });
+  assert.equal(told.pods[0]?.subject.namespace, "shop");
+  assert.ok(requests.includes("GET /api/v1/namespaces/shop/secrets/regcred"));
+});
+
 test("a CronJob is explained by the Pods of its youngest Job", async (t) => {
   const owner = { apiVersion: "batch/v1", kind: "CronJob", name: "report", uid: "4", controller: true };
   const job = (name: string, created: string): unknown => ({

@@ -141,7 +141,10 @@ async function findTarget(target: string, { client, values, signal }: Finding): 
   const resource = findType(name === undefined && !isType(type) ? "pod" : type);
   const namespace = values.namespace ?? client.namespace;
   if (name === undefined && isType(type)) {
-    const { items } = await client.resource(resource).listAll({ namespace, signal });
+    const everywhere = values["all-namespaces"] === true;
+    const { items } = await client
+      .resource(resource)
+      .listAll({ namespace: everywhere ? "" : namespace, signal });
     const objects = items.map((item) => withKind(item, resource));
     return (resource.kind === "Pod" ? objects.filter(isWaiting) : objects).map((object) => ({ object }));
   }

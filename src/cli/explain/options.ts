@@ -19,6 +19,11 @@ export const EXPLAIN_OPTIONS = {
     value: "NAME",
     summary: "The namespace of what is looked up in a cluster",
   },
+  "all-namespaces": {
+    type: "boolean",
+    short: "A",
+    summary: "Without a name: look in all namespaces of the cluster",
+  },
   "no-network": {
     type: "boolean",
     summary: "Ask no registry and run no credential provider; say what would be asked",

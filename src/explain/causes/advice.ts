@@ -1,6 +1,6 @@
 /** What to paste: commands and YAML in the user's own names. */
 import type { PullSecret } from "../../credentials/index.ts";
-import type { Advice, ImageTrace, PodTrace } from "../trace.ts";
+import type { Advice, CredentialSourceTrace, ImageTrace, PodTrace } from "../trace.ts";
 
 export type Place = Pick<PodTrace, "subject" | "account" | "pullSecrets">;
 
@@ -33,23 +33,37 @@ export function changeImage(place: Place, image: ImageTrace, to: string): Advice
   };
 }
 
-export function makeSecret(place: Place, registry: string, name: string, replace = false): Advice {
+export function makeSecret(place: Place, registry: string, name: string): Advice {
   const { namespace } = place.subject;
-  const create = `kubectl create secret docker-registry ${shell(name)} -n ${shell(namespace)} --docker-server=${shell(serverOf(registry))} --docker-username=USER --docker-password=PASSWORD`;
+  return { text: `Make Secret ${namespace}/${name}`, command: createLine(place, registry, name) };
+}
+
+/** Puts another login into a Secret that is there. What else it holds goes. */
+export function rewriteSecret(
+  place: Place,
+  registry: string,
+  { name = "", type, entries }: Pick<CredentialSourceTrace, "name" | "type" | "entries">,
+): Advice {
+  if (type === "kubernetes.io/dockercfg") return remakeSecret(place, registry, name);
+  const { namespace } = place.subject;
+  const others = entries.length > 1 ? `; its other entries (${entries.length - 1}) go with it` : "";
   return {
-    text: replace ? `Write Secret ${namespace}/${name} anew` : `Make Secret ${namespace}/${name}`,
-    command: replace ? `${create} --dry-run=client -o yaml | kubectl apply -f -` : create,
+    text: `Write Secret ${namespace}/${name} anew${others}`,
+    command: `${createLine(place, registry, name)} --dry-run=client -o yaml | kubectl apply -f -`,
   };
 }
 
 /** A Secret's type can't be changed, so it goes first. */
 export function remakeSecret(place: Place, registry: string, name: string): Advice {
   const { namespace } = place.subject;
-  const made = makeSecret(place, registry, name);
   return {
     text: `Delete Secret ${namespace}/${name} and make it anew`,
-    command: `kubectl delete secret ${shell(name)} -n ${shell(namespace)} && ${made.command ?? ""}`,
+    command: `kubectl delete secret ${shell(name)} -n ${shell(namespace)} && ${createLine(place, registry, name)}`,
   };
+}
+
+function createLine({ subject }: Place, registry: string, name: string): string {
+  return `kubectl create secret docker-registry ${shell(name)} -n ${shell(subject.namespace)} --docker-server=${shell(serverOf(registry))} --docker-username=USER --docker-password=PASSWORD`;
 }
 
 /** The account's Secrets are copied into Pods that name none; a Pod that names some has to name this one, too. */

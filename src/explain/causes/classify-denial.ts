@@ -1,6 +1,6 @@
 /** Why a registry said no: who we were to it, and who we could have been. */
 import type { AttemptTrace, Finding, ImageTrace } from "../trace.ts";
-import { lookAt, makeSecret, nameSecret, shell } from "./advice.ts";
+import { lookAt, makeSecret, nameSecret, rewriteSecret, shell } from "./advice.ts";
 import { hubWords } from "./classify-attempts.ts";
 import { finding } from "./finding.ts";
 import {
@@ -53,12 +53,11 @@ function ofRefusal(attempt: AttemptTrace, image: ImageTrace, { pod, severity, no
   const secret = image.credentials.sources.find(
     ({ kind, name = "" }) =>
       kind === "secret" && attempt.as.startsWith(`Secret ${pod.subject.namespace}/${name},`),
-  )?.name;
-  const renew = secret === undefined ? [] : [makeSecret(pod, registry, secret, true)];
+  );
+  const renew = secret === undefined ? [] : [rewriteSecret(pod, registry, secret)];
   const said = attempt.error?.said.map(({ message }) => message).join("; ") ?? "";
   if (tried?.blank === true) {
-    const source = image.credentials.sources.find(({ kind, name }) => kind === "secret" && name === secret);
-    const why = source?.detail === undefined ? "" : `; ${source.detail}`;
+    const why = secret?.detail === undefined ? "" : `; ${secret.detail}`;
     const summary = `${attempt.as} has an entry for ${registry} with neither user nor password${why}`;
     return finding("CREDENTIAL_BLANK", severity, summary, renew);
   }

@@ -1,7 +1,7 @@
 /** What is the matter with the places where credentials come from, whether or not it kept an image from coming. */
 import { explainPullSecrets, type PullSecret } from "../../credentials/index.ts";
 import type { Advice, CredentialSourceTrace, Finding, ImageTrace, PodTrace } from "../trace.ts";
-import { copySecret, makeSecret, nameSecret, remakeSecret } from "./advice.ts";
+import { copySecret, makeSecret, nameSecret, remakeSecret, rewriteSecret } from "./advice.ts";
 import { finding } from "./finding.ts";
 
 export interface SourceContext {
@@ -65,13 +65,13 @@ function ofSecret(
     case "empty":
       return [
         finding("SECRET_EMPTY", severity, `${called} has no entry at all`, [
-          makeSecret(pod, registry, name, true),
+          rewriteSecret(pod, registry, source),
         ]),
       ];
     case "broken":
       return [
         finding("SECRET_BROKEN", severity, `${called} can't be read: ${detail}`, [
-          makeSecret(pod, registry, name, true),
+          rewriteSecret(pod, registry, source),
         ]),
       ];
     case "matched":
@@ -118,12 +118,13 @@ export function classifyMismatches(image: ImageTrace, { pod, severity }: SourceC
 
 /** A Secret that is written anew loses its other entries; where it has several, another one joins it. */
 function addEntry(
-  { name = "", entries }: CredentialSourceTrace,
+  source: CredentialSourceTrace,
   image: ImageTrace,
   pod: SourceContext["pod"],
 ): readonly Advice[] {
   const { registry = "" } = image.name;
-  if (entries.length <= 1) return [makeSecret(pod, registry, name, true)];
+  const { name = "", entries } = source;
+  if (entries.length <= 1) return [rewriteSecret(pod, registry, source)];
   const another = `${name}-2`;
   return [makeSecret(pod, registry, another), ...nameSecret(pod, another)];
 }
