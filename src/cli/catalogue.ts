@@ -14,6 +14,7 @@ const LOADERS = {
   digest: async () => (await import("./commands/digest.ts")).digest,
   tags: async () => (await import("./commands/tags.ts")).tags,
   pin: async () => (await import("./commands/pin.ts")).pin,
+  policy: async () => (await import("./commands/policy.ts")).policy,
   images: async () => (await import("./commands/images.ts")).images,
   tag: async () => (await import("./commands/tag.ts")).tag,
   rm: async () => (await import("./commands/rm.ts")).rm,

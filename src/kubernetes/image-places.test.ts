@@ -55,7 +55,7 @@ test("findImagePlaces() says where each image stands, and of which object", () =
   assert.deepEqual(problems, []);
   const [init, , , , nightly] = places;
   assert.deepEqual(
-    { ...init, start: 0, end: 0 },
+    { ...init, start: 0, end: 0, policy: undefined },
     {
       image: "init:1",
       path: "spec.template.spec.initContainers[0].image",
@@ -66,8 +66,10 @@ test("findImagePlaces() says where each image stands, and of which object", () =
       column: 16,
       start: 0,
       end: 0,
+      policy: undefined,
     },
   );
+  assert.equal(init?.policy.member, "imagePullPolicy");
   assert.equal(nightly?.path, "items[0].spec.jobTemplate.spec.template.spec.containers[0].image");
   assert.equal(places.length, 5);
 });

@@ -29,6 +29,21 @@ export interface ImagePlace {
   /** Where its scalar begins and ends in the text, quotes included. */
   readonly start: number;
   readonly end: number;
+  /** Of the same container or volume. */
+  readonly policy: PolicyPlace;
+}
+
+/** Where a pull policy stands, or could. */
+export interface PolicyPlace {
+  readonly member: "imagePullPolicy" | "pullPolicy";
+  /** Its scalar, quotes included; absent where there is none. */
+  readonly at?: { readonly start: number; readonly end: number };
+  /** Its mapping is written in braces. */
+  readonly flow: boolean;
+  /** Of the image's key, counted from 1. */
+  readonly column: number;
+  /** Keys stand in double quotes. */
+  readonly quoted: boolean;
 }
 
 export interface UnreadablePlace {
@@ -143,22 +158,23 @@ class Finder implements ImagePlaces {
     const spec = `${at.path}${place.join(".")}`;
     for (const list of LISTS) {
       for (const [index, item] of itemsOf(document, object, [...place, list]).entries()) {
-        this.#image(document, descend(document, item, ["image"]), `${spec}.${list}[${index}].image`, whose);
+        this.#image(document, { owner: item, member: "image" }, `${spec}.${list}[${index}].image`, whose);
       }
     }
     for (const [index, item] of itemsOf(document, object, [...place, "volumes"]).entries()) {
-      const reference = descend(document, item, ["image", "reference"]);
-      this.#image(document, reference, `${spec}.volumes[${index}].image.reference`, whose);
+      const owner = descend(document, item, ["image"]);
+      const path = `${spec}.volumes[${index}].image.reference`;
+      this.#image(document, { owner, member: "reference" }, path, whose);
     }
   }
 
   #image(
     document: Document.Parsed,
-    node: unknown,
+    { owner, member }: { readonly owner: unknown; readonly member: "image" | "reference" },
     path: string,
     whose: Pick<ImagePlace, "kind" | "name" | "namespace">,
   ): void {
-    const scalar = resolve(document, node);
+    const scalar = descend(document, owner, [member]);
     if (!isScalar(scalar) || typeof scalar.value !== "string" || scalar.value === "") return;
     const { range } = scalar as Scalar.Parsed;
     const [start, end] = range;
@@ -169,7 +185,27 @@ class Finder implements ImagePlaces {
       return this.#complain(start, `${path} is a text of several lines: write it on one`);
     }
     const { line, col } = this.#lines.linePos(start);
-    this.places.push({ image: scalar.value, path, ...whose, line, column: col, start, end });
+    const policy = this.#policy(document, owner, member);
+    this.places.push({ image: scalar.value, path, ...whose, line, column: col, start, end, policy });
+  }
+
+  #policy(document: Document.Parsed, owner: unknown, image: "image" | "reference"): PolicyPlace {
+    const member = image === "image" ? "imagePullPolicy" : "pullPolicy";
+    const map = resolve(document, owner);
+    const scalar = descend(document, map, [member]) as Scalar.Parsed | undefined;
+    const key = isMap(map)
+      ? (map.items
+          .map((pair) => pair.key)
+          .find((one) => isScalar(one) && one.value === image) as Scalar.Parsed)
+      : undefined;
+    const [start, end] = scalar?.range ?? [];
+    return {
+      member,
+      ...(start !== undefined && end !== undefined && { at: { start, end } }),
+      flow: isMap(map) && map.flow === true,
+      column: key === undefined ? 1 : this.#lines.linePos(key.range[0]).col,
+      quoted: key?.type === "QUOTE_DOUBLE",
+    };
   }
 
   #complain(offset: number, message: string): void {

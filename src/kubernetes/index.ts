@@ -19,7 +19,7 @@ export { type Container, type ContainerResources, type ImageVolume } from "./pod
 export { type ObjectMetadata, type OtherObject, type Pod } from "./pod.ts";
 export { type NamespaceObject, type SecretObject, type ServiceAccountObject } from "./secret.ts";
 export { findImagePlaces, type ImagePlace, type ImagePlaces, replaceImages } from "./image-places.ts";
-export { type UnreadablePlace } from "./image-places.ts";
+export { type PolicyPlace, type UnreadablePlace } from "./image-places.ts";
 export { PULL_POLICIES, type PullPolicy, RESTART_POLICIES, type RestartPolicy } from "./pod.ts";
 export { type Located, type Manifests, type ReadManifestsOptions } from "./read-manifests.ts";
 export { formatProblem, readManifests } from "./read-manifests.ts";

@@ -9,6 +9,7 @@ import { REGISTRY_OPTIONS, STORE_OPTIONS } from "../shared-options.ts";
 import { NODE_CREDENTIAL_OPTIONS } from "../up/node-credential-options.ts";
 import { CLUSTER_OPTIONS, connectAsPerson } from "../webhook/cluster.ts";
 import { ADMISSION_OPTIONS, type AdmissionValues, admissionSettings } from "../webhook/options.ts";
+import { registryConnection, type RegistryValues } from "../webhook/registry-connection.ts";
 import type { AdmissionSettings } from "../webhook/settings-file.ts";
 
 const { "plain-http": plainHttp, insecure, "hosts-dir": hostsDir } = REGISTRY_OPTIONS;
@@ -138,30 +139,6 @@ export const webhook: Command = defineCommand({
     return 0;
   },
 });
-
-interface RegistryValues {
-  readonly "plain-http"?: boolean;
-  readonly insecure?: boolean;
-  readonly "hosts-dir"?: readonly string[];
-  readonly "registry-ca"?: string;
-  readonly debug?: boolean;
-}
-
-/** `--tls-cert` is the webhook's own here, and no client certificate for registries. */
-function registryConnection(
-  values: RegistryValues,
-): Omit<RegistryValues, "registry-ca"> & { "tls-ca"?: string } {
-  const { "registry-ca": ca, insecure: any, debug } = values;
-  const http = values["plain-http"];
-  const hosts = values["hosts-dir"];
-  return {
-    ...(http !== undefined && { "plain-http": http }),
-    ...(any !== undefined && { insecure: any }),
-    ...(hosts !== undefined && { "hosts-dir": hosts }),
-    ...(debug !== undefined && { debug }),
-    ...(ca !== undefined && { "tls-ca": ca }),
-  };
-}
 
 interface InstallValues extends AdmissionValues, RegistryValues {
   readonly print?: boolean;
