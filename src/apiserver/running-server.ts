@@ -7,7 +7,7 @@ import { writeKubeconfig } from "./auth/kubeconfig.ts";
 import { openPki } from "./auth/pki.ts";
 import { ADMIN, type ApiUser } from "./auth/user.ts";
 import type { ApiClock } from "./clock.ts";
-import { explainListenFailure } from "./errors.ts";
+import { listenFailure } from "./errors.ts";
 import type { ApiHandler } from "./http/handler.ts";
 import { toListener } from "./http/listen.ts";
 import { respondError } from "./http/respond.ts";
@@ -98,7 +98,7 @@ export class RunningApiServer implements ApiServer {
     const tls = { cert: pki.server.certificate, key: pki.server.key };
     const server = await openHttpServer(listener, { host, port, tls, onError: onFailure }).catch(
       (cause: unknown) => {
-        throw explainListenFailure(cause, host, port);
+        throw listenFailure(cause, host, port);
       },
     );
     this.#listeners.push(server);

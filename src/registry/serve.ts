@@ -1,4 +1,5 @@
 import { openHttpServer, type HttpServer, type TlsIdentity } from "../internal/http-server.ts";
+import { explainListenFailure } from "../internal/listen-failure.ts";
 import { RegistryError } from "./errors.ts";
 import { listenWith, type Answered } from "./node-http.ts";
 import { openRegistry, type Registry, type RegistryOptions } from "./registry.ts";
@@ -110,33 +111,7 @@ async function listen(registry: Registry, options: ServeRegistryOptions): Promis
 }
 
 function explain(cause: unknown, host: string, port: number): unknown {
-  const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
-  const where = `${host.includes(":") ? `[${host}]` : host}:${port}`;
-  const start = `Cannot serve the registry on ${JSON.stringify(where)}: `;
-  switch (code) {
-    case "EADDRINUSE":
-      return new RegistryError(
-        "ADDRESS_IN_USE",
-        `${start}something else listens on that port; stop it or choose another port`,
-        { cause },
-      );
-    case "EACCES":
-      return new RegistryError(
-        "ADDRESS_UNAVAILABLE",
-        `${start}no permission for that port; choose one from 1024 up`,
-        { cause },
-      );
-    case "EADDRNOTAVAIL":
-    case "ENOTFOUND":
-    case "EAI_AGAIN":
-      return new RegistryError("ADDRESS_UNAVAILABLE", `${start}this machine has no such address`, { cause });
-  }
-  if (code.startsWith("ERR_OSSL") || code.startsWith("ERR_TLS")) {
-    return new RegistryError(
-      "TLS_INVALID",
-      `${start}the certificate and key cannot be used; both have to be PEM and belong together`,
-      { cause },
-    );
-  }
-  return cause;
+  const badIdentity = "the certificate and key cannot be used; both have to be PEM and belong together";
+  const failure = explainListenFailure(cause, { what: "the registry", host, port, badIdentity });
+  return failure === undefined ? cause : new RegistryError(failure.code, failure.message, { cause });
 }
