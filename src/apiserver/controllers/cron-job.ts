@@ -8,7 +8,7 @@ import {
   referenceTo,
 } from "../../kubernetes/index.ts";
 import { conditionsIn } from "./conditions.ts";
-import { BY_OWNER, type ControllerContext, onChange } from "./context.ts";
+import { BY_OWNER, type ControllerContext } from "./context.ts";
 import { type CronSchedule, parseCronSchedule } from "./cron-schedule.ts";
 import { isJobFinished } from "./job-plan.ts";
 import {
@@ -27,19 +27,16 @@ import {
   uidOf,
   withStatus,
 } from "./objects.ts";
-import { WorkQueue } from "./work-queue.ts";
+import { queueOf } from "./queue-of.ts";
+import type { WorkQueue } from "./work-queue.ts";
 
 const SCHEDULED_AT = "batch.kubernetes.io/cronjob-scheduled-timestamp";
 /** More missed times than this mean that clocks jumped; then only the last one counts, and a warning is written. */
 const MANY_MISSED = 100;
 
 export function cronJobs(context: ControllerContext): WorkQueue {
-  const controller = new CronJobController(context);
-  const { clock, onError } = context;
-  const queue = new WorkQueue({ clock, onError, reconcile: (key) => controller.reconcile(key) });
-  const own = { resource: "cronjobs", kind: "CronJob" } as const;
-  onChange(context, own, { possessions: ["jobs"], add: (key) => queue.add(key) });
-  return queue;
+  const own = { resource: "cronjobs", kind: "CronJob", possessions: ["jobs"] } as const;
+  return queueOf(context, own, new CronJobController(context));
 }
 
 class CronJobController {

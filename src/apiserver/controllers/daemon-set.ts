@@ -1,6 +1,6 @@
 /** DaemonSets: one Pod on every Node that takes it. */
 import type { EventRecorder, JsonObject, KubernetesObject } from "../../kubernetes/index.ts";
-import { type ControllerContext, onChange } from "./context.ts";
+import type { ControllerContext } from "./context.ts";
 import {
   canonical,
   isDeleting,
@@ -21,17 +21,16 @@ import { isActive, isAvailable, isFinished, isReady, nextAvailability, nodeOf } 
 import { hashTemplate } from "./template-hash.ts";
 import { resolveCount } from "./counts.ts";
 import { forgetRevisions, keepRevision } from "./revisions.ts";
-import { WorkQueue } from "./work-queue.ts";
+import { queueOf } from "./queue-of.ts";
+import type { WorkQueue } from "./work-queue.ts";
 
 const HASH = "controller-revision-hash";
 const GENERATION = "pod-template-generation";
 
 export function daemonSets(context: ControllerContext): WorkQueue {
-  const controller = new DaemonSetController(context);
-  const { clock, onError } = context;
-  const queue = new WorkQueue({ clock, onError, reconcile: (key) => controller.reconcile(key) });
-  const own = { resource: "daemonsets", kind: "DaemonSet" } as const;
-  onChange(context, own, { possessions: ["pods", "controllerrevisions"], add: (key) => queue.add(key) });
+  const possessions = ["pods", "controllerrevisions"] as const;
+  const own = { resource: "daemonsets", kind: "DaemonSet", possessions } as const;
+  const queue = queueOf(context, own, new DaemonSetController(context));
   context.informer("nodes").subscribe((change) => {
     if (change.type === "updated" && !mattersToPods(change.old, change.object)) return;
     for (const set of context.informer("daemonsets").list()) queue.add(keyOf(set));

@@ -8,7 +8,7 @@
  */
 import { type EventRecorder, isRefusal, type KubernetesObject } from "../../kubernetes/index.ts";
 import { claim } from "./claim.ts";
-import { BY_OWNER, type ControllerContext, onChange } from "./context.ts";
+import { BY_OWNER, type ControllerContext } from "./context.ts";
 import {
   annotationsFor,
   DESIRED,
@@ -39,14 +39,12 @@ import {
 } from "./objects.ts";
 import { isFinished } from "./pods.ts";
 import { nextNewSize, proportional, type Resize, shrinkOld, surplusHistory } from "./rolling-update.ts";
-import { WorkQueue } from "./work-queue.ts";
+import { queueOf } from "./queue-of.ts";
+import type { WorkQueue } from "./work-queue.ts";
 
 export function deployments(context: ControllerContext): WorkQueue {
-  const controller = new DeploymentController(context);
-  const { clock, onError } = context;
-  const queue = new WorkQueue({ clock, onError, reconcile: (key) => controller.reconcile(key) });
-  const own = { resource: "deployments", kind: "Deployment" } as const;
-  onChange(context, own, { possessions: ["replicasets"], add: (key) => queue.add(key) });
+  const own = { resource: "deployments", kind: "Deployment", possessions: ["replicasets"] } as const;
+  const queue = queueOf(context, own, new DeploymentController(context));
   // Recreate waits for the last old Pod, which no ReplicaSet counts any more once it is on its way out.
   context.informer("pods").subscribe(({ type, object }) => {
     const { namespace = "" } = object.metadata;

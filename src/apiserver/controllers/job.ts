@@ -1,7 +1,7 @@
 /** Jobs: Pods that are made until enough of them have ended well, or too many have not. */
 import { type EventRecorder, isRefusal, type KubernetesObject } from "../../kubernetes/index.ts";
 import { type ConditionText, conditionsIn } from "./conditions.ts";
-import { BY_OWNER, type ControllerContext, onChange } from "./context.ts";
+import { BY_OWNER, type ControllerContext } from "./context.ts";
 import {
   canonical,
   isDeleting,
@@ -30,18 +30,12 @@ import {
 } from "./job-plan.ts";
 import { PodControl } from "./pod-control.ts";
 import { byDispensability, isActive, phaseOf } from "./pods.ts";
-import { WorkQueue } from "./work-queue.ts";
+import { queueOf } from "./queue-of.ts";
+import type { WorkQueue } from "./work-queue.ts";
 
 export function jobs(context: ControllerContext): WorkQueue {
-  const controller = new JobController(context);
-  const { clock, onError } = context;
-  const queue = new WorkQueue({ clock, onError, reconcile: (key) => controller.reconcile(key) });
-  onChange(
-    context,
-    { resource: "jobs", kind: "Job" },
-    { possessions: ["pods"], add: (key) => queue.add(key) },
-  );
-  return queue;
+  const own = { resource: "jobs", kind: "Job", possessions: ["pods"] } as const;
+  return queueOf(context, own, new JobController(context));
 }
 
 class JobController {

@@ -6,7 +6,7 @@ import {
   matchesLabels,
 } from "../../kubernetes/index.ts";
 import { conditionsIn, dropCondition, setCondition } from "./conditions.ts";
-import { type ControllerContext, onChange, type WatchedResource } from "./context.ts";
+import type { ControllerContext, WatchedResource } from "./context.ts";
 import { asSelector, readSelector } from "./label-selector.ts";
 import {
   canonical,
@@ -22,7 +22,8 @@ import {
 } from "./objects.ts";
 import { isEnding, PodControl } from "./pod-control.ts";
 import { byDispensability, isActive, isAvailable, isReady, nextAvailability } from "./pods.ts";
-import { WorkQueue } from "./work-queue.ts";
+import { queueOf } from "./queue-of.ts";
+import type { WorkQueue } from "./work-queue.ts";
 
 /** No more at a time: a mistake of ten thousand Pods should be seen while it can be stopped. */
 const BURST = 500;
@@ -47,10 +48,8 @@ interface Flavour {
 }
 
 function replicas(context: ControllerContext, flavour: Flavour): WorkQueue {
-  const controller = new ReplicaController(context, flavour);
-  const { clock, onError } = context;
-  const queue = new WorkQueue({ clock, onError, reconcile: (key) => controller.reconcile(key) });
-  onChange(context, flavour, { possessions: ["pods"], add: (key) => queue.add(key) });
+  const own = { ...flavour, possessions: ["pods"] } as const;
+  const queue = queueOf(context, own, new ReplicaController(context, flavour));
   // A Pod of nobody's may be one that is looked for.
   context.informer("pods").subscribe(({ type, object }) => {
     if (type === "deleted" || object.metadata.ownerReferences !== undefined) return;

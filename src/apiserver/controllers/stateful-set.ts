@@ -1,6 +1,6 @@
 /** StatefulSets: Pods with numbers, made and removed in order. */
 import type { EventRecorder, JsonObject, KubernetesObject } from "../../kubernetes/index.ts";
-import { type ControllerContext, onChange } from "./context.ts";
+import type { ControllerContext } from "./context.ts";
 import {
   canonical,
   isDeleting,
@@ -18,18 +18,16 @@ import { PodControl } from "./pod-control.ts";
 import { isActive, isAvailable, isFinished, isReady, nextAvailability } from "./pods.ts";
 import { hashTemplate } from "./template-hash.ts";
 import { forgetRevisions, keepRevision, revisionName } from "./revisions.ts";
-import { WorkQueue } from "./work-queue.ts";
+import { queueOf } from "./queue-of.ts";
+import type { WorkQueue } from "./work-queue.ts";
 
 const REVISION = "controller-revision-hash";
 const HASH = "controller.kubernetes.io/hash";
 
 export function statefulSets(context: ControllerContext): WorkQueue {
-  const controller = new StatefulSetController(context);
-  const { clock, onError } = context;
-  const queue = new WorkQueue({ clock, onError, reconcile: (key) => controller.reconcile(key) });
-  const own = { resource: "statefulsets", kind: "StatefulSet" } as const;
-  onChange(context, own, { possessions: ["pods", "controllerrevisions"], add: (key) => queue.add(key) });
-  return queue;
+  const possessions = ["pods", "controllerrevisions"] as const;
+  const own = { resource: "statefulsets", kind: "StatefulSet", possessions } as const;
+  return queueOf(context, own, new StatefulSetController(context));
 }
 
 interface View {
