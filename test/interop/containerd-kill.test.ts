@@ -1,13 +1,13 @@
 /** `dray cri` is killed at a hundred moments of its pulls into containerd: nothing is left lying, and nothing comes twice. */
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
 
 import { openContainerd } from "../../src/cri/containerd/connection.ts";
 import { unlessMissing } from "../../src/cri/containerd/failures.ts";
-import { LabImages, noise, startContainerd, startDray } from "./containerd-lab.ts";
+import { eventually, LabImages, noise, startContainerd, startDray } from "./containerd-lab.ts";
 import { missingPeers } from "./peers.ts";
 
 const LANES = 2;
@@ -89,6 +89,8 @@ describe("dray cri over containerd, killed", { skip, timeout: 150_000 }, () => {
     }
     await dray[Symbol.asyncDispose]();
     assert.deepEqual(await containerd.leftovers(), [], "an orderly end keeps nothing for later");
+    const store = join(place, "c", "root", "io.containerd.content.v1.content");
+    await eventually(async () => assert.deepEqual(readdirSync(join(store, "ingest")), []));
     return cuts;
   }
 });

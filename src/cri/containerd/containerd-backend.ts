@@ -1,4 +1,5 @@
 /** The images of containerd: what its own CRI plugin would answer, and pulls by our client. */
+import { availableParallelism } from "node:os";
 import { setTimeout as delay } from "node:timers/promises";
 
 import type { TrackedCredential } from "../../credentials/index.ts";
@@ -82,7 +83,7 @@ interface Held {
 
 const KEEP_CUT = 10 * 60 * 1000;
 /** Layers unpacked at a time, of all pulls. */
-const UNPACKING = 2;
+const UNPACKING = Math.min(4, Math.max(1, availableParallelism() >> 1));
 /** Milliseconds that a pull waits at most until containerd's CRI plugin knows the image, too. */
 const SEEN = 2000;
 

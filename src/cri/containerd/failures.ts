@@ -1,6 +1,7 @@
 /** What containerd's answers mean to us. Expected ones become values; the rest becomes an error with a code. */
 import { Code, ConnectError } from "@connectrpc/connect";
 
+import { DrayError } from "../../errors.ts";
 import { CriError } from "../errors.ts";
 
 export function isCode(error: unknown, ...codes: readonly Code[]): boolean {
@@ -43,6 +44,11 @@ export function containerdError(action: string, error: unknown): unknown {
   return new CriError("CONTAINERD_FAILED", `Cannot ${action}: containerd says ${JSON.stringify(said)}`, {
     cause: error,
   });
+}
+
+/** Whether a disk is full: containerd's, or the one we unpack to, which is mostly the same. */
+export function isFull(error: unknown): boolean {
+  return error instanceof DrayError && error.code === "NO_SPACE";
 }
 
 /** Awaits a call to containerd; what goes wrong there gets a code of ours. */

@@ -6,7 +6,7 @@ import { type ContentSource, type Descriptor, OciError, type WriteOptions } from
 import { isImageConfigType, isIndexType, isManifestType } from "../../oci/index.ts";
 import type { ContainerdConnection, LeasedOptions } from "./connection.ts";
 import type { ContainerdContent } from "./content.ts";
-import { containerdError, isCode } from "./failures.ts";
+import { containerdError, isCode, isFull } from "./failures.ts";
 import { Ingest } from "./ingest.ts";
 import type { Labels } from "./labels.ts";
 
@@ -57,7 +57,12 @@ export async function fetchContent(
         continue;
       }
       const wrong = wrongContent(error, digest);
-      if (wrong === undefined) throw containerdError(action, error);
+      if (wrong === undefined) {
+        const failure = containerdError(action, error);
+        // What half fills a full disk would keep it full.
+        if (isFull(failure)) await abort(connection, target.ref);
+        throw failure;
+      }
       await abort(connection, target.ref);
       // What an earlier write left may be at fault: then once more, from the start.
       if (!resumed) throw wrong;

@@ -39,10 +39,10 @@ export interface PullLeasesOptions {
 
 export interface PullLease {
   readonly id: string;
-  /** Keeps something that is here, or is about to be. */
-  protect(resources: readonly Pick<Resource, "id" | "type">[], options?: SignalOptions): Promise<void>;
-  /** The names keep everything now. */
-  done(): Promise<void>;
+  /** Keeps something that is here; what is made under the lease is kept anyway. */
+  protect(resource: Pick<Resource, "id" | "type">, options?: SignalOptions): Promise<void>;
+  /** The names keep everything now. `sync` has what nobody keeps freed before it resolves. */
+  done(options?: { readonly sync: boolean }): Promise<void>;
   /** The pull was cut. */
   cut(): void;
 }
@@ -74,10 +74,10 @@ export class PullLeases implements AsyncDisposable {
     let ended = false;
     return {
       id,
-      protect: (resources, given) => this.#protect(id, resources, given),
-      done: async () => {
+      protect: (resource, given) => this.#protect(id, [resource], given),
+      done: async ({ sync } = { sync: false }) => {
         ended = true;
-        await this.#delete(id);
+        await this.#delete(id, sync);
       },
       cut: () => {
         if (!ended) this.#keep(target, id);
@@ -182,9 +182,9 @@ export class PullLeases implements AsyncDisposable {
     else this.#kept.set(target, rest);
   }
 
-  async #delete(id: string): Promise<void> {
+  async #delete(id: string, sync = false): Promise<void> {
     const { leases, call } = this.#options.connection;
-    await attempt("end a lease", unlessMissing(leases.delete({ id }, call())));
+    await attempt("end a lease", unlessMissing(leases.delete({ id, sync }, call())));
   }
 }
 

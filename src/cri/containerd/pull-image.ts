@@ -2,9 +2,9 @@
  * One image on its way into containerd.
  *
  * ```text
- * resolve ─► documents ─► config ─► layers, several at a time ─► content store ─┐
- *                                     unpacked in order, as they come ──────────┴─► snapshots
- *                                                        documents with their labels ─► names
+ * resolve ─► documents ─► layers, several at a time ─► content store
+ *                                                            └─► unpacked in order, as they come ─► snapshots
+ *                         config and documents, with labels that point at all this ─► names
  * ```
  *
  * All of it under one lease. Layers whose snapshot is there are neither fetched nor unpacked, and what other pulls are
@@ -29,12 +29,12 @@ import {
   type SignalOptions,
 } from "../../oci/index.ts";
 import { formatReference, type Reference } from "../../reference/index.ts";
-import { DrayError } from "../../errors.ts";
 import { layersOf } from "../../unpack/index.ts";
 import { chainId } from "../describe-image.ts";
 import type { ContainerdConnection } from "./connection.ts";
 import type { ContainerdContent } from "./content.ts";
-import { fetchContent, ingestRef } from "./fetch-content.ts";
+import { fetchContent } from "./fetch-content.ts";
+import { isFull } from "./failures.ts";
 import { type ImageNames, namesOf } from "./image-names.ts";
 import {
   childLabels,
@@ -61,6 +61,9 @@ export interface PullerOptions {
   readonly isPinned: (name: string) => boolean;
 }
 
+/** Contents under way at a time, of all pulls: each has buffers of its own. */
+const FETCHES = 6;
+
 interface Work extends SignalOptions {
   readonly reference: Reference;
   readonly source: CopyPlan["source"];
@@ -72,6 +75,7 @@ interface Work extends SignalOptions {
 export class ImagePuller {
   readonly #options: PullerOptions;
   readonly #fetches = new SharedOperations<number, "written" | "exists">();
+  readonly #turns = new Turns(FETCHES);
   readonly #unpacks = new SharedOperations<number, void>();
 
   constructor(options: PullerOptions) {
@@ -101,7 +105,7 @@ export class ImagePuller {
       return id;
     } catch (error) {
       // A full disk is no place to keep something for later.
-      if (isFull(error)) await lease.done().catch(() => {});
+      if (isFull(error)) await lease.done({ sync: true }).catch(() => {});
       else lease.cut();
       throw error;
     }
@@ -129,10 +133,13 @@ export class ImagePuller {
     );
     for (const descriptor of found.values()) onEvent({ type: "found", descriptor });
 
-    await this.#fetch(config, work, {});
     await this.#unpackAll(layers, work);
     const top = layers.at(-1);
-    if (top !== undefined) await this.#label(config, snapshotLabel(snapshots.snapshotter, top.chainId), work);
+    await this.#fetch(
+      config,
+      work,
+      top === undefined ? {} : snapshotLabel(snapshots.snapshotter, top.chainId),
+    );
     for (const descriptor of documents) {
       const bytes = await readContent(source, descriptor, { signal });
       await this.#fetch(
@@ -183,12 +190,14 @@ export class ImagePuller {
     }
   }
 
-  /** The snapshots that are there are leased first, so that they stay there. */
+  /** Those below the topmost snapshot that is here are here, too. It is leased, so that it stays. */
   async #firstMissing(layers: readonly LayerToUnpack[], { lease, signal }: Work): Promise<number> {
     const { snapshots } = this.#options;
     for (let count = layers.length; count > 0; count--) {
       const id = layers[count - 1]?.chainId ?? "";
-      await lease.protect([{ id, type: snapshots.resourceType }], { signal });
+      if (!(await snapshots.has(id, { signal }))) continue;
+      await lease.protect({ id, type: snapshots.resourceType }, { signal });
+      // It may have been collected meanwhile.
       if (await snapshots.has(id, { signal })) return count;
     }
     return 0;
@@ -200,13 +209,14 @@ export class ImagePuller {
     { lease, signal, onUnpacked }: Work,
   ): Promise<void> {
     const { snapshots } = this.#options;
+    const waiter = { signal, onProgress: (bytes: number) => onUnpacked(layer.chainId, bytes) };
     for (;;) {
-      if (await snapshots.has(layer.chainId, { signal })) return;
-      const waiter = { signal, onProgress: (bytes: number) => onUnpacked(layer.chainId, bytes) };
       const mine = await this.#join(this.#unpacks, layer.chainId, waiter, (shared, report) =>
         snapshots.make(layer, ways, { lease: lease.id, signal: shared, onProgress: report }),
       );
       if (mine) return;
+      await lease.protect({ id: layer.chainId, type: snapshots.resourceType }, { signal });
+      if (await snapshots.has(layer.chainId, { signal })) return;
     }
   }
 
@@ -214,37 +224,38 @@ export class ImagePuller {
   async #fetch(descriptor: Descriptor, work: Work, labels: Labels): Promise<void> {
     const { lease, signal, source, onEvent, reference } = work;
     const { connection, content } = this.#options;
-    const { digest } = descriptor;
-    await lease.protect(
-      [
-        { id: digest, type: "content" },
-        { id: ingestRef(descriptor), type: "ingests" },
-      ],
-      { signal },
-    );
-    let outcome: "written" | "exists" = "exists";
     const onProgress = (bytes: number): void => onEvent({ type: "progress", descriptor, bytes });
-    while ((await content.info(digest, { signal })) === undefined) {
-      const given = { ...labels, [sourceKey(reference)]: reference.path };
-      const mine = await this.#join(this.#fetches, digest, { signal, onProgress }, async (shared, report) => {
-        const options = { lease: lease.id, signal: shared, onProgress: report, labels: given };
-        outcome = await fetchContent(connection, content, { descriptor, source }, options);
-        return outcome;
-      });
-      if (mine) break;
+    for (;;) {
+      if (await this.#keep(descriptor, work, labels)) {
+        return onEvent({ type: "done", descriptor, outcome: "exists" });
+      }
+      const result: { outcome: "written" | "exists" } = { outcome: "exists" };
+      await this.#join(this.#fetches, descriptor.digest, { signal, onProgress }, (shared, report) =>
+        this.#turns.run(async () => {
+          const given = { ...labels, [sourceKey(reference)]: reference.path };
+          const options = { lease: lease.id, signal: shared, onProgress: report, labels: given };
+          result.outcome = await fetchContent(connection, content, { descriptor, source }, options);
+          return result.outcome;
+        }),
+      );
+      // What was written under our own lease, with these labels, needs no more.
+      if (result.outcome === "written") return onEvent({ type: "done", descriptor, outcome: "written" });
     }
-    await this.#label(descriptor, labels, work);
-    onEvent({ type: "done", descriptor, outcome });
   }
 
-  /** Adds labels that aren't there yet, and where the content is from. */
-  async #label({ digest }: Descriptor, labels: Labels, { reference, signal }: Work): Promise<void> {
+  /** Leases content that is here, and adds labels that aren't there yet. False when it isn't here. */
+  async #keep({ digest }: Descriptor, work: Work, labels: Labels): Promise<boolean> {
+    const { reference, signal, lease } = work;
     const { content } = this.#options;
-    const known = (await content.info(digest, { signal }))?.labels ?? {};
+    if ((await content.info(digest, { signal })) === undefined) return false;
+    await lease.protect({ id: digest, type: "content" }, { signal });
+    // It may have been collected meanwhile.
+    const known = (await content.info(digest, { signal }))?.labels;
+    if (known === undefined) return false;
     const key = sourceKey(reference);
     const wanted = { ...labels, [key]: withRepository(known[key], reference) };
     const missing = Object.entries(wanted).filter(([name, value]) => known[name] !== value);
-    await content.label(digest, Object.fromEntries(missing), { signal });
+    return await content.label(digest, Object.fromEntries(missing), { signal });
   }
 
   /**
@@ -350,10 +361,6 @@ async function readImage(plan: CopyPlan, signal: AbortSignal | undefined): Promi
       parent: chainId(ids.slice(0, index)),
     })),
   };
-}
-
-function isFull(error: unknown): boolean {
-  return error instanceof DrayError && error.code === "NO_SPACE";
 }
 
 function notAnImage({ digest, mediaType }: Descriptor): OciError {
