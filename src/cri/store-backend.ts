@@ -1,6 +1,7 @@
 import { join } from "node:path";
 
 import type { TrackedCredential } from "../credentials/index.ts";
+import { DrayError } from "../errors.ts";
 import { type ImageRuntime, inspectImage } from "../images/index.ts";
 import {
   type ContentSource,
@@ -53,6 +54,8 @@ export interface StoreBackendOptions {
   readonly folder: string;
   /** Frees what no name leads to any more, at once. */
   readonly collect: (options: SignalOptions) => Promise<unknown>;
+  /** Drops what nobody is writing any more; called when a pull ran out of room, since kubelets can free images alone. */
+  readonly makeRoom?: (() => Promise<unknown>) | undefined;
   /** Names of images that are never to be collected; those that are no names count for nothing. */
   readonly pinned?: readonly string[] | undefined;
   /** More of them, which come and go while this serves. */
@@ -60,6 +63,8 @@ export interface StoreBackendOptions {
   /** Milliseconds since the epoch. */
   readonly now: () => number;
 }
+
+const FULL: ReadonlySet<string> = new Set(["NO_SPACE", "DATABASE_FULL"]);
 
 /** What doesn't change about a target, as long as it's here. */
 interface Facts {
@@ -107,17 +112,23 @@ export class StoreBackend implements ImageBackend {
   }
 
   async pull(request: PullRequest, options: BackendPullOptions = {}): Promise<string> {
-    const { runtime, auths, nodeCredentials } = this.#options;
+    const { runtime, auths, nodeCredentials, makeRoom } = this.#options;
     const { image, annotations, runtimeHandler } = request;
     const given = auths.track(request.auth);
     const credentials = given === undefined ? ((await nodeCredentials?.(request, options)) ?? []) : [given];
-    const { id } = await runtime.pull(image, {
-      credentials,
-      annotations: Object.entries(annotations).map(([name, value]) => ({ name, value })),
-      runtimeHandler,
-      ...options,
-    });
-    return id;
+    try {
+      const { id } = await runtime.pull(image, {
+        credentials,
+        annotations: Object.entries(annotations).map(([name, value]) => ({ name, value })),
+        runtimeHandler,
+        ...options,
+      });
+      return id;
+    } catch (error) {
+      // What was begun is worth less than room: the failure is what counts, also where none can be made.
+      if (error instanceof DrayError && FULL.has(error.code)) await makeRoom?.().catch(() => {});
+      throw error;
+    }
   }
 
   async remove(text: string, options: SignalOptions = {}): Promise<void> {

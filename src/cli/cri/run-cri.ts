@@ -136,6 +136,7 @@ async function openBackend(
     now: () => context.clock.now(),
     // What was just removed is free when the call returns; what is on its way is leased.
     collect: ({ signal }) => store.collect({ signal, grace: 0 }),
+    makeRoom: () => store.collect({ grace: 0, ingestAge: 0 }),
     nodeCredentials: nodeSources,
   });
 

@@ -1,0 +1,161 @@
+/** `dray cri` as a process: ended gently, killed in the middle of pulls, and out of room on its disk. */
+import assert from "node:assert/strict";
+import { mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+
+import { type CriClient, openCriClient } from "../../src/cri/index.ts";
+import { attempt, ROOT, start, type Started } from "../processes.ts";
+import { type Behaviour, bytesOf, CriRegistry } from "./cri-registry.ts";
+import { failureOf } from "./cri-world.ts";
+
+const LIMIT = { timeout: 60_000 };
+const KILLS = Number(process.env["DRAY_KILLS"] ?? 4);
+
+async function makeFolder(t: TestContext): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "dray-cri-"));
+  t.after(() => rm(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+interface Service extends AsyncDisposable {
+  readonly process: Started;
+  readonly client: CriClient;
+}
+
+async function serve(dataDir: string, words: readonly string[] = []): Promise<Service> {
+  const child = start(process.execPath, [
+    join(ROOT, "bin", "dray.js"),
+    "cri",
+    "--data-dir",
+    dataDir,
+    ...words,
+  ]);
+  await child.waitFor(/Serving the CRI on (\S+)/);
+  const client = openCriClient(`unix://${join(dataDir, "cri.sock")}`);
+  return {
+    process: child,
+    client,
+    [Symbol.asyncDispose]: async () => {
+      client[Symbol.dispose]();
+      await child.stop("SIGKILL");
+    },
+  };
+}
+
+test(
+  "ended with SIGTERM it lets a pull finish, takes nothing new, and leaves no socket",
+  LIMIT,
+  async (t) => {
+    const dataDir = join(await makeFolder(t), "data");
+    await using registry = await CriRegistry.start();
+    const { id, layers } = registry.put("app:1", { layers: [bytesOf(100_000, 1)] });
+    const [asked, gate] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    registry.behave = ({ path }): Behaviour => {
+      if (!path.endsWith(layers[0]?.digest ?? "")) return {};
+      asked.resolve();
+      return { until: gate.promise };
+    };
+    await using service = await serve(dataDir);
+    const pulling = service.client.images.pullImage({ image: { image: `${registry.host}/app:1` } });
+    await asked.promise;
+    const socket = join(dataDir, "cri.sock");
+    const ended = service.process.stop("SIGTERM");
+    // The socket goes first, then the calls under way are waited for.
+    while (existsSync(socket)) await new Promise((resolve) => setImmediate(resolve));
+    gate.resolve();
+    assert.equal((await pulling).imageRef, id);
+    await ended;
+    await using again = await serve(dataDir);
+    assert.equal((await again.client.images.listImages({})).images[0]?.id, id);
+  },
+);
+
+test(
+  `killed ${KILLS} times in the middle of pulls, it goes on where it was and fetches no bytes twice`,
+  LIMIT,
+  async (t) => {
+    const dataDir = join(await makeFolder(t), "data");
+    await using registry = await CriRegistry.start();
+    const layers = [bytesOf(3_000_000, 1), bytesOf(2_000_000, 2), bytesOf(1000, 3)];
+    const pushed = registry.put("app:1", { layers });
+    const image = { image: `${registry.host}/app:1` };
+    const big = pushed.layers[0]?.digest ?? "";
+    let sent = 400_000;
+    for (let kill = 0; kill < KILLS; kill++) {
+      // Each time it gets a bit further, and is killed where the registry has nothing more to say.
+      registry.behave = ({ path }): Behaviour => (path.endsWith(big) ? { stallAfter: sent } : {});
+      await using service = await serve(dataDir);
+      assert.equal((await service.client.images.imageStatus({ image })).image, undefined);
+      const pulling = failureOf(service.client.images.pullImage({ image }));
+      const before = registry.asked.filter(({ path }) => path.endsWith(big)).length;
+      while (registry.asked.filter(({ path }) => path.endsWith(big)).length === before) await turn();
+      const from = registry.asked.findLast(({ path }) => path.endsWith(big))?.from ?? 0;
+      await reach(service.client, { digest: big, bytes: from + sent });
+      await service.process.stop("SIGKILL");
+      assert.equal((await pulling).code === "OK", false);
+      sent = 300_000;
+    }
+    registry.behave = (): Behaviour => ({});
+    await using service = await serve(dataDir);
+    assert.equal((await service.client.images.pullImage({ image })).imageRef, pushed.id);
+    const firsts = registry.asked
+      .filter(({ method, path, status }) => method === "GET" && path.endsWith(big) && status < 300)
+      .map(({ from }) => from);
+    assert.deepEqual(
+      firsts,
+      Array.from({ length: KILLS + 1 }, (_, index) => (index === 0 ? 0 : 400_000 + (index - 1) * 300_000)),
+    );
+    const others = registry.fetched().filter((digest) => digest !== big);
+    assert.deepEqual(others.toSorted(), [...new Set(others)].toSorted());
+    const left = (await readdir(join(dataDir, "ingest"))).filter(
+      (name) => !["mutex", "owners"].includes(name),
+    );
+    assert.deepEqual(left, []);
+  },
+);
+
+test("a full disk fails the pull with a code, and the service goes on", LIMIT, async (t) => {
+  const folder = await makeFolder(t);
+  const small = join(folder, "small");
+  await mkdir(small);
+  const mounted = await attempt("mount", ["-t", "tmpfs", "-o", "size=6m", "none", small]).catch(
+    () => undefined,
+  );
+  if (mounted?.status !== 0) return t.skip("only root may make a small disk");
+  await using _mount = { [Symbol.asyncDispose]: async () => void (await attempt("umount", ["-l", small])) };
+  await using registry = await CriRegistry.start();
+  registry.put("big:1", { layers: [bytesOf(9_000_000, 1)] });
+  const fits = registry.put("fits:1", { layers: [bytesOf(1_000_000, 2)] });
+  await using service = await serve(join(small, "data"));
+  const { images } = service.client;
+  const failure = await failureOf(images.pullImage({ image: { image: `${registry.host}/big:1` } }));
+  assert.deepEqual([failure.code, failure.own], ["Unknown", "NO_SPACE"], failure.text);
+  assert.equal((await images.listImages({})).images.length, 0);
+  assert.ok((await images.imageFsInfo({})).imageFilesystems.length > 0);
+  // A kubelet makes room by removing images: what came of the big one must not stand in the way.
+  const second = await images.pullImage({ image: { image: `${registry.host}/fits:1` } });
+  assert.equal(second.imageRef, fits.id);
+});
+
+/** Resolves when a pull has so many bytes of a content, and all of the others. */
+async function reach(
+  client: CriClient,
+  big: { readonly digest: string; readonly bytes: number },
+): Promise<void> {
+  for (;;) {
+    for await (const { pull } of client.pulls.watch({})) {
+      const contents = pull?.contents.filter(({ mediaType }) => !mediaType.includes("manifest")) ?? [];
+      const came = contents.every(({ digest, bytes, phase }) =>
+        digest === big.digest ? bytes >= BigInt(big.bytes) : ["done", "here"].includes(phase),
+      );
+      if (came && contents.length > 0) return;
+    }
+  }
+}
+
+async function turn(): Promise<void> {
+  await new Promise((resolve) => setImmediate(resolve));
+}
