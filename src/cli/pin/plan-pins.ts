@@ -34,7 +34,8 @@ export type Pin =
       readonly becomes: string;
       readonly from: Digest;
       readonly digest: Digest;
-      /** The tag that was chosen. */
+      /** The tag as it is written, and the one that was chosen. */
+      readonly present: string;
       readonly tag: string;
     }
   /** Nothing tells whether a digest without a tag is still meant. */
@@ -78,7 +79,7 @@ export class PinPlanner {
       const becomes = withPin(image, { from: reference.tag, tag, digest });
       if (pinned === undefined) return { state: "unpinned", image, becomes, digest };
       if (pinned === digest && tag === present) return { state: "pinned", image };
-      return { state: "moved", image, becomes, from: pinned, digest, tag };
+      return { state: "moved", image, becomes, from: pinned, digest, present, tag };
     } catch (error) {
       signal.throwIfAborted();
       return { state: "failed", image, message: describeError(error).message };

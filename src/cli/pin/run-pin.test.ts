@@ -96,6 +96,12 @@ test("a rule lets versions move on as far as it says", async (t) => {
   await push("app:1.10.0", "c");
   const file = join(folder, "web.yaml");
   await writeFile(file, podOf(`${registry}/app:1.2.0@${old}`));
+  const behind = await pin("--check", "--rule", `${registry}/app=patch`, "web.yaml");
+  assert.equal(behind.code, 1);
+  assert.match(
+    behind.out,
+    new RegExp(`is behind: tag 1\\.2\\.9 is ${patch} \\(made .*\\), and it is at ${old} `),
+  );
   const updated = await pin("--update", "--rule", `${registry}/app=patch`, "--rule", "*=major", "web.yaml");
   assert.equal(updated.code, 0, updated.err);
   assert.equal(await readFile(file, "utf8"), podOf(`${registry}/app:1.2.9@${patch}`));

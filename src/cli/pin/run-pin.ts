@@ -131,9 +131,10 @@ function describe(
     case "moved": {
       if (!check && !update) return undefined;
       const [from, to] = [dated(pin.from, created?.fromCreated), dated(pin.digest, created?.created)];
-      return update && !check
-        ? `${pin.image} → ${pin.becomes}`
-        : `${pin.image} moved: tag ${pin.tag} was ${from}, is ${to}`;
+      if (update && !check) return `${pin.image} → ${pin.becomes}`;
+      return pin.tag === pin.present
+        ? `${pin.image} moved: tag ${pin.tag} was ${from}, is ${to}`
+        : `${pin.image} is behind: tag ${pin.tag} is ${to}, and it is at ${from}`;
     }
     case "failed":
       return `${pin.image}: ${pin.message}`;
