@@ -1,6 +1,7 @@
 /** What the registries' answers mean, where it isn't about who asked. */
 import type { AttemptTrace, ErrorTrace, ExchangeTrace, Finding, ImageTrace, PodTrace } from "../trace.ts";
 import { changeImage, lookAt, makeSecret, nameSecret, shell } from "./advice.ts";
+import { causeOfText } from "./classify-text.ts";
 import type { CauseCode } from "./codes.ts";
 import { finding } from "./finding.ts";
 
@@ -193,11 +194,25 @@ export function classifyMirrors(image: ImageTrace, hostNotes: readonly string[])
     const last = image.attempts
       .flatMap(({ exchanges }) => exchanges)
       .findLast((one) => one.url.startsWith(`${url}/`));
-    if (last === undefined || isFine(last)) return [];
+    // A mirror needn't have everything.
+    if (last === undefined || isFine(last) || last.status === 404) return [];
     const why = last.problem ?? `it answered ${last.status ?? "nothing"}`;
     return [finding("MIRROR_FAILED", "note", `Mirror ${url} of ${registry} didn't help: ${why}`)];
   });
   return [...notes, ...failed];
+}
+
+/** Where a mirror wants a login and the registry itself can't be reached, both are to be mended. */
+export function classifyUpstream(
+  { exchanges }: AttemptTrace,
+  { hosts, name }: ImageTrace,
+): readonly Finding[] {
+  const upstream = hosts.filter(({ role }) => role === "registry");
+  if (upstream.length === hosts.length) return [];
+  const last = exchanges.findLast((one) => upstream.some(({ url }) => one.url.startsWith(`${url}/`)));
+  const code = last?.problem === undefined ? undefined : causeOfText(last.problem);
+  if (code === undefined) return [];
+  return [finding(code, "failure", `${name.registry ?? ""} itself: ${last?.problem ?? ""}`)];
 }
 
 function isFine({ status = 0 }: ExchangeTrace): boolean {

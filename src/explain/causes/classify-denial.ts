@@ -112,6 +112,16 @@ function scopesOf({ exchanges }: AttemptTrace): { readonly asked: string; readon
   };
 }
 
+/** A mirror's wish for a login isn't the registry's. */
+function mirrorThatAsks({ hosts }: ImageTrace, attempt: AttemptTrace | undefined): string | undefined {
+  const asking = (attempt?.exchanges ?? []).filter(({ status }) => status === 401);
+  const at = hosts.filter(({ url }) => asking.some((exchange) => exchange.url.startsWith(`${url}/`)));
+  const [mirror] = at.filter(({ role }) => role === "mirror");
+  return at.some(({ role }) => role === "registry") || mirror === undefined
+    ? undefined
+    : `Mirror ${mirror.url}`;
+}
+
 function ofStranger(
   image: ImageTrace,
   attempt: AttemptTrace | undefined,
@@ -122,6 +132,7 @@ function ofStranger(
   const advice = [makeSecret(pod, registry, name), ...nameSecret(pod, name)];
   const said = attempt?.error?.said.map(({ message }) => message).join("; ") ?? "";
   const token = attempt?.exchanges.some(({ purpose }) => purpose === "token") === true;
+  const asker = mirrorThatAsks(image, attempt);
   if (attempt?.error?.status === 403 && !token) {
     const words = said === "" ? "" : `: ${said}`;
     return finding(
@@ -131,6 +142,6 @@ function ofStranger(
       advice,
     );
   }
-  const summary = `${registry} wants a login for ${repository}, and there is none: no pull secret in the Pod or ServiceAccount ${pod.account.name}, none on the node; it may also have no such repository, which such registries tell only to whom they know${hubWords(image)}`;
+  const summary = `${asker ?? registry} wants a login for ${repository}, and there is none: no pull secret in the Pod or ServiceAccount ${pod.account.name}, none on the node; it may also have no such repository, which such registries tell only to whom they know${hubWords(image)}`;
   return finding("NO_CREDENTIALS", severity, summary, advice);
 }

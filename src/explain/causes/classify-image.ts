@@ -3,7 +3,7 @@ import type { PullSecret } from "../../credentials/index.ts";
 import { hostPlatformMatcher, parsePlatform } from "../../oci/index.ts";
 import type { Finding, ImageTrace, PodTrace } from "../trace.ts";
 import { changeImage, lookAt, nameSecret, shell, startAnew } from "./advice.ts";
-import { classifyAttempt, classifyMirrors } from "./classify-attempts.ts";
+import { classifyAttempt, classifyMirrors, classifyUpstream } from "./classify-attempts.ts";
 import { classifyDenial, foresee, isDenial } from "./classify-denial.ts";
 import { classifyMismatches, classifySources, type SourceContext } from "./classify-sources.ts";
 import { causeOfText, denialOfText, dependsOnPlace, isNodeOnly } from "./classify-text.ts";
@@ -101,7 +101,8 @@ function ofFailure(image: ImageTrace, known: Known): readonly Finding[] {
           ),
         ]
       : [];
-  const found = [...other, ...denial, ...side, ...unproven];
+  const upstream = attempts.filter(isDenial).flatMap((attempt) => classifyUpstream(attempt, image));
+  const found = [...other, ...denial, ...upstream, ...side, ...unproven];
   if (found.length === 0) return classifyWords(image, known, outcome.message ?? "");
   return besideTheNode(image, known, found);
 }

@@ -186,8 +186,13 @@ async function traceHosts({ domain }: Reference, replay: PodReplay): Promise<rea
     ];
     for (const value of Object.values(headers).flat()) replay.redactor.add(value);
     const role = upstream ? "registry" : "mirror";
-    return { url: `${scheme}://${host.host}${path}`, capabilities: [...capabilities], role, notes };
+    return { url: plainUrl(`${scheme}://${host.host}${path}`), capabilities: [...capabilities], role, notes };
   });
+}
+
+/** As requests spell it. */
+function plainUrl(url: string): string {
+  return URL.canParse(url) ? new URL(url).href.replace(/\/$/, "") : url;
 }
 
 /** An image that is used as it is may have another digest by now: one HEAD tells, and its failure tells nothing. */

@@ -72,10 +72,24 @@ export class TracedSource implements ImageSource {
   async has(descriptor: Descriptor, options: SignalOptions): Promise<boolean> {
     let asking = this.#has.get(descriptor.digest);
     if (asking === undefined) {
-      asking = this.#repository.has(descriptor, options);
+      asking = this.#look(descriptor, options);
       this.#has.set(descriptor.digest, asking);
     }
     return await asking;
+  }
+
+  /** At any of the hosts: one that a mirror doesn't have may be at the registry. */
+  async #look({ digest }: Descriptor, options: SignalOptions): Promise<boolean> {
+    try {
+      await this.#repository.resolveBlob(digest, options);
+      return true;
+    } catch (error) {
+      if (!(error instanceof ClientError)) throw error;
+      if (error.code === "BLOB_UNKNOWN" || error.status === 404) return false;
+      // It is there, and doesn't say how long it is.
+      if (error.code === "RESPONSE_INVALID" && error.status === undefined) return true;
+      throw error;
+    }
   }
 
   async #read(descriptor: Descriptor, signal: AbortSignal | undefined): Promise<Uint8Array> {
