@@ -6,8 +6,10 @@ import {
   requiredField,
 } from "../../internal/kubernetes/field-error.ts";
 import { qualifiedNameFaults } from "../../internal/kubernetes/qualified-name.ts";
-import { entriesAt, objectsAt, ownValue, textAt, textsAt } from "../objects/fields.ts";
+import { entriesAt, objectsAt, textAt, textsAt } from "../objects/fields.ts";
 import type { JsonObject } from "../objects/object.ts";
+import { StatusError } from "../objects/status.ts";
+import { matchesLabels, readLabelSelector } from "../selectors/label-selector.ts";
 import { invalids, validateLabels } from "./metadata.ts";
 import { labelValueFaults } from "./names.ts";
 
@@ -24,28 +26,13 @@ export function isEmptySelector(selector: JsonObject): boolean {
   return entriesAt(selector, "matchLabels").length + objectsAt(selector, "matchExpressions").length === 0;
 }
 
-/** An absent selector selects nothing, an empty one everything. */
-export function selectsLabels(selector: JsonObject | undefined, labels: JsonObject): boolean {
-  if (selector === undefined) return false;
-  return (
-    entriesAt(selector, "matchLabels").every(([name, value]) => ownValue(labels, name) === value) &&
-    objectsAt(selector, "matchExpressions").every((requirement) => meets(requirement, labels))
-  );
-}
-
-function meets(requirement: JsonObject, labels: JsonObject): boolean {
-  const value = ownValue(labels, textAt(requirement, "key"));
-  const values = textsAt(requirement, "values");
-  const listed = typeof value === "string" && values.includes(value);
-  switch (textAt(requirement, "operator")) {
-    case "In":
-      return listed;
-    case "NotIn":
-      return !listed;
-    case "Exists":
-      return value !== undefined;
-    default:
-      return value === undefined;
+/** An absent selector selects nothing, an empty one everything; undefined for one that can't be read. */
+export function selectsLabels(selector: JsonObject | undefined, labels: JsonObject): boolean | undefined {
+  try {
+    return matchesLabels(readLabelSelector(selector), labels as Readonly<Record<string, string>>);
+  } catch (error) {
+    if (error instanceof StatusError) return undefined;
+    throw error;
   }
 }
 

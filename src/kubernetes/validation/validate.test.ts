@@ -297,6 +297,19 @@ describe("kinds that make Pods", () => {
   });
 });
 
+test("a selector that can't be read keeps the template from being judged, but a DaemonSet's", () => {
+  const selector = { matchExpressions: [{ key: "app", operator: "Near", values: ["t"] }] };
+  const operator =
+    'spec.selector.matchExpressions[0].operator: Invalid value: "Near": not a valid selector operator';
+  const errorsOf = (kind: string): ReturnType<typeof validateCreate> =>
+    validateCreate(makeWorkload("apps/v1", kind, { selector }, { containers: [{ name: "c", image: "" }] }));
+  for (const kind of ["Deployment", "ReplicaSet"]) {
+    expectErrors(errorsOf(kind), [operator, /^spec\.selector: Invalid value: .*: invalid label selector$/]);
+  }
+  expectErrors(errorsOf("StatefulSet"), [operator, /^spec\.selector: Invalid value: /]);
+  expectErrors(errorsOf("DaemonSet"), [operator, "spec.template.spec.containers[0].image: Required value"]);
+});
+
 test("names that every JavaScript object has are names like others", () => {
   const named = { apiVersion: "v1", metadata: { name: "x", namespace: "n" } };
   const secret = complete({ ...named, kind: "Secret", type: "constructor", data: { toString: "eA==" } });

@@ -205,6 +205,9 @@ function validateReplicated(spec: JsonObject, kind: string): readonly FieldError
   const template = objectAt(spec, "template") ?? {};
   const selector = objectAt(spec, "selector");
   const all = selector !== undefined && isEmptySelector(selector);
+  if (selectsLabels(selector, {}) === undefined) {
+    return [invalidField("spec.selector", selector, kind === "StatefulSet" ? "" : "invalid label selector")];
+  }
   return [
     ...(all ? [] : validateSelected(selector, template)),
     ...validateTemplate(template, "spec.template"),
@@ -217,7 +220,8 @@ export function validateSelected(
   template: JsonObject,
 ): readonly FieldError[] {
   const labels = objectAt(objectAt(template, "metadata"), "labels");
-  if (selectsLabels(selector, labels ?? {})) return [];
+  // What can't be read was complained about before.
+  if (selectsLabels(selector, labels ?? {}) !== false) return [];
   return [invalidField("spec.template.metadata.labels", labels, MISMATCH)];
 }
 
