@@ -32,6 +32,7 @@ export class SplitBudget {
   readonly settings: SplitSettings;
   /** Registries whose answers to ranges weren't what was asked for. */
   readonly unable: Set<string> = new Set<string>();
+  readonly #spare: Uint8Array[] = [];
   #free: number;
 
   constructor(options: SplitOptions) {
@@ -52,5 +53,19 @@ export class SplitBudget {
 
   give(count: number): void {
     this.#free += count;
+    // Between pulls nobody keeps memory for the next one.
+    if (this.#free === this.settings.helpers) this.#spare.length = 0;
+  }
+
+  /** Memory for what comes before its turn; contents are whatever was there. */
+  takeBuffer(length: number): Uint8Array {
+    const spare = this.#spare.findIndex((buffer) => buffer.length >= length);
+    return (spare < 0 ? undefined : this.#spare.splice(spare, 1)[0]) ?? Buffer.allocUnsafeSlow(length);
+  }
+
+  giveBuffer(buffer: Uint8Array): void {
+    // As much as may be wanted at once, and nothing when nobody is at work.
+    const wanted = Math.min(this.#free, this.settings.helpers - this.#free);
+    if (this.#spare.length < wanted) this.#spare.push(buffer);
   }
 }

@@ -41,7 +41,6 @@ export class SplitStream implements ContentStream {
   readonly #stop = new AbortController();
   readonly #parts: BlobPart[] = [];
   readonly #helping = new Set<BlobPart>();
-  readonly #spare: Uint8Array[] = [];
   /** The first byte that was not handed on. */
   #at: number;
   /** Where the next part begins. */
@@ -206,19 +205,14 @@ export class SplitStream implements ContentStream {
       start,
       end,
       open: () => open(start, end, this.#stop.signal),
-      takeBuffer: (length) => this.#takeBuffer(length),
-      giveBuffer: (buffer) => void this.#spare.push(buffer),
+      takeBuffer: (length) => budget.takeBuffer(length),
+      giveBuffer: (buffer) => budget.giveBuffer(buffer),
       onComplete: () => this.#fillUp(),
     });
     if (budget.take()) this.#helping.add(part);
     this.#parts.push(part);
     this.#next = end;
     return part;
-  }
-
-  #takeBuffer(length: number): Uint8Array {
-    const spare = this.#spare.findIndex((buffer) => buffer.length >= length);
-    return (spare < 0 ? undefined : this.#spare.splice(spare, 1)[0]) ?? Buffer.allocUnsafeSlow(length);
   }
 
   /** A consumer's failure must not look like a connection's. */
@@ -239,10 +233,9 @@ export class SplitStream implements ContentStream {
 
   async #endParts(): Promise<void> {
     const parts = this.#parts.splice(0);
+    await Promise.all(parts.map((part) => part.settle()));
     this.#options.budget.give(this.#helping.size);
     this.#helping.clear();
-    await Promise.all(parts.map((part) => part.settle()));
-    this.#spare.length = 0;
   }
 }
 
