@@ -17,6 +17,13 @@ export interface Printed {
   readonly failure?: ConnectError;
 }
 
+const COMMANDS = ["pull", "images", "inspecti", "imagefsinfo", "rmi"];
+
+/** Whether it is one of those that {@link runCrictl} runs. */
+export function isKnownCommand(argv: readonly string[]): boolean {
+  return COMMANDS.includes(parse(argv).command);
+}
+
 export async function runCrictl(argv: readonly string[], client: CriClient): Promise<Printed> {
   const { command, flags, words } = parse(argv);
   const [first = ""] = words;
@@ -32,7 +39,8 @@ export async function runCrictl(argv: readonly string[], client: CriClient): Pro
       return done(json({ status: toJson(ImageFsInfoResponseSchema, info, { alwaysEmitImplicit: true }) }));
     }
     case "rmi":
-      return flags.has("prune") ? await prune(client) : await remove(words, client);
+      if (flags.has("prune")) return await prune(client);
+      return await remove(flags.has("all") || flags.has("a") ? await listIds(client) : words, client);
     default:
       throw new Error(`crictl ${command} isn't known here`);
   }
@@ -172,6 +180,10 @@ async function remove(images: readonly string[], client: CriClient): Promise<Pri
     stdout,
     stderr: stderr + failures.map((text) => log("error", text)).join(""),
   };
+}
+
+async function listIds(client: CriClient): Promise<readonly string[]> {
+  return (await client.images.listImages({})).images.map(({ id }) => id);
 }
 
 async function prune(client: CriClient): Promise<Printed> {
