@@ -59,6 +59,8 @@ export class LayerApplier implements TarHandler {
    * @throws UnpackError
    */
   async entry(entry: TarEntry): Promise<void> {
+    // What the last entry's file was for is over: data of an entry that makes no file go nowhere.
+    this.#file = undefined;
     const name = toByteString(entry.name, entry.rawName);
     const parts = cleanName(name);
     try {
@@ -135,7 +137,6 @@ export class LayerApplier implements TarHandler {
   }
 
   async #create(entry: TarEntry, folder: Folder, base: string): Promise<void> {
-    this.#file = undefined;
     (folder.fresh ??= new Set()).add(base);
     if (entry.type === "file") {
       const fd = this.#writer.createFile(folder, base);

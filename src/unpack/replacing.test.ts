@@ -170,6 +170,20 @@ describe("a marker", () => {
     assert.equal(readFileSync(at("f"), "utf8"), "again");
   });
 
+  test("may have content, as may the root, and none of it lands in the file before", async () => {
+    const content = "not yours ".repeat(20_000);
+    await apply([
+      { name: "a", content: "a" },
+      { name: ".wh.b", content },
+      { name: "c", content: "c" },
+      { name: "./", content },
+      { name: "d", content: "d" },
+      { name: ".wh..wh.aufs", content },
+    ]);
+    const texts = readdirSync(root).map((name) => readFileSync(at(name), "utf8"));
+    assert.deepEqual(texts.sort(), ["a", "c", "d"]);
+  });
+
   test("that empties the root spares what came in its own layer, at any depth", async () => {
     await apply(
       [{ name: "a" }, { name: "d/old" }, { name: "e/old" }],
