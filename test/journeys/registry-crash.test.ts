@@ -69,6 +69,19 @@ interface Acknowledged {
   readonly manifests: Map<string, Digest>;
   /** Uploads that were begun and not finished, and what they were to be. */
   readonly uploads: Map<string, Buffer>;
+  /** Called with every tag. */
+  onManifest?: () => void;
+}
+
+/** Resolves once so many tags were pushed. */
+async function untilTagged(noted: Acknowledged, count: number): Promise<void> {
+  let pushed = 0;
+  await new Promise<void>((resolve) => {
+    if (count === 0) resolve();
+    noted.onManifest = () => {
+      if (++pushed === count) resolve();
+    };
+  });
 }
 
 /** Pushes one image after the other until the server is gone, and notes what it said yes to. */
@@ -99,6 +112,7 @@ async function push(base: string, name: string, noted: Acknowledged): Promise<vo
       const tagged = await fetch(`${base}/v2/app/manifests/${name}`, { method: "PUT", body, headers });
       if (tagged.status !== 201) throw new Error(`PUT manifest: ${tagged.status} ${await tagged.text()}`);
       noted.manifests.set(name, digestOf(body));
+      noted.onManifest?.();
     } catch (error) {
       // The connection is gone, as it should be; an answer other than yes is not.
       if (error instanceof TypeError) return;
@@ -155,15 +169,17 @@ test(`killed ${ROUNDS} times at random moments, it lost nothing it acknowledged`
   const random = randomFrom(42);
   let pushes = 0;
   let resumed = 0;
-  // On a busy machine the moments may all come before the first push is through; then some more are tried.
-  for (let round = 0; round < ROUNDS || (pushes === 0 && round < ROUNDS * 5); round++) {
+  for (let round = 0; round < ROUNDS; round++) {
     const noted: Acknowledged = { blobs: new Map(), manifests: new Map(), uploads: new Map() };
     const running = await start();
     const writers = Array.from({ length: WRITERS }, (_, index) =>
       push(running.base, `w${round}-${index}`, noted),
     );
-    // Moments are spread over the first pushes: from the first session to the middle of a later image.
-    await new Promise((resolve) => setTimeout(resolve, 20 + random() * 120));
+    // Moments are spread over the first pushes, however fast they go: from before the first session of all to the
+    // middle of a later image. Writers that end say why.
+    const tagged = untilTagged(noted, Math.floor(random() * 8));
+    await Promise.race([tagged, Promise.all(writers)]);
+    await new Promise((resolve) => setTimeout(resolve, random() * 60));
     await kill(running);
     await Promise.all(writers);
     pushes += noted.manifests.size;
