@@ -4,11 +4,13 @@
  * ```sh
  * node scripts/test.ts unit vectors journeys [-- --test-name-pattern=…]
  * ```
+ *
+ * A run also fails when a secret of a test shows up in anything that was said: see `watch-secrets.js`.
  */
 import { spawn } from "node:child_process";
-import { globSync } from "node:fs";
-import { availableParallelism } from "node:os";
-import { delimiter, dirname } from "node:path";
+import { existsSync, globSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { availableParallelism, tmpdir } from "node:os";
+import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const SUITES: Readonly<Record<string, readonly string[]>> = {
@@ -41,6 +43,9 @@ const files = names.flatMap((name) => {
 });
 if (files.length === 0) process.exit(1);
 
+const notes = mkdtempSync(join(tmpdir(), "dray-test-"));
+const seen = join(notes, "secrets-seen");
+const watch = new URL("watch-secrets.js", import.meta.url).href;
 const child = spawn(
   process.execPath,
   [
@@ -54,10 +59,18 @@ const child = spawn(
   {
     cwd: root,
     stdio: "inherit",
-    // What tests start by the name "node" is this Node too.
-    env: { ...process.env, PATH: `${dirname(process.execPath)}${delimiter}${process.env["PATH"] ?? ""}` },
+    env: {
+      ...process.env,
+      // What tests start by the name "node" is this Node too.
+      PATH: `${dirname(process.execPath)}${delimiter}${process.env["PATH"] ?? ""}`,
+      NODE_OPTIONS: `${process.env["NODE_OPTIONS"] ?? ""} --import=${watch}`.trim(),
+      DRAY_SECRETS_SEEN: seen,
+    },
   },
 );
 child.on("exit", (code) => {
-  process.exitCode = code ?? 1;
+  const secrets = existsSync(seen) ? [...new Set(readFileSync(seen, "utf8").trim().split("\n"))] : [];
+  rmSync(notes, { recursive: true });
+  for (const line of secrets) console.error(`A secret was shown: ${line}`);
+  process.exitCode = secrets.length > 0 ? (code ?? 1) || 1 : (code ?? 1);
 });
