@@ -4,6 +4,7 @@ import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import {
   chmodSync,
+  copyFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -287,6 +288,18 @@ test("without root, what is possible is done and the rest is told, or refused", 
   // And once more over it: a folder that is closed to its owner is no obstacle.
   assert.equal((await unpackAs("--force")).code, 0);
   assert.deepEqual(besides(place), []);
+});
+
+test("every layer that is known to root becomes right for somebody else, too", asRoot, async (t) => {
+  const { folder } = await setUp(t);
+  const vectors = join(folder, "vectors");
+  mkdirSync(vectors);
+  copyFileSync(join(ROOT, "test/vectors/layer-apply.json"), join(vectors, "layer-apply.json"));
+  const as = ["--reuid", String(NOBODY), "--regid", String(NOBODY), "--clear-groups"];
+  const words = [process.execPath, join(ROOT, "test/vectors/run.ts"), vectors];
+  const { status, stdout } = await attempt("setpriv", [...as, ...words], { cwd: folder });
+  assert.match(stdout, /^layer-apply\.json: [1-9][0-9]+ passed, 0 failed, 0 not yet covered$/m);
+  assert.equal(status, 0);
 });
 
 test("a disk that fills is said, and nothing is left on it", asRoot, async (t) => {
