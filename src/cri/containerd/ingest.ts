@@ -18,7 +18,7 @@ import type { ContainerdConnection, LeasedOptions } from "./connection.ts";
 import type { Labels } from "./labels.ts";
 import { PREFIX, type RawCall } from "./raw-call.ts";
 
-/** Bytes in one message. */
+/** Bytes in one message at most. */
 const MESSAGE = 512 * 1024;
 /** Before them: the prefix, and the fields of a message in their longest form. */
 const HEAD = 32;
@@ -35,6 +35,8 @@ export interface IngestTarget {
 
 export class Ingest implements AsyncDisposable {
   readonly #target: IngestTarget;
+  /** Bytes in one message of this write: little content has little buffers. */
+  readonly #most: number;
   readonly #call: RawCall;
   /** Buffers that aren't under way. */
   readonly #spare: Buffer[] = [];
@@ -48,6 +50,7 @@ export class Ingest implements AsyncDisposable {
   private constructor(call: RawCall, target: IngestTarget) {
     this.#call = call;
     this.#target = target;
+    this.#most = Math.min(MESSAGE, Math.max(1, target.size));
   }
 
   /**
@@ -80,7 +83,7 @@ export class Ingest implements AsyncDisposable {
 
   /** The chunk may be reused when it settles. */
   write(chunk: Uint8Array): void | Promise<void> {
-    if (this.#filled + chunk.length >= MESSAGE) return this.#writeOn(chunk);
+    if (this.#filled + chunk.length >= this.#most) return this.#writeOn(chunk);
     this.#take(chunk);
   }
 
@@ -106,17 +109,17 @@ export class Ingest implements AsyncDisposable {
 
   async #writeOn(chunk: Uint8Array): Promise<void> {
     for (let at = 0; at < chunk.length;) {
-      const part = chunk.subarray(at, at + MESSAGE - this.#filled);
+      const part = chunk.subarray(at, at + this.#most - this.#filled);
       this.#take(part);
       at += part.length;
-      if (this.#filled < MESSAGE) break;
+      if (this.#filled < this.#most) break;
       this.#flush();
       await this.#settle(WINDOW);
     }
   }
 
   #take(part: Uint8Array): void {
-    this.#buffer ??= this.#spare.pop() ?? Buffer.allocUnsafeSlow(HEAD + MESSAGE);
+    this.#buffer ??= this.#spare.pop() ?? Buffer.allocUnsafeSlow(HEAD + this.#most);
     this.#buffer.set(part, HEAD + this.#filled);
     this.#filled += part.length;
   }
