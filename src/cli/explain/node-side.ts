@@ -45,6 +45,16 @@ export interface NodeSettings {
   readonly policy: VerificationPolicy | undefined;
 }
 
+/** A file that an option names has to be there. */
+async function readGiven(path: string, cwd: string): Promise<Buffer> {
+  try {
+    return await readFile(resolve(cwd, path));
+  } catch (cause) {
+    const why = (cause as NodeJS.ErrnoException).code === "ENOENT" ? "there is no such file" : String(cause);
+    throw new CliError("UNREADABLE", `Cannot read ${JSON.stringify(path)}: ${why}`, { cause });
+  }
+}
+
 /** The image fields of a KubeletConfiguration, or its defaults. */
 export async function readNodeSettings(
   values: ExplainValues,
@@ -54,7 +64,7 @@ export async function readNodeSettings(
   const { given, gates } =
     path === undefined
       ? { given: {}, gates: DEFAULT_GATES }
-      : parseKubeletConfig(await readFile(resolve(cwd, path), "utf8"));
+      : parseKubeletConfig((await readGiven(path, cwd)).toString("utf8"));
   const { ensureSecretPulled } = gates;
   if (!ensureSecretPulled) return { ensureSecretPulled, policy: undefined };
   return {
@@ -78,7 +88,7 @@ export async function readNodeFacts(
   const root = values["kubelet-root"];
   let images: NodeImages | undefined;
   if (list !== undefined) {
-    const read = readCrictlImages(await readFile(resolve(cwd, list), "utf8"));
+    const read = readCrictlImages((await readGiven(list, cwd)).toString("utf8"));
     if (read === undefined) {
       throw new CliError(
         "UNREADABLE",
@@ -176,7 +186,7 @@ export async function readNodeSources(
     }),
   }));
   return {
-    files: fileSearch(values, context),
+    files: await fileSearch(values, context),
     providers: await readProviders(values, context, { track, now: () => clock.now() }),
     others: keyrings,
     candidateOf: (credential) =>
@@ -184,15 +194,16 @@ export async function readNodeSources(
   };
 }
 
-function fileSearch(values: ExplainValues, { cwd }: CommandContext): NodeSources["files"] {
+async function fileSearch(values: ExplainValues, { cwd }: CommandContext): Promise<NodeSources["files"]> {
   const given = values["node-config"];
   if (given !== undefined) {
     const path = resolve(cwd, given);
+    const bytes = await readGiven(given, cwd);
     const name = /(^|\/)\.dockercfg$/.test(path) ? ".dockercfg" : "config.json";
     // The one file stands where the kubelet looks first.
     const read = async (wanted: string): Promise<Uint8Array> => {
       if (wanted !== join("/given", name)) throw Object.assign(new Error(wanted), { code: "ENOENT" });
-      return await readFile(path);
+      return await Promise.resolve(bytes);
     };
     return async () => {
       const search = await searchNodeFiles({ root: "/given", workingDirectory: "/given", home: "" }, read);
@@ -223,10 +234,15 @@ async function readProviders(
   const config = values["image-credential-provider-config"];
   const bin = values["image-credential-provider-bin-dir"];
   if (config === undefined && bin === undefined) return undefined;
-  if (config === undefined || bin === undefined) {
-    const message =
-      "Options --image-credential-provider-config and --image-credential-provider-bin-dir go together";
+  if (config === undefined) {
+    const message = "Option --image-credential-provider-bin-dir needs --image-credential-provider-config";
     throw new CredentialsError("PROVIDER_INVALID", message);
+  }
+  const { config: read } = await readProviderConfig(resolve(cwd, config));
+  const base = { tokens: false, configs: read.providers } as const;
+  // What the configuration alone says needs no programs.
+  if (bin === undefined || values["no-network"] === true) {
+    return { ...base, registered: undefined, runs: new ProviderRuns(runProgram, () => performance.now()) };
   }
   const runs = new ProviderRuns(runProgram, () => performance.now());
   const { providers: registered } = await registerCredentialProviders({
@@ -240,6 +256,5 @@ async function readProviders(
     serviceAccounts: NO_TOKENS,
     run: runs.run,
   });
-  const { config: read } = await readProviderConfig(resolve(cwd, config));
-  return { tokens: false, registered, configs: read.providers, runs };
+  return { ...base, registered, runs };
 }

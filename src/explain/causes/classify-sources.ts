@@ -176,13 +176,13 @@ export function classifyProviders(image: ImageTrace, { severity }: SourceContext
     ({ run, state, entries }) =>
       run !== undefined || state === "empty" || entries.some(({ matched }) => matched),
   );
+  const notRun =
+    image.observed === undefined
+      ? `; it wasn't run here, so nobody knows whether it opens ${repository}`
+      : `, and gave the node nothing that opens ${repository}`;
   const found = fitting.map(({ name = "", state }) =>
     state === "not-asked"
-      ? finding(
-          "PROVIDER_FAILED",
-          severity,
-          `Credential provider ${name} is set up for ${registry}, and gave the node nothing that opens ${repository}`,
-        )
+      ? finding("PROVIDER_FAILED", severity, `Credential provider ${name} is set up for ${registry}${notRun}`)
       : finding(
           "PROVIDER_EMPTY",
           severity,

@@ -37,7 +37,8 @@ export interface NodeSources {
 export interface NodeProviders {
   /** Whether they may be given a ServiceAccount's token: one has to be made for that. */
   readonly tokens: boolean;
-  readonly registered: CredentialProviders;
+  /** Undefined where their programs aren't at hand. */
+  readonly registered: CredentialProviders | undefined;
   readonly configs: readonly ProviderConfig[];
   readonly runs: ProviderRuns;
 }
@@ -150,7 +151,7 @@ export class TracedSources implements ImageKeyring {
     const { providers } = this.#sources;
     if (providers === undefined) return [];
     const { registered, configs } = providers;
-    if (this.#offline) {
+    if (this.#offline || registered === undefined) {
       return configs.map((config) => ({ trace: [this.#wouldAsk(config, image)], credentials: [] }));
     }
     const ofPod = registered.forPod(this.#pod);
