@@ -211,10 +211,13 @@ export class ImagePuller {
     const { snapshots } = this.#options;
     const waiter = { signal, onProgress: (bytes: number) => onUnpacked(layer.chainId, bytes) };
     for (;;) {
-      const mine = await this.#join(this.#unpacks, layer.chainId, waiter, (shared, report) =>
-        snapshots.make(layer, ways, { lease: lease.id, signal: shared, onProgress: report }),
-      );
-      if (mine) return;
+      const result = { made: false };
+      await this.#join(this.#unpacks, layer.chainId, waiter, async (shared, report) => {
+        const options = { lease: lease.id, signal: shared, onProgress: report };
+        result.made = await snapshots.make(layer, ways, options);
+      });
+      if (result.made) return;
+      // It is another's, whose lease may end any time.
       await lease.protect({ id: layer.chainId, type: snapshots.resourceType }, { signal });
       if (await snapshots.has(layer.chainId, { signal })) return;
     }
@@ -259,15 +262,15 @@ export class ImagePuller {
   }
 
   /**
-   * Does something, or waits for another pull that does it. False when it was another's and failed: their credential
-   * or their caller may be at fault, so it is to be looked at again.
+   * Does something, or waits for another pull that does it. What comes of that is to be looked at: when it failed,
+   * their credential or their caller may have been at fault.
    */
   async #join<Progress, Result>(
     operations: SharedOperations<Progress, Result>,
     key: string,
     waiter: SignalOptions & { readonly onProgress?: (progress: Progress) => void },
     start: (signal: AbortSignal, report: (progress: Progress) => void) => Promise<Result>,
-  ): Promise<boolean> {
+  ): Promise<void> {
     let mine = false;
     try {
       await operations.run(
@@ -278,11 +281,9 @@ export class ImagePuller {
         },
         waiter,
       );
-      return true;
     } catch (error) {
       waiter.signal?.throwIfAborted();
       if (mine) throw error;
-      return false;
     }
   }
 }

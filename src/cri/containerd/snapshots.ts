@@ -65,18 +65,21 @@ export class LayerSnapshots {
     return found?.info?.kind === Kind.COMMITTED;
   }
 
-  /** Tries the ways to fill a snapshot in order; one that answers `again` leaves it to the next, with a fresh one. */
-  async make(layer: LayerToUnpack, ways: readonly ApplyLayer[], options: UnpackOptions): Promise<void> {
+  /**
+   * Tries the ways to fill a snapshot in order; one that answers `again` leaves it to the next, with a fresh one. False
+   * when somebody else was faster: then it isn't kept by this lease.
+   */
+  async make(layer: LayerToUnpack, ways: readonly ApplyLayer[], options: UnpackOptions): Promise<boolean> {
     for (const apply of ways) {
       const key = `extract-dray-${randomBytes(8).toString("hex")} ${layer.chainId}`;
       const mounts = await this.#prepare(key, layer, options);
-      if (mounts === undefined) return;
+      if (mounts === undefined) return false;
       let finished = false;
       const watch = setInterval(() => void this.#look(key, options), LOOK);
       try {
         if ((await apply(layer, mounts, options)) === "again") continue;
         finished = await this.#commit(key, layer, options);
-        return;
+        return finished;
       } finally {
         clearInterval(watch);
         if (!finished) await this.remove(key);
