@@ -230,7 +230,8 @@ function compareLive(live: Explanation, { state }: Answers, one: World): readonl
     const mounted =
       slot.kind === "volume" &&
       images.some((other) => other.slot.kind !== "volume" && other.name.written === name.written);
-    if (observed?.agrees === false && !mounted)
+    // What runs may have another's image by now: pulling the same content makes it one that has to be earned.
+    if (observed?.agrees === false && observed.state === "waiting" && !mounted)
       wrong.push(`${where}: ${observed.verdict}; ${outcome.message}`);
     const next = observed?.backOff?.nextAttempt;
     const retryAt = container?.retryAt;
