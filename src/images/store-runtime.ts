@@ -28,7 +28,7 @@ import { tryCredentials } from "./try-credentials.ts";
 import { SharedOperations } from "./shared-operations.ts";
 
 /** What a runtime needs of a store: somewhere for content, and names that point at it. */
-export type RuntimeStore = Pick<Store, "open" | "has" | "write" | "tag" | "tagWrites"> & {
+export type RuntimeStore = Pick<Store, "open" | "has" | "begin"> & {
   readonly names: Pick<NameStore, "find" | "findByTarget" | "list" | "put" | "delete">;
 };
 
@@ -130,8 +130,10 @@ export class StoreRuntime implements ImageRuntime {
     const remote = guard.watch(registry(reference, credential));
     const source = preferLocalDocuments(byteRate?.limit(remote) ?? remote, store);
     const before = reference.digest === undefined ? store.names.find(formatReference(reference)) : undefined;
+    // Ends with this pull, so that what a failed one brought isn't kept for ever.
+    using writes = store.begin();
     const { descriptor } = await copy(source, objectOf(reference), {
-      to: store,
+      to: writes,
       as: formatReference(reference),
       platform,
       signal,

@@ -219,6 +219,34 @@ for (const { kind, open } of KINDS) {
         assert.equal((await store.collect()).deleted.count, 2);
       }));
 
+    test("writes that were begun protect what they share each on its own, and nothing once they end", () =>
+      withStore(async (store, clock) => {
+        const bytes = Buffer.from("shared layer");
+        const layer = { mediaType: MEDIA_TYPES.ociLayer, digest: digestOf(bytes), size: bytes.length };
+        const failing = store.begin();
+        const succeeding = store.begin();
+        await failing.write(layer, bytesSource(bytes));
+        await succeeding.write(layer, bytesSource(bytes));
+        const image = await putImage(store, "other");
+        await succeeding.tag(image, "a:1");
+        succeeding[Symbol.dispose]();
+        clock.time += 3 * HOUR;
+        assert.equal((await store.collect({ grace: 0 })).deleted.count, 0);
+        failing[Symbol.dispose]();
+        failing[Symbol.dispose]();
+        assert.equal((await store.collect({ grace: 0 })).deleted.count, 1);
+        await assert.rejects(failing.write(layer, bytesSource(bytes)), { code: "CLOSED" });
+      }));
+
+    test("writes that were begun end with the store", async () => {
+      const store = await open(Date.now);
+      const writes = store.begin();
+      await writes.write(await put(store, "x"), bytesSource(Buffer.from("x")));
+      await store.close();
+      writes[Symbol.dispose]();
+      assert.throws(() => store.begin(), { code: "CLOSED" });
+    });
+
     test("collect() keeps roots that are handed in", () =>
       withStore(async (store, clock) => {
         const image = await putImage(store, "1");

@@ -6,21 +6,17 @@ import {
   type ContentStream,
   type Descriptor,
   type Digest,
+  type ImageSink,
   isDigest,
 } from "../oci/index.ts";
-import {
-  type OpenOptions,
-  OciError,
-  type SignalOptions,
-  type WriteOptions,
-  type WriteOutcome,
-} from "../oci/index.ts";
+import { type OpenOptions, type SignalOptions, type WriteOptions, type WriteOutcome } from "../oci/index.ts";
 import { collect, type CollectableBlobs } from "./collect.ts";
 import { readLinks } from "./documents.ts";
 import { StoreError } from "./errors.ts";
 import { FileBlobStore } from "./file-store.ts";
 import { MemoryBlobStore } from "./memory-store.ts";
-import type { Lease, LeaseStore, NameStore } from "./names.ts";
+import { LeasedWrites } from "./leased-writes.ts";
+import type { LeaseStore, NameStore } from "./names.ts";
 import { STORE_MIGRATIONS } from "./schema.ts";
 import { SqliteLeases } from "./sqlite-leases.ts";
 import { SqliteNames } from "./sqlite-names.ts";
@@ -65,9 +61,9 @@ class BlobsAndNames implements Store {
   readonly names: NameStore;
   readonly leases: LeaseStore;
   readonly #parts: Parts;
-  /** For what was written and isn't named yet. */
-  #lease: Lease | undefined;
-  readonly #leased = new Set<Digest>();
+  /** What is written to the store itself. */
+  readonly #writes: LeasedWrites;
+  readonly #begun = new Set<LeasedWrites>();
   #closed = false;
 
   constructor(parts: Parts) {
@@ -75,6 +71,7 @@ class BlobsAndNames implements Store {
     this.blobs = parts.blobs;
     this.names = new SqliteNames(parts.database, parts.now);
     this.leases = new SqliteLeases(parts.leasing, parts.now);
+    this.#writes = new LeasedWrites(this);
   }
 
   open(descriptor: Descriptor, options: OpenOptions = {}): Promise<ContentStream> {
@@ -85,13 +82,8 @@ class BlobsAndNames implements Store {
     return this.blobs.has(descriptor, options);
   }
 
-  async write(
-    descriptor: Descriptor,
-    source: ContentSource,
-    options: WriteOptions = {},
-  ): Promise<WriteOutcome> {
-    this.#protect(descriptor.digest);
-    return this.blobs.write(descriptor, source, options);
+  write(descriptor: Descriptor, source: ContentSource, options: WriteOptions = {}): Promise<WriteOutcome> {
+    return this.#writes.write(descriptor, source, options);
   }
 
   async resolve(name: string): Promise<Descriptor> {
@@ -105,16 +97,15 @@ class BlobsAndNames implements Store {
     throw new StoreError("NAME_UNKNOWN", `Cannot find image ${JSON.stringify(name)}: not in the store`);
   }
 
-  async tag(descriptor: Descriptor, name: string): Promise<void> {
-    // First protected, then looked for: a collection in between either sees the lease or has already deleted it.
-    this.#protect(descriptor.digest);
-    if (!(await this.blobs.has(descriptor))) {
-      const { digest } = descriptor;
-      throw new OciError("BLOB_UNKNOWN", `Cannot name ${digest} ${JSON.stringify(name)}: not in the store`);
-    }
-    const { mediaType, digest, size } = descriptor;
-    this.names.put(name, { mediaType, digest, size });
-    await this.#unprotect(digest);
+  tag(descriptor: Descriptor, name: string): Promise<void> {
+    return this.#writes.tag(descriptor, name);
+  }
+
+  begin(): ImageSink & Disposable {
+    if (this.#closed) throw new StoreError("CLOSED", "Cannot write to the store: it was closed");
+    const writes: LeasedWrites = new LeasedWrites(this, () => this.#begun.delete(writes));
+    this.#begun.add(writes);
+    return writes;
   }
 
   collect(options: CollectOptions = {}): Promise<CollectResult> {
@@ -154,7 +145,7 @@ class BlobsAndNames implements Store {
     this.#closed = true;
     try {
       await this.blobs.close();
-      this.#lease?.release();
+      for (const writes of [this.#writes, ...this.#begun]) writes[Symbol.dispose]();
     } finally {
       this.#parts.leasing.close();
       this.#parts.database.close();
@@ -163,27 +154,5 @@ class BlobsAndNames implements Store {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
-  }
-
-  #protect(digest: Digest): void {
-    if (this.#closed) throw new StoreError("CLOSED", "Cannot write to the store: it was closed");
-    this.#lease ??= this.leases.create();
-    this.#lease.add(digest);
-    this.#leased.add(digest);
-  }
-
-  /** Hands over to the name that now reaches all this. */
-  async #unprotect(root: Digest): Promise<void> {
-    const reached = new Set<Digest>();
-    const pending: Digest[] = [root];
-    for (let digest = pending.pop(); digest !== undefined; digest = pending.pop()) {
-      if (reached.has(digest)) continue;
-      reached.add(digest);
-      const links = this.#leased.has(digest) ? await readLinks(this.blobs, digest) : undefined;
-      for (const leaf of links?.leaves ?? []) reached.add(leaf);
-      pending.push(...(links?.documents ?? []));
-    }
-    const done = [...reached].filter((digest) => this.#leased.delete(digest));
-    this.#lease?.remove(done);
   }
 }

@@ -81,7 +81,8 @@ export interface Usage {
  * as: "docker.io/library/busybox:1.36" })`.
  *
  * Whatever is written through the store itself (not through `store.blobs`) is leased first, and the lease ends
- * when a name reaches it or the store is closed: a collection by another process leaves a slow pull alone.
+ * when a name reaches it or the store is closed: a collection by another process leaves a slow pull alone. Who keeps a
+ * store open for long writes through {@link Store.begin}, so that what a failed pull brought can be collected.
  */
 export interface Store extends ImageSource, ImageSink, AsyncDisposable {
   readonly blobs: BlobStore;
@@ -99,6 +100,9 @@ export interface Store extends ImageSource, ImageSink, AsyncDisposable {
   resolve(name: string, options?: SignalOptions): Promise<Descriptor>;
   /** @throws OciError `BLOB_UNKNOWN` when the document is not here */
   tag(descriptor: Descriptor, name: string, options?: TagOptions): Promise<void>;
+
+  /** Writes with a lease of their own, which ends with them: what no name reaches by then is free to go. */
+  begin(): ImageSink & Disposable;
 
   /** Deletes content that no name, live lease or recent use leads to. Safe beside pulls and pushes of any process. */
   collect(options?: CollectOptions): Promise<CollectResult>;

@@ -12,6 +12,7 @@ import {
   memoryStream,
   OciError,
   type OpenOptions,
+  type ImageSink,
   readContent,
   type WriteOptions,
   type WriteOutcome,
@@ -21,8 +22,7 @@ import type { RuntimeStore } from "../../images/index.ts";
 /** A config is a few kilobytes; what is larger isn't worth reading for an explanation. */
 const LARGEST_CONFIG = 4 * 1024 * 1024;
 
-export class DryStore implements RuntimeStore {
-  readonly tagWrites = false;
+export class DryStore implements RuntimeStore, ImageSink, Disposable {
   readonly names: RuntimeStore["names"] = {
     find: () => undefined,
     findByTarget: () => [],
@@ -47,6 +47,13 @@ export class DryStore implements RuntimeStore {
   find(digest: string): Uint8Array | undefined {
     return this.#documents.get(digest);
   }
+
+  /** Keeps what comes along beyond the pull: that's what it is for. */
+  begin(): this {
+    return this;
+  }
+
+  [Symbol.dispose](): void {}
 
   async open(descriptor: Descriptor, options: OpenOptions = {}): Promise<ContentStream> {
     const bytes = this.#documents.get(descriptor.digest);
