@@ -18,7 +18,7 @@ import {
   type SignalOptions,
 } from "../../oci/index.ts";
 import { formatReference, parseDockerRef, type Reference, sortReferences } from "../../reference/index.ts";
-import { chainId, describeImage } from "../describe-image.ts";
+import { describeImage } from "../describe-image.ts";
 import type {
   BackendPullOptions,
   CriImage,
@@ -91,7 +91,6 @@ export class ContainerdBackend implements ImageBackend, AsyncDisposable {
   readonly #options: ContainerdBackendOptions;
   readonly #connection: ContainerdConnection;
   readonly #content: ContainerdContent;
-  readonly #snapshots: LayerSnapshots;
   readonly #names: ImageNames;
   readonly #leases: PullLeases;
   readonly #puller: ImagePuller;
@@ -121,7 +120,6 @@ export class ContainerdBackend implements ImageBackend, AsyncDisposable {
     this.#options = options;
     this.#connection = connection;
     this.#content = content;
-    this.#snapshots = snapshots;
     this.#names = names;
     this.#leases = leases;
     this.#matcher = hostPlatformMatcher(options.platform);
@@ -138,7 +136,7 @@ export class ContainerdBackend implements ImageBackend, AsyncDisposable {
       snapshots,
       names,
       leases,
-      ways: () => (this.#ways ??= this.#findWays()),
+      ways: () => this.#knownWays(),
       matcher: this.#matcher,
       concurrency: options.concurrency ?? 3,
       isPinned: (name) => this.#pinned.has(name),
@@ -245,15 +243,13 @@ export class ContainerdBackend implements ImageBackend, AsyncDisposable {
     return images.toSorted((a, b) => (a.image.id < b.image.id ? -1 : 1));
   }
 
-  /** What doesn't change about a target; `undefined` for what is no image, or not here in full. */
+  /** What doesn't change about a target; `undefined` for what is no image, or whose documents are not here. */
   async #read({ target }: NamedTarget, options: SignalOptions): Promise<Facts | undefined> {
     try {
       const found = await inspectImage(this.#content, target, { matcher: this.#matcher, ...options });
       if (found === undefined) return undefined;
       const { manifest } = found;
       const config = parseImageConfig(await readContent(this.#content, manifest.config, options));
-      const top = chainId(config.diffIds);
-      if (top !== "" && !(await this.#snapshots.has(top, options))) return undefined;
       return { id: manifest.config.digest, config, size: found.size + repeatedBytes(manifest.layers) };
     } catch (error) {
       if (error instanceof OciError) return undefined;
@@ -269,6 +265,15 @@ export class ContainerdBackend implements ImageBackend, AsyncDisposable {
       introspection.plugins({ filters }, call()),
     );
     return plugins[0]?.exports["root"] ?? "";
+  }
+
+  async #knownWays(): Promise<readonly ApplyLayer[]> {
+    try {
+      return await (this.#ways ??= this.#findWays());
+    } catch (error) {
+      this.#ways = undefined;
+      throw error;
+    }
   }
 
   async #findWays(): Promise<readonly ApplyLayer[]> {

@@ -7,8 +7,8 @@
  * ```
  *
  * A lease names the file its process holds locked. Whoever starts and finds leases whose file nobody holds any more
- * takes them over: what a kill left is found by the next pull, and goes when none comes. Where no dray comes back,
- * containerd ends the lease itself.
+ * takes them over: what a kill or a restart left is found by the next pull, and goes when none comes. Where no dray
+ * comes back, containerd ends the lease itself.
  */
 import { randomUUID } from "node:crypto";
 import { existsSync, rmSync } from "node:fs";
@@ -103,14 +103,13 @@ export class PullLeases implements AsyncDisposable {
     return adopted;
   }
 
-  /** Lets go of what cut pulls left. */
+  /** What cut pulls left stays for whoever starts next: a node's restart shouldn't cost it what it fetched. */
   async [Symbol.asyncDispose](): Promise<void> {
     const kept = [...this.#kept.values()].flat();
     this.#kept.clear();
     for (const { timer } of kept) clearTimeout(timer);
-    await Promise.allSettled(kept.map(({ id }) => this.#delete(id)));
     this.#lock.release();
-    rmSync(this.#lockPath, { force: true });
+    if (kept.length === 0) rmSync(this.#lockPath, { force: true });
   }
 
   async #create(target: string, options: SignalOptions): Promise<string> {
