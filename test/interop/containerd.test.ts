@@ -173,6 +173,46 @@ describe("dray cri over containerd", { skip, timeout: 120_000 }, () => {
     }
   });
 
+  it("fetches once what several pulls want at the same time, whoever of them gives up", async () => {
+    const shared = [1, 2].map((part) => [{ name: `part-${part}`, data: noise(`shared ${part}`, 400_000) }]);
+    const layers = await Promise.all(
+      [1, 2, 3, 4, 5].map(async (number) => {
+        const own = [{ name: `own-${number}`, data: noise(`own ${number}`, 1000) }];
+        return (await images.add(`many:${number}`, { layers: [...shared, own] })).layers;
+      }),
+    );
+    images.forget();
+    // Until all of them are under way, nobody gets a layer.
+    let asked = 0;
+    const { promise: allAsked, resolve } = Promise.withResolvers<void>();
+    images.intercept = async ({ method, url }) => {
+      if (method === "HEAD" && ++asked === 5) resolve();
+      if (method === "GET" && url.includes("/blobs/")) await allAsked;
+      return undefined;
+    };
+    const leaving = new AbortController();
+    const gone = dray.cri.images.pullImage(
+      { image: { image: `${images.host}/many:1` } },
+      { signal: leaving.signal },
+    );
+    void allAsked.then(() => leaving.abort());
+    const staying = [2, 3, 4, 5].map((number) => pull(dray.cri, `${images.host}/many:${number}`));
+    await assert.rejects(gone);
+    const ids = await Promise.all(staying);
+    images.intercept = () => undefined;
+    const [first = [], ...others] = layers;
+    for (const digest of new Set([...first.slice(0, 2), ...others.flat()])) {
+      assert.equal(images.fetched.filter((one) => one === digest).length, 1, digest);
+    }
+    for (const id of ids) {
+      assert.equal((await containerd.cri.images.imageStatus({ image: { image: id } })).image?.id, id);
+      await remove(dray.cri, id);
+    }
+    // The one that was given up is gone on with.
+    await remove(dray.cri, await pull(dray.cri, `${images.host}/many:1`));
+    await eventually(async () => assert.deepEqual(await containerd.leftovers(), []));
+  });
+
   it("leaves containerd as its own pulls would, after every step of a life of images", async () => {
     await using other = await startContainerd(join(folder, "b"), { sandbox });
     await remove(dray.cri, sandbox);
