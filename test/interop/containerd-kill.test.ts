@@ -76,7 +76,8 @@ describe("dray cri over containerd, killed", { skip, timeout: 300_000 }, () => {
       const { images: listed } = await connection.images.list({}, connection.call());
       cuts.push({ here: here.length, named: listed.length > 0 });
       dray = await startDray(join(place, "d"), containerd.socket);
-      if (random() < 0.6 && listed.length === 0) continue;
+      const last = cuts.length === KILLS / LANES;
+      if (random() < 0.6 && listed.length === 0 && !last) continue;
 
       images.forget();
       await dray.cri.images.pullImage({ image: { image: name } });
@@ -88,7 +89,7 @@ describe("dray cri over containerd, killed", { skip, timeout: 300_000 }, () => {
       assert.deepEqual(await containerd.dump(), { images: [], content: [], snapshots: [] });
     }
     await dray[Symbol.asyncDispose]();
-    assert.deepEqual(await containerd.leftovers(), [], "an orderly end keeps nothing for later");
+    assert.deepEqual(await containerd.leftovers(), []);
     const store = join(place, "c", "root", "io.containerd.content.v1.content");
     await eventually(async () => assert.deepEqual(readdirSync(join(store, "ingest")), []));
     return cuts;
