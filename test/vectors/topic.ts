@@ -44,6 +44,32 @@ export function text(vector: Vector, name: string): string {
   throw new TypeError(`${vector.id}: "${name}" is not a string`);
 }
 
+/** A member that is a list; an absent one and null are empty, as in Go. */
+export function list<T>(from: Readonly<Record<string, unknown>>, name: string): readonly T[] {
+  const value = from[name] ?? [];
+  if (Array.isArray(value)) return value as readonly T[];
+  throw new TypeError(`"${name}" is not a list`);
+}
+
+/** Whether a case turns a feature gate on or off; `undefined` when it doesn't mention it. */
+export function gate(vector: Vector, name: string): boolean | undefined {
+  return (vector["featureGates"] as Readonly<Record<string, boolean>> | null | undefined)?.[name];
+}
+
+/** A value without members that are null, empty texts or empty lists: to Go, those aren't there either. */
+export function withoutEmpty(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutEmpty);
+  if (typeof value !== "object" || value === null) return value;
+  const members = Object.entries(value).map(([name, member]) => [name, withoutEmpty(member)] as const);
+  return Object.fromEntries(members.filter(([, member]) => !isEmpty(member)));
+}
+
+function isEmpty(value: unknown): boolean {
+  return (
+    value === undefined || value === null || value === "" || (Array.isArray(value) && value.length === 0)
+  );
+}
+
 /** Those members of `expected` that `names` lists and that are there, for comparing with as many actual ones. */
 export function pick(
   from: Readonly<Record<string, unknown>>,

@@ -8,7 +8,8 @@ export function pullLimits(config: ImageConfig): {
   readonly maxParallelPulls: number;
   readonly rate: { readonly qps: number; readonly burst: number };
 } {
-  const parallel = config.maxParallelImagePulls ?? Number.POSITIVE_INFINITY;
+  const { maxParallelImagePulls: most = 0 } = config;
+  const parallel = most < 1 ? Number.POSITIVE_INFINITY : most;
   return {
     maxParallelPulls: config.serializeImagePulls ? 1 : parallel,
     rate: { qps: config.registryPullQPS, burst: config.registryBurst },

@@ -3,28 +3,32 @@ import {
   containerStatuses,
   logsError,
   type PreviousStatus,
+  type RestartPolicy,
   type RuntimeContainer,
+  type StartError,
   StartErrors,
 } from "../../../src/images/index.ts";
-import { byOperation, text, type Topic } from "../topic.ts";
+import { byOperation, list, text, type Topic } from "../topic.ts";
 
 type ByContainer = Readonly<Record<string, unknown>>;
+/** By container; a reason alone has no message. */
+type StartReasons = Readonly<Record<string, string | StartError>>;
 
 export const topic: Topic = byOperation({
   containerStatuses(vector) {
     const containers = vector["containers"] as readonly string[];
     const errors = new StartErrors();
-    for (const [container, reason] of Object.entries(vector["reasons"] as Readonly<Record<string, string>>)) {
-      errors.set("uid", container, { reason, message: "" });
+    for (const [container, error] of Object.entries((vector["reasons"] ?? {}) as StartReasons)) {
+      errors.set("uid", container, typeof error === "string" ? { reason: error, message: "" } : error);
     }
-    const history = vector["statuses"] as readonly RuntimeContainer[];
-    const previous = (vector["previousStatuses"] ?? []) as readonly PreviousStatus[];
+    const history = list<RuntimeContainer>(vector, "statuses");
+    const previous = list<PreviousStatus>(vector, "previousStatuses");
     const run = (init: boolean): Record<string, unknown> => {
       const statuses = containerStatuses({
         containers,
         history,
         previous,
-        restartPolicy: "OnFailure",
+        restartPolicy: (vector["restartPolicy"] ?? "OnFailure") as RestartPolicy,
         init,
         hasInit: init,
         startError: (container) => errors.find("uid", container),
@@ -49,16 +53,14 @@ export const topic: Topic = byOperation({
     };
   },
   async getPullSecretsForPod(vector) {
-    const { namespace, imagePullSecrets } = vector["pod"] as {
-      readonly namespace: string;
-      readonly imagePullSecrets: readonly string[];
-    };
-    const existing = vector["existingSecrets"] as readonly string[];
+    const pod = vector["pod"] as Readonly<Record<string, unknown>>;
+    const namespace = String(pod["namespace"]);
+    const existing = list<string>(vector, "existingSecrets");
     const fetch = async (name: string): Promise<PullSecret> => {
       if (!existing.includes(name)) throw new Error(`secret "${name}" not found`);
       return { name, namespace, uid: name, type: "kubernetes.io/dockerconfigjson", data: {} };
     };
-    const { secrets, warning } = await collectPullSecrets(imagePullSecrets, fetch);
+    const { secrets, warning } = await collectPullSecrets(list<string>(pod, "imagePullSecrets"), fetch);
     const events = warning === undefined ? [] : [`Warning ${warning.reason} ${warning.message}`];
     return { actual: { secrets: secrets.map(({ name }) => name), events }, expected: vector["expect"] };
   },

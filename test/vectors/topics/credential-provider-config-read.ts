@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 
 import { CredentialsError, type ProviderConfig, readProviderConfig } from "../../../src/credentials/index.ts";
 import { formatDuration } from "../../../src/internal/go/duration.ts";
-import type { Topic, Vector } from "../topic.ts";
+import { list, type Topic, type Vector, withoutEmpty } from "../topic.ts";
 
 interface GivenFile {
   readonly name?: string;
@@ -23,7 +23,7 @@ export const topic: Topic = {
 };
 
 async function layOut(vector: Vector, folder: string): Promise<string> {
-  const files = (vector["files"] ?? []) as readonly GivenFile[];
+  const files = list<GivenFile>(vector, "files");
   for (const [index, { name, text }] of files.entries()) {
     const path = join(folder, name ?? `config-${String(index).padStart(3, "0")}.yaml`);
     await mkdir(dirname(path), { recursive: true });
@@ -36,7 +36,7 @@ async function layOut(vector: Vector, folder: string): Promise<string> {
 async function read(vector: Vector, path: string): Promise<Record<string, unknown>> {
   try {
     const { config, hash } = await readProviderConfig(path);
-    return { error: true, config: { providers: config.providers.map((one) => plain(one)) }, hash };
+    return { error: true, config: config.providers.map((one) => withoutEmpty(plain(one))), hash };
   } catch (error) {
     if (!(error instanceof CredentialsError)) throw error;
     const part = (vector["errorContains"] ?? "") as string;
@@ -46,10 +46,12 @@ async function read(vector: Vector, path: string): Promise<Record<string, unknow
 }
 
 function expectation(vector: Vector): Record<string, unknown> {
-  return { error: true, config: vector["expect"] ?? null, hash: vector["configHash"] };
+  const config = vector["expect"] as { readonly providers?: readonly unknown[] | null } | null | undefined;
+  const providers = config ? (config.providers ?? []).map(withoutEmpty) : null;
+  return { error: true, config: providers, hash: vector["configHash"] ?? "" };
 }
 
-/** As the vectors write it: members that weren't there are left out. */
+/** As the vectors write it. */
 function plain(provider: ProviderConfig): unknown {
   const { defaultCacheDuration, env, ...rest } = provider;
   return JSON.parse(

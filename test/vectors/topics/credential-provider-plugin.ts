@@ -47,7 +47,7 @@ export const topic: Topic = byOperation({
     const annotations = request["serviceAccountAnnotations"] as Readonly<Record<string, string>> | undefined;
     return {
       actual: encodeProviderRequest(text(vector, "apiVersion"), {
-        image: String(request["image"]),
+        image: (request["image"] ?? "") as string,
         serviceAccountToken: new Secret((request["serviceAccountToken"] ?? "") as string),
         serviceAccountAnnotations: new Map(Object.entries(annotations ?? {})),
       }),
@@ -61,22 +61,22 @@ export const topic: Topic = byOperation({
       const { auth: wanted, ...expected } = (vector["expect"] ?? {}) as Readonly<Record<string, unknown>>;
       return {
         actual: { error: false, cacheKeyType, cacheDuration: duration, auth: plainAuth(auth) },
-        expected: { error: vector["error"], cacheDuration: null, ...expected, auth: wanted ?? {} },
+        expected: { error: vector["error"] === true, cacheDuration: null, ...expected, auth: wanted ?? {} },
       };
     } catch (error) {
       if (!(error instanceof GoError)) throw error;
-      return { actual: { error: true }, expected: { error: vector["error"] } };
+      return { actual: { error: true }, expected: { error: vector["error"] === true } };
     }
   },
   mergeEnv(vector) {
     const configured = (vector["configEnv"] ?? []) as readonly {
       readonly name: string;
-      readonly value: string;
+      readonly value?: string;
     }[];
     return {
       actual: mergeEnvironment(
         (vector["systemEnv"] ?? []) as readonly string[],
-        configured.map(({ name, value }) => ({ name, value: new Secret(value) })),
+        configured.map(({ name, value = "" }) => ({ name, value: new Secret(value) })),
       ),
       expected: vector["expect"] ?? [],
     };
@@ -154,7 +154,9 @@ async function provide(vector: Vector): Promise<Comparison> {
     cacheKeys: provider.cachedKeys,
     request: request && {
       image: request.image,
-      ...(request.serviceAccountToken && { serviceAccountToken: request.serviceAccountToken.reveal() }),
+      ...(request.serviceAccountToken?.empty === false && {
+        serviceAccountToken: request.serviceAccountToken.reveal(),
+      }),
       ...(request.serviceAccountAnnotations && {
         serviceAccountAnnotations: Object.fromEntries(request.serviceAccountAnnotations),
       }),

@@ -16,7 +16,7 @@ import {
   type VolumeResult,
 } from "../../../src/images/index.ts";
 import { plainAuth, type ServiceState, StubImageService } from "../images/stub-image-service.ts";
-import { byOperation, pick, text, type Check, type Topic, type Vector } from "../topic.ts";
+import { byOperation, gate, list, pick, text, type Check, type Topic, type Vector } from "../topic.ts";
 
 type Members = Readonly<Record<string, unknown>>;
 
@@ -28,8 +28,8 @@ interface PlainCredential {
 
 export const topic: Topic = byOperation({
   pull: onService(async (vector, { service, runtime }) => {
-    const credentials = ((vector["credentials"] ?? []) as readonly PlainCredential[]).map(track);
-    const annotations = (vector["annotations"] ?? []) as readonly Annotation[];
+    const credentials = list<PlainCredential>(vector, "credentials").map(track);
+    const annotations = list<Annotation>(vector, "annotations");
     const { value, error } = await settle(() =>
       runtime.pull(text(vector, "image"), { credentials, annotations }),
     );
@@ -46,10 +46,12 @@ export const topic: Topic = byOperation({
       })),
     };
   }),
-  list: onService(async (_, { runtime }) => {
+  list: onService(async (vector, { runtime }) => {
     const { value = [], error } = await settle(() => runtime.list());
+    // An empty list may be written as Go's, which is null.
+    const none = (vector["expect"] as Members)["ids"] === null && value.length === 0;
     return {
-      ids: value.map(({ id }) => id),
+      ids: none ? null : value.map(({ id }) => id),
       pinned: Object.fromEntries(value.map(({ id, pinned }) => [id, pinned])),
       error,
     };
@@ -62,33 +64,43 @@ export const topic: Topic = byOperation({
     const { value = 0, error } = await settle(() => runtime.size(text(vector, "image")));
     return { size: value, error };
   }),
-  remove: onService(async (vector, { service, runtime }) => {
+  remove: onService(async (vector, { runtime }) => {
     const { error } = await settle(() => runtime.remove(text(vector, "image")));
-    return { error, imagesAfter: [...service.images.keys()] };
+    return { error };
   }),
   stats: onService(async (_, { runtime }) => {
-    const { value, error } = await settle(() => runtime.totalSize());
+    const { value = null, error } = await settle(() => runtime.totalSize());
     return { totalStorageBytes: value, error };
   }),
-  toKubeletSpec: (vector) => ({
-    actual: fromCriSpec(
-      vector["input"] as { readonly id: string; readonly spec: Partial<CriImageSpec> | null },
-      {
-        byHandler: byHandler(vector),
-      },
-    ),
-    expected: vector["expect"],
-  }),
-  toCRISpec: (vector) => ({
-    actual: toCriSpec(vector["input"] as ImageSpec, { byHandler: byHandler(vector) }),
-    expected: vector["expect"],
-  }),
+  toKubeletSpec(vector) {
+    const { id, spec } = vector["input"] as { readonly id: string; readonly spec?: Members | null };
+    const { image = "", runtimeHandler = "" } = (spec ?? {}) as Partial<CriImageSpec>;
+    const annotations = (spec?.["annotations"] ?? {}) as CriImageSpec["annotations"];
+    const expected = vector["expect"] as Members;
+    return {
+      actual: fromCriSpec(
+        { id, spec: { image, annotations, runtimeHandler } },
+        { byHandler: byHandler(vector) },
+      ),
+      expected: { ...expected, annotations: list(expected, "annotations") },
+    };
+  },
+  toCRISpec(vector) {
+    const input = vector["input"] as Members;
+    const { image = "", runtimeHandler = "" } = input as Partial<ImageSpec>;
+    const spec: ImageSpec = { image, runtimeHandler, annotations: list(input, "annotations") };
+    const expected = vector["expect"] as Members;
+    return {
+      actual: toCriSpec(spec, { byHandler: byHandler(vector) }),
+      expected: { ...expected, annotations: expected["annotations"] ?? {} },
+    };
+  },
   async getImageVolumes(vector) {
     const images = new ImageManager({ runtime: new ServiceRuntime(new StubImageService()), now: () => 0 });
-    const results = await ensureImageVolumes(vector["volumes"] as readonly ImageVolume[], {
+    const results = await ensureImageVolumes(list<ImageVolume>(vector, "volumes"), {
       ensure: (image, policy) => images.ensure({ image, policy, podUid: "uid" }),
     });
-    const expected = vector["expect"] as Readonly<Record<string, Members>>;
+    const expected = (vector["expect"] ?? {}) as Readonly<Record<string, Members>>;
     const shown = [...results].map(([name, result]) => [
       name,
       pick(plainResult(result), Object.keys(expected[name] ?? {})),
@@ -98,11 +110,11 @@ export const topic: Topic = byOperation({
   containerImageVolumes(vector) {
     const results = new Map<string, VolumeResult>();
     for (const [name, result] of Object.entries(
-      vector["pullResults"] as Readonly<Record<string, PlainResult>>,
+      (vector["pullResults"] ?? {}) as Readonly<Record<string, PlainResult>>,
     )) {
       results.set(name, toResult(result));
     }
-    const answer = imageVolumesOf(vector["volumeMounts"] as readonly string[], results);
+    const answer = imageVolumesOf(list<string>(vector, "volumeMounts"), results);
     const expected = (vector["expect"] ?? null) as Members | null;
     if (answer?.state === "failed") {
       const { reason, message } = answer.failure;
@@ -143,17 +155,20 @@ function onService(act: (vector: Vector, setting: Setting) => Promise<Members>):
     const results = await act(vector, { service, runtime: new ServiceRuntime(service) });
     const expected = vector["expect"] as Members;
     const error = typeof expected["error"] === "boolean" ? results["error"] !== "" : results["error"];
-    return { actual: pick({ ...results, error }, Object.keys(expected)), expected };
+    const imagesAfter = [...service.images.keys()];
+    return { actual: pick({ imagesAfter, ...results, error }, Object.keys(expected)), expected };
   };
 }
 
 function answered(expected: Members, act: () => Members): ReturnType<Check> {
+  const told = typeof expected["error"] !== "boolean";
+  let actual: Members;
   try {
-    const actual = act();
-    return { actual: pick({ error: false, ...actual }, Object.keys(expected)), expected };
+    actual = { error: told ? "" : false, ...act() };
   } catch (error) {
-    return { actual: { error: (error as Error).message }, expected };
+    actual = { error: told ? (error as Error).message : true, imageRef: "" };
   }
+  return { actual: pick(actual, Object.keys(expected)), expected };
 }
 
 async function settle<T>(
@@ -172,7 +187,7 @@ function track({ username, password, email = "" }: PlainCredential): TrackedCred
 }
 
 function byHandler(vector: Vector): boolean {
-  return (vector["featureGates"] as Readonly<Record<string, boolean>>)["RuntimeClassInImageCriApi"] === true;
+  return gate(vector, "RuntimeClassInImageCriApi") === true;
 }
 
 interface PlainResult {

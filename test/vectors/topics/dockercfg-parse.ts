@@ -18,7 +18,7 @@ export const topic: Topic = byOperation({
       node = parseJson(text(vector, "input"));
     } catch (error) {
       if (!(error instanceof GoError)) throw error;
-      return { actual: outcome(undefined, error, vector), expected: expectedOutcome(vector) };
+      return { actual: outcome({ ...NO_USER, email: "" }, error, vector), expected: expectedOutcome(vector) };
     }
     const { entry, error } = readEntry(node);
     return { actual: outcome(plainEntry(entry), error, vector), expected: expectedOutcome(vector) };
@@ -44,13 +44,13 @@ export const topic: Topic = byOperation({
 });
 
 function outcome(
-  value: Readonly<Record<string, string>> | undefined,
+  value: Readonly<Record<string, string>>,
   error: GoError | undefined,
   vector: Readonly<Record<string, unknown>>,
 ): Record<string, unknown> {
   return {
     error: error !== undefined,
     message: vector["errorMessage"] === undefined ? undefined : error?.message,
-    value: value ?? {},
+    value,
   };
 }

@@ -12,7 +12,7 @@ import {
   type ServiceImage,
   type UsedImage,
 } from "../../../src/images/index.ts";
-import { type Comparison, type Topic, type Vector } from "../topic.ts";
+import { type Comparison, gate, list, type Topic, type Vector } from "../topic.ts";
 
 /** When a case begins. Small, so that a nanosecond still counts in a number of milliseconds. */
 const T0 = 1_000_000;
@@ -56,19 +56,21 @@ class Scenario {
   readonly #collector: ImageCollector;
   readonly #events: NodeEvent[] = [];
   readonly #removed: string[] = [];
+  /** When images had last been used before the step at hand. */
+  #before: ReadonlyMap<string, number> = new Map();
   #now = T0;
   #images: readonly PlainImage[];
   #used: readonly PlainUse[];
   #disk: ImageFileSystem = {};
+  #diskError: string | undefined;
   #candidates: readonly Candidate[] = [];
   readonly #actual: Record<string, unknown>[] = [];
   readonly #expected: Record<string, unknown>[] = [];
 
   constructor(vector: Vector) {
     this.#vector = vector;
-    this.#images = vector["images"] as readonly PlainImage[];
-    this.#used = vector["containers"] as readonly PlainUse[];
-    const gates = (vector["featureGates"] ?? {}) as Readonly<Record<string, boolean>>;
+    this.#images = list(vector, "images");
+    this.#used = list(vector, "containers");
     this.#collector = new ImageCollector({
       images: {
         list: () => Promise.resolve(this.#images.map(serviceImage)),
@@ -78,20 +80,20 @@ class Scenario {
           return Promise.resolve();
         },
         fileSystem: async () => {
-          if ("error" in this.#disk) throw new ImagesError("GC_FAILED", String(this.#disk.error));
+          if (this.#diskError !== undefined) throw new ImagesError("GC_FAILED", this.#diskError);
           return this.#disk;
         },
       },
       listUsed: () => Promise.resolve(this.#used.map(usedImage)),
       policy: policyOf(vector),
       now: () => this.#now,
-      byHandler: gates["RuntimeClassInImageCriApi"] === true,
+      byHandler: gate(vector, "RuntimeClassInImageCriApi"),
       onEvent: (event) => void this.#events.push(event),
     });
   }
 
   async run(): Promise<Comparison | undefined> {
-    for (const step of this.#vector["steps"] as readonly Step[]) {
+    for (const step of list<Step>(this.#vector, "steps")) {
       const results = await this.#take(step);
       if (results === undefined) return undefined;
       this.#compare(step, results);
@@ -101,12 +103,13 @@ class Scenario {
 
   async #take(step: Step): Promise<Record<string, unknown> | undefined> {
     const collector = this.#collector;
+    this.#before = new Map(collector.records.map(({ key, lastUsed }) => [key, lastUsed]));
     switch (step.op) {
       case "setImages":
-        this.#images = step["images"] as readonly PlainImage[];
+        this.#images = list(step, "images");
         return {};
       case "setContainers":
-        this.#used = step["containers"] as readonly PlainUse[];
+        this.#used = list(step, "containers");
         return {};
       case "advanceClock":
         this.#now += (step["seconds"] as number) * 1000;
@@ -117,15 +120,15 @@ class Scenario {
       case "expectRecords":
         return {};
       case "detectImages":
-        await collector.detect(this.#moment(step["detectTime"]));
+        await collector.detect(this.#moment(step["detectTime"] ?? "now"));
         return {};
       case "deleteUnusedImages":
         return { error: await messageOf(() => collector.deleteUnused()) };
       case "garbageCollect":
-        this.#disk = step["fsStats"] as ImageFileSystem;
+        this.#setDisk(step);
         return { error: await messageOf(() => collector.collect(this.#moment(step["beganGC"] ?? "now"))) };
       case "evictionOrder":
-        this.#candidates = await collector.evictionOrder(this.#moment(step["freeTime"]));
+        this.#candidates = await collector.evictionOrder(this.#moment(step["freeTime"] ?? "now"));
         return { candidates: this.#candidates.length };
       case "setCandidateLastUsed":
         this.#candidates = this.#candidates.map((candidate, index) =>
@@ -133,8 +136,8 @@ class Scenario {
         );
         return {};
       case "freeOldImages": {
-        const freeTime = this.#moment(step["freeTime"]);
-        const times = { freeTime, beganGc: this.#moment(step["beganGC"]) };
+        const freeTime = this.#moment(step["freeTime"] ?? "now");
+        const times = { freeTime, beganGc: this.#moment(step["beganGC"] ?? "now") };
         const candidates = this.#candidates;
         let remaining = candidates;
         const error = await messageOf(async () => (remaining = await collector.freeOld(candidates, times)));
@@ -142,7 +145,7 @@ class Scenario {
         return { error, remaining: remaining.length };
       }
       case "freeSpace": {
-        const freeTime = this.#moment(step["freeTime"]);
+        const freeTime = this.#moment(step["freeTime"] ?? "now");
         const candidates = await collector.evictionOrder(freeTime);
         const bytes = step["bytesToFree"] as number;
         let freed = 0;
@@ -154,6 +157,21 @@ class Scenario {
       default:
         return undefined;
     }
+  }
+
+  /** What isn't known is left out; an error may stand among the numbers, in their place, or beside them. */
+  #setDisk(step: Step): void {
+    const stats = step["fsStats"] ?? {};
+    const {
+      capacityBytes,
+      availableBytes,
+      error = step["fsStatsError"] ?? undefined,
+    } = (typeof stats === "string" ? { error: stats } : stats) as Readonly<Record<string, unknown>>;
+    this.#disk = {
+      ...(typeof capacityBytes === "number" && { capacityBytes }),
+      ...(typeof availableBytes === "number" && { availableBytes }),
+    };
+    this.#diskError = typeof error === "string" ? error : error ? "the file system is not known" : undefined;
   }
 
   #compare(step: Step, results: Record<string, unknown>): void {
@@ -189,11 +207,11 @@ class Scenario {
     const found = new Map(this.#collector.records.map((record) => [record.key, record]));
     const expected = wanted.map((record) => ({
       ...record,
-      firstDetected: this.#moment(record["firstDetected"]),
-      lastUsed: this.#moment(record["lastUsed"]),
+      ...("firstDetected" in record && { firstDetected: this.#moment(record["firstDetected"]) }),
+      ...("lastUsed" in record && { lastUsed: this.#lastUse(record) }),
     }));
     const actual = wanted.map((record) => {
-      const key = String(record["key"] ?? record["id"]);
+      const key = keyOf(record);
       const members = { ...found.get(key), id: record["id"] };
       return Object.fromEntries(
         Object.keys(record).map((name) => [name, members[name as keyof typeof members]]),
@@ -203,6 +221,12 @@ class Scenario {
       [actual, found.size],
       [expected, wanted.length],
     ];
+  }
+
+  /** A moment, or a word such as `unchanged` for the one before the step. */
+  #lastUse(record: Readonly<Record<string, unknown>>): number | undefined {
+    const moment = this.#moment(record["lastUsed"]);
+    return Number.isNaN(moment) ? this.#before.get(keyOf(record)) : moment;
   }
 
   /** `zero`, `now` and `T0`, each with seconds or nanoseconds added. */
@@ -217,8 +241,12 @@ class Scenario {
   }
 }
 
+function keyOf(record: Readonly<Record<string, unknown>>): string {
+  return String(record["key"] ?? record["id"]);
+}
+
 function policyOf(vector: Vector): GcPolicy {
-  const policy = vector["policy"] as Readonly<Record<string, number>>;
+  const policy = (vector["policy"] ?? {}) as Readonly<Record<string, number>>;
   return {
     highThresholdPercent: policy["highThresholdPercent"] ?? 0,
     lowThresholdPercent: policy["lowThresholdPercent"] ?? 0,

@@ -13,6 +13,7 @@ import {
   type Annotation,
   BackOff,
   classifyPullError,
+  defaultImageConfig,
   type EnsureOutcome,
   type EnsurePod,
   type ImageEvent,
@@ -20,10 +21,11 @@ import {
   type ImageRuntime,
   METRICS,
   type PodCredentials,
+  pullLimits,
   ServiceRuntime,
 } from "../../../src/images/index.ts";
 import { plainAuth, StubImageService } from "../images/stub-image-service.ts";
-import { byOperation, pick, text, type Comparison, type Topic, type Vector } from "../topic.ts";
+import { byOperation, gate, list, pick, text, type Comparison, type Topic, type Vector } from "../topic.ts";
 
 type Members = Readonly<Record<string, unknown>>;
 
@@ -51,14 +53,14 @@ interface Input {
   readonly imagePullPolicy: string;
   readonly qps?: number;
   readonly burst?: number;
-  readonly pullSecrets?: readonly PlainSecret[];
+  readonly pullSecrets?: readonly PlainSecret[] | null;
   readonly serviceAccountName?: string;
   readonly registryCredentials?: Readonly<Record<string, readonly PlainCredential[]>>;
   readonly runtimeHandler?: string;
 }
 
 interface PlainRuntime {
-  readonly localImages?: readonly string[];
+  readonly localImages?: readonly string[] | null;
   readonly inspectError?: string | null;
   readonly pullError?: string | null;
   readonly blockPulls?: boolean;
@@ -134,12 +136,14 @@ export const topic: Topic = byOperation({
       const world = new World(vector, limit);
       const made = await world.ensure();
       const asked = world.asked;
-      const expected = vector["expect"] as Members;
+      const given = vector["expect"] as Members;
+      const passed = ["secretsPassed", "serviceAccountsPassed"].filter((name) => name in given);
+      const expected = { ...given, ...Object.fromEntries(passed.map((name) => [name, list(given, name)])) };
       const account = asked?.serviceAccount;
       const actual = {
         ...summarize(made),
         mustAttemptCalled: asked !== undefined,
-        secretsPassed: asked?.secrets ?? [],
+        secretsPassed: asMuch(asked?.secrets ?? [], list(given, "secretsPassed")),
         serviceAccountsPassed: account === undefined ? [] : [account],
       };
       return { actual: pick(actual, Object.keys(expected)), expected };
@@ -174,9 +178,9 @@ class World {
   constructor(vector: Vector, maxParallelPulls: number) {
     this.#vector = vector;
     this.#input = vector["input"] as Input;
-    const { localImages = [], inspectError, pullError } = (vector["runtime"] ?? {}) as PlainRuntime;
+    const { localImages, inspectError, pullError } = (vector["runtime"] ?? {}) as PlainRuntime;
     this.service = new StubImageService({
-      images: localImages,
+      images: localImages ?? [],
       errors: {
         ...(typeof inspectError === "string" && { ImageStatus: inspectError }),
         ...(typeof pullError === "string" && { PullImage: pullError }),
@@ -184,7 +188,6 @@ class World {
     });
     this.runtime = new ServiceRuntime(this.service);
     const environment = (vector["environment"] ?? {}) as Readonly<Record<string, number>>;
-    const gates = (vector["featureGates"] ?? {}) as Readonly<Record<string, boolean>>;
     const { qps = 0, burst = 0 } = this.#input;
     const now = (): number => this.#now;
     this.#manager = new ImageManager({
@@ -199,7 +202,7 @@ class World {
       }),
       keyring: () => stubKeyring(this.#input.registryCredentials ?? {}),
       access: this.#accessKeeper(),
-      ensureSecretPulled: gates["KubeletEnsureSecretPulledImages"] ?? true,
+      ensureSecretPulled: gate(vector, "KubeletEnsureSecretPulledImages") ?? true,
       metrics: {
         count: (name, labels) => void (name === METRICS.ensureImage && this.requests.push(labels)),
         set: () => {},
@@ -217,7 +220,7 @@ class World {
     this.#calls = [];
     const events: ImageEvent[] = [];
     const phases: string[] = [];
-    const { image, imagePullPolicy, pullSecrets = [], runtimeHandler } = this.#input;
+    const { image, imagePullPolicy, runtimeHandler } = this.#input;
     const pod = this.#pod();
     const outcome = await this.#manager.ensure({
       image,
@@ -226,7 +229,7 @@ class World {
       pod,
       annotations: this.#annotations(),
       runtimeHandler,
-      pullSecrets: pullSecrets.map(toPullSecret),
+      pullSecrets: list<PlainSecret>({ ...this.#input }, "pullSecrets").map(toPullSecret),
       onEvent: (event) => void events.push(event),
       onPulling: (phase) => void phases.push(phase),
     });
@@ -382,6 +385,11 @@ function stubKeyring(byRepository: NonNullable<Input["registryCredentials"]>): I
   };
 }
 
+/** The items with no more members than those of the expected ones, which may leave the hash out. */
+function asMuch(items: readonly object[], wanted: readonly object[]): readonly unknown[] {
+  return items.map((item, index) => pick({ ...item }, Object.keys(wanted[index] ?? item)));
+}
+
 interface LimitStep {
   readonly startCalls?: number;
   readonly unblockPulls?: number;
@@ -405,7 +413,12 @@ async function parallelLimit(vector: Vector): Promise<Comparison> {
     runtime,
     now: () => 0,
     rate: { qps: 0, burst: 0 },
-    maxParallelPulls: vector["maxParallelImagePulls"] as number,
+    maxParallelPulls: pullLimits(
+      defaultImageConfig({
+        serializeImagePulls: false,
+        maxParallelImagePulls: (vector["maxParallelImagePulls"] ?? undefined) as number | undefined,
+      }),
+    ).maxParallelPulls,
   });
   const running: Promise<EnsureOutcome>[] = [];
   const counts: number[] = [];
@@ -433,7 +446,7 @@ async function parallelLimit(vector: Vector): Promise<Comparison> {
     actual: { counts, errors: outcomes.map((outcome) => (outcome.state === "failed" ? outcome.reason : "")) },
     expected: {
       counts: steps.map(({ expectPullImageCalls }) => expectPullImageCalls),
-      errors: outcomes.map(() => vector["expectAllErrors"]),
+      errors: outcomes.map(() => vector["expectAllErrors"] ?? ""),
     },
   };
 }
@@ -445,7 +458,7 @@ async function settled(): Promise<void> {
 
 async function pullWithSecrets(vector: Vector): Promise<Comparison> {
   const keyring = new Keyring();
-  keyring.add(decodeDocument(JSON.stringify(vector["nodeDockerConfig"]), "dockercfg"), STUB);
+  keyring.add(decodeDocument(JSON.stringify(vector["nodeDockerConfig"] ?? {}), "dockercfg"), STUB);
   const service = new StubImageService();
   const manager = new ImageManager({
     runtime: new ServiceRuntime(service),
@@ -456,7 +469,7 @@ async function pullWithSecrets(vector: Vector): Promise<Comparison> {
     image: text(vector, "image"),
     policy: text(vector, "imagePullPolicy"),
     podUid: "uid",
-    pullSecrets: (vector["pullSecrets"] as readonly PlainSecret[]).map(toPullSecret),
+    pullSecrets: list<PlainSecret>(vector, "pullSecrets").map(toPullSecret),
   });
   const failed = outcome.state === "failed";
   const derived = (vector["derived"] ?? {}) as { readonly errorAndMessage?: string };
@@ -471,7 +484,7 @@ async function pullWithSecrets(vector: Vector): Promise<Comparison> {
         derived.errorAndMessage === undefined ? undefined : [failed ? outcome.reason : "", outcome.message],
     },
     expected: {
-      auth: vector["expectRuntimeAuth"],
+      auth: vector["expectRuntimeAuth"] ?? null,
       failed: vector["expectError"] === true,
       imageRef: vector["expectImageRef"],
       local: vector["expectLocalImages"],

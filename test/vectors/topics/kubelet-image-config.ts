@@ -7,7 +7,7 @@ import {
   ImagesError,
 } from "../../../src/images/index.ts";
 import { formatDuration, parseDuration } from "../../../src/internal/go/duration.ts";
-import { byOperation, pick, type Topic, type Vector } from "../topic.ts";
+import { byOperation, gate, list, pick, type Topic, type Vector } from "../topic.ts";
 
 type Members = Readonly<Record<string, unknown>>;
 
@@ -15,22 +15,25 @@ const AGES: readonly string[] = ["imageMinimumGCAge", "imageMaximumGCAge"];
 
 export const topic: Topic = byOperation({
   default(vector) {
-    const actual = plainConfig(defaultImageConfig(readGiven(vector["given"] as Members), gatesOf(vector)));
+    const actual = plainConfig(
+      defaultImageConfig(readGiven((vector["given"] ?? {}) as Members), gatesOf(vector)),
+    );
     const expected = vector["expect"] as Members;
-    return { actual: pick(actual, Object.keys(expected)), expected };
+    const allowlist = "preloadedImagesVerificationAllowlist";
+    const lists = allowlist in expected && { [allowlist]: list(expected, allowlist) };
+    return { actual: pick(actual, Object.keys(expected)), expected: { ...expected, ...lists } };
   },
   validate(vector, fixtures) {
     const { validConfig } = fixtures as { readonly validConfig: Members };
     const config = completeConfig(readGiven({ ...validConfig, ...(vector["set"] as Members) }));
-    const wanted = vector["errorContains"] as string;
+    const wanted = (vector["errorContains"] ?? "") as string;
     const message = messageOf(() => checkImageConfig(config, gatesOf(vector)));
     return { actual: wanted !== "" && message.includes(wanted) ? wanted : message, expected: wanted };
   },
 });
 
 function gatesOf(vector: Vector): ImageGates {
-  const gates = (vector["featureGates"] ?? {}) as Readonly<Record<string, boolean>>;
-  return { ensureSecretPulled: gates["KubeletEnsureSecretPulledImages"] ?? true };
+  return { ensureSecretPulled: gate(vector, "KubeletEnsureSecretPulledImages") ?? true };
 }
 
 /** Null is absent; ages are texts. */

@@ -10,6 +10,7 @@ interface Step {
   readonly key?: string;
   readonly expect?: unknown;
   readonly expectAtLeast?: number;
+  readonly expectAtMost?: number;
 }
 
 /** Far from 0, so that a moment that is never set can't pass for one. */
@@ -19,7 +20,7 @@ export const topic: Topic = {
   check(vector) {
     const seconds = (name: string): number => (vector[name] as number) * 1000;
     let now = START;
-    const expiry = vector["hasExpiredAfter"] === undefined ? undefined : seconds("hasExpiredAfter");
+    const expiry = typeof vector["hasExpiredAfter"] !== "number" ? undefined : seconds("hasExpiredAfter");
     const backOff = new BackOff({
       initial: seconds("initial"),
       max: seconds("max"),
@@ -48,9 +49,10 @@ export const topic: Topic = {
       else if (step.op === "inBackOffSince") answer = backOff.isWaitingSince(key, moment(step.eventTime));
       else if (step.op === "inBackOffSinceUpdate") answer = backOff.isWaiting(key, moment(step.eventTime));
       else return undefined;
-      if (step.expectAtLeast !== undefined) {
-        actual.push([index, (answer as number) >= step.expectAtLeast]);
-        expected.push([index, true]);
+      if (step.expectAtLeast !== undefined || step.expectAtMost !== undefined) {
+        const { expectAtLeast: least = answer, expectAtMost: most = answer } = step;
+        actual.push([index, Math.min(Math.max(answer as number, least as number), most as number)]);
+        expected.push([index, answer]);
       } else if (step.expect !== undefined) {
         actual.push([index, answer]);
         expected.push([index, step.expect]);
