@@ -32,6 +32,7 @@ nodeStatusMaxImages: null
   assert.deepEqual(pullLimits(plain), { maxParallelPulls: 1, rate: { qps: 5, burst: 10 } });
   const free = defaultImageConfig({ serializeImagePulls: false });
   assert.equal(pullLimits(free).maxParallelPulls, Number.POSITIVE_INFINITY);
+  assert.equal(pullLimits({ ...free, maxParallelImagePulls: 0 }).maxParallelPulls, Number.POSITIVE_INFINITY);
 });
 
 test("the gate in the file decides which fields may stand beside it", () => {

@@ -1,3 +1,4 @@
+import { compareBytes } from "../../internal/go/utf8.ts";
 import type {
   ImagePullCredentials,
   ImagePulledRecord,
@@ -83,9 +84,5 @@ function coordinatesOf({ uid, namespace, name }: ImagePullServiceAccount): strin
 }
 
 function byCoordinates(a: ImagePullServiceAccount, b: ImagePullServiceAccount): number {
-  return compare(a.namespace, b.namespace) || compare(a.name, b.name) || compare(a.uid, b.uid);
-}
-
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
+  return compareBytes(a.namespace, b.namespace) || compareBytes(a.name, b.name) || compareBytes(a.uid, b.uid);
 }

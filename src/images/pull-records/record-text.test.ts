@@ -68,3 +68,32 @@ test("a record comes back as it was written, but for parts of a second", () => {
   const east = decodePulledRecord(`{${HEAD},"lastUpdatedTime":"2026-11-23T06:09:11.5+02:00"}`).value;
   assert.equal(east.lastUpdatedTime, record.lastUpdatedTime + 500);
 });
+
+test("times are read as Go reads them, which knows the calendar", () => {
+  const read = (time: string): number | undefined =>
+    decodePulledRecord(`{${HEAD},"lastUpdatedTime":"${time}"}`).value.lastUpdatedTime;
+  for (const [time, same] of [
+    ["2026-11-23T4:09:11Z", "2026-11-23T04:09:11Z"],
+    ["2026-11-23T04:09:11,25Z", "2026-11-23T04:09:11.25Z"],
+    ["2026-11-23T04:09:11.999999999Z", "2026-11-23T04:09:11.999Z"],
+    ["2026-11-23T00:09:11+24:00", "2026-11-22T00:09:11Z"],
+    ["2026-11-23T00:09:11-03:30", "2026-11-23T03:39:11Z"],
+    ["2024-02-29T00:00:00Z", "2024-02-29T00:00:00Z"],
+  ] as const) {
+    assert.equal(read(time), Date.parse(same), time);
+  }
+  for (const time of [
+    "2026-02-29T00:00:00Z",
+    "2026-13-01T00:00:00Z",
+    "2026-11-23T24:00:00Z",
+    "2026-11-23T04:60:00Z",
+    "2026-11-23T04:09:60Z",
+    "2026-11-23T04:09:11+25:00",
+    "2026-11-23t04:09:11z",
+    "2026-11-23 04:09:11Z",
+    "2026-11-23",
+    "",
+  ]) {
+    assert.throws(() => read(time), { code: "RECORD_UNREADABLE" }, time);
+  }
+});

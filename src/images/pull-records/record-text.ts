@@ -148,7 +148,9 @@ function shape(credentials: ImagePullCredentials): GoJson {
   };
 }
 
-const RFC3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:\d\d)$/;
+/** As Go reads it: an hour may have one digit, a fraction a comma. */
+const RFC3339 =
+  /^(\d{4}-\d\d-\d\d)T(\d\d?)(:[0-5]\d:[0-5]\d)(?:[.,](\d+))?(Z|[+-](?:[01]\d|2[0-4]):(?:[0-5]\d|60))$/;
 /** Go's zero time, written out. */
 const ZERO_TIME = Date.parse("0001-01-01T00:00:00Z");
 
@@ -161,7 +163,21 @@ function readTime(node: JsonNode): number | undefined {
   if (node.kind !== "string")
     throw new GoError(`json: cannot unmarshal ${node.kind} into Go value of type string`);
   const { value } = node;
-  const moment = RFC3339.test(value) ? Date.parse(value.replace(",", ".")) : Number.NaN;
-  if (Number.isNaN(moment)) throw new GoError(`parsing time ${goQuote(value)} as RFC 3339: it isn't`);
+  const moment = parseTime(value);
+  if (moment === undefined) throw new GoError(`parsing time ${goQuote(value)} as RFC 3339: it isn't`);
   return moment === ZERO_TIME ? undefined : moment;
+}
+
+/** Milliseconds since the epoch. There is no 30th of February here, and no hour 24. */
+function parseTime(text: string): number | undefined {
+  const [, date = "", hour = "", rest = "", fraction = "0", zone = ""] = RFC3339.exec(text) ?? [];
+  const day = Date.parse(`${date}T00:00:00Z`);
+  if (Number.isNaN(day) || new Date(day).toISOString().slice(0, 10) !== date || Number(hour) > 23) {
+    return undefined;
+  }
+  const local =
+    Date.parse(`${date}T${hour.padStart(2, "0")}${rest}Z`) + Math.floor(Number(`0.${fraction}`) * 1000);
+  if (zone === "Z") return local;
+  const minutes = Number(zone.slice(1, 3)) * 60 + Number(zone.slice(4));
+  return local - (zone.startsWith("-") ? -1 : 1) * minutes * 60_000;
 }

@@ -17,15 +17,15 @@ export interface RecordFixtures {
 
 /** Credentials as the vectors write them: what is empty may stand there or not. */
 export interface PlainCredentials {
-  readonly kubernetesSecrets?: readonly ImagePullSecret[] | undefined;
-  readonly kubernetesServiceAccounts?: readonly ImagePullServiceAccount[] | undefined;
-  readonly nodePodsAccessible?: boolean | undefined;
+  readonly kubernetesSecrets?: readonly Partial<ImagePullSecret>[] | null | undefined;
+  readonly kubernetesServiceAccounts?: readonly Partial<ImagePullServiceAccount>[] | null | undefined;
+  readonly nodePodsAccessible?: boolean | null | undefined;
 }
 
 export interface PlainRecord {
   readonly lastUpdatedTime?: string | null;
   readonly imageRef?: string;
-  readonly credentialMapping?: Readonly<Record<string, PlainCredentials>>;
+  readonly credentialMapping?: Readonly<Record<string, PlainCredentials | null>> | null;
 }
 
 export type Kind = "pulling" | "pulled";
@@ -78,19 +78,34 @@ export class RecordFolder implements AsyncDisposable {
 export function credentialsFrom(
   plain: PlainCredentials | null | undefined,
 ): ImagePullCredentials | undefined {
-  return plain ?? undefined;
+  return plain ? complete(plain) : undefined;
 }
 
-export function recordFrom(plain: PlainRecord): ImagePulledRecord {
-  const { lastUpdatedTime, imageRef = "", credentialMapping = {} } = plain;
+/** All members, as a Go value has them. */
+function complete(plain: PlainCredentials | null): Required<ImagePullCredentials> {
+  const coordinates = { uid: "", namespace: "", name: "" };
   return {
-    lastUpdatedTime: typeof lastUpdatedTime === "string" ? Date.parse(lastUpdatedTime) : undefined,
-    imageRef,
-    credentialMapping: new Map(Object.entries(credentialMapping)),
+    kubernetesSecrets: (plain?.kubernetesSecrets ?? []).map((secret) => {
+      return { ...coordinates, credentialHash: "", ...secret };
+    }),
+    kubernetesServiceAccounts: (plain?.kubernetesServiceAccounts ?? []).map((account) => {
+      return { ...coordinates, ...account };
+    }),
+    nodePodsAccessible: plain?.nodePodsAccessible ?? false,
   };
 }
 
-/** Without its time, and without what is empty. */
+export function recordFrom(plain: PlainRecord): ImagePulledRecord {
+  const { lastUpdatedTime, imageRef = "" } = plain;
+  const entries = Object.entries(plain.credentialMapping ?? {});
+  return {
+    lastUpdatedTime: typeof lastUpdatedTime === "string" ? Date.parse(lastUpdatedTime) : undefined,
+    imageRef,
+    credentialMapping: new Map(entries.map(([name, credentials]) => [name, complete(credentials)])),
+  };
+}
+
+/** Without its time, and with all members of its credentials. */
 export function plainRecord(record: ImagePulledRecord): PlainRecord {
   return tidy({
     imageRef: record.imageRef,
@@ -98,16 +113,11 @@ export function plainRecord(record: ImagePulledRecord): PlainRecord {
   });
 }
 
-/** The same record without its time, and without what is empty. */
+/** The same record without its time, and with all members of its credentials. */
 export function tidy(record: PlainRecord): PlainRecord {
   const mapping: Record<string, PlainCredentials> = {};
   for (const [name, credentials] of Object.entries(record.credentialMapping ?? {})) {
-    const {
-      kubernetesSecrets = [],
-      kubernetesServiceAccounts = [],
-      nodePodsAccessible = false,
-    } = credentials;
-    mapping[name] = { kubernetesSecrets, kubernetesServiceAccounts, nodePodsAccessible };
+    mapping[name] = complete(credentials);
   }
   return { imageRef: record.imageRef ?? "", credentialMapping: mapping };
 }

@@ -4,11 +4,11 @@ import {
   parseAllowlist,
   parseAllowlistPattern,
 } from "../../../src/images/index.ts";
-import { byOperation, text, type Topic } from "../topic.ts";
+import { byOperation, list, text, type Topic } from "../topic.ts";
 
 export const topic: Topic = byOperation({
   requireVerification(vector) {
-    const patterns = (vector["allowlist"] as readonly string[] | undefined) ?? [];
+    const patterns = list<string>(vector, "allowlist");
     const expected: Record<string, unknown> = { error: vector["error"] === true };
     const counted = vector["expectedExact"] !== undefined;
     if (!expected["error"]) expected["required"] = vector["requireVerification"];

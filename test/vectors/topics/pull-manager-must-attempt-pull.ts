@@ -11,7 +11,7 @@ import {
   recordFileName,
 } from "../../../src/images/index.ts";
 import { type PlainRecord, plainRecord, RecordFolder, tidy } from "../pull-records/record-folder.ts";
-import { byOperation, text, type Topic, type Vector } from "../topic.ts";
+import { byOperation, list, text, type Topic, type Vector } from "../topic.ts";
 
 /** Later than any record of the fixtures. */
 const NOW = Date.parse("2026-01-02T03:04:05Z");
@@ -53,7 +53,7 @@ export const topic: Topic = byOperation({
     const after = vector["recordAfter"] as PlainRecord | undefined;
     const expected = {
       mustPull: vector["mustPull"],
-      error: vector["error"],
+      error: vector["error"] || undefined,
       requested: vector["podCredentialsRequested"],
       metric: vector["metricResult"],
       written: vector["recordWritten"],
@@ -92,7 +92,7 @@ async function setUp(vector: Vector, fixtures: unknown, cached: boolean): Promis
   const manager = new PullManager({
     records: cached ? await CachedPullRecords.open(files, { intents: 10, pulled: 10 }) : files,
     policy: makeVerificationPolicy(text(vector, "policy"), {
-      allowlist: vector["allowlist"] as readonly string[] | undefined,
+      allowlist: list<string>(vector, "allowlist"),
     }),
     now: () => NOW,
     metrics: {

@@ -20,7 +20,7 @@ import {
   recordFrom,
   tidy,
 } from "../pull-records/record-folder.ts";
-import { byOperation, text, type Check, type Comparison, type Topic, type Vector } from "../topic.ts";
+import { byOperation, list, text, type Check, type Comparison, type Topic, type Vector } from "../topic.ts";
 
 /** Later than any record of the fixtures. */
 const NOW = Date.parse("2026-01-02T03:04:05Z");
@@ -41,35 +41,42 @@ export const topic: Topic = byOperation({
     await manager.recordImagePulled(image, text(vector, "imageRef"), credentials);
     const record = decodePulledRecord(await folder.read("pulled", text(vector, "checkedFile"))).value;
     const removed = vector["expectPullingRemoved"];
+    const removes = typeof removed === "string" && removed !== "";
     return {
       actual: {
         count: manager.intentsOf(image),
         files: await folder.list("pulled"),
         record: plainRecord(record),
         updated: record.lastUpdatedTime === NOW,
-        removed: typeof removed === "string" && !(await folder.list("pulling")).includes(removed),
+        removed: removes && !(await folder.list("pulling")).includes(String(removed)),
       },
       expected: {
         count: vector["intentCounterAfter"],
         files: sorted(vector["expectPulledFiles"]),
         record: tidy(vector["expectRecord"] as PlainRecord),
         updated: vector["expectUpdated"],
-        removed: removed !== undefined,
+        removed: removes,
       },
     };
   }),
   initialize: withManager(async (vector, { manager, folder }) => {
-    await manager.convertIntents(() => Promise.resolve(vector["runtimeImages"] as readonly ListedNames[]));
+    const images = list<Readonly<Record<string, unknown>>>(vector, "runtimeImages").map(
+      (image): ListedNames => {
+        return {
+          id: String(image["id"]),
+          repoTags: list(image, "repoTags"),
+          repoDigests: list(image, "repoDigests"),
+        };
+      },
+    );
+    await manager.convertIntents(() => Promise.resolve(images));
     return {
       actual: { intents: await folder.list("pulling"), pulled: await folder.list("pulled") },
       expected: { intents: sorted(vector["expectIntentFiles"]), pulled: sorted(vector["expectPulledFiles"]) },
     };
   }),
   pruneUnknownRecords: withManager(async (vector, { manager, folder }) => {
-    await manager.pruneUnknownRecords(
-      vector["imageList"] as readonly string[],
-      Date.parse(text(vector, "until")),
-    );
+    await manager.pruneUnknownRecords(list<string>(vector, "imageList"), Date.parse(text(vector, "until")));
     return { actual: await folder.list("pulled"), expected: sorted(vector["expectPulledFiles"]) };
   }),
   mergeCredentials(vector) {
@@ -84,11 +91,11 @@ export const topic: Topic = byOperation({
     };
   },
   mergeServiceAccounts(vector) {
-    const lists = ["orig", "new"].map((name) => (vector[name] ?? []) as readonly ImagePullServiceAccount[]);
+    const lists = ["orig", "new"].map((name) => list<ImagePullServiceAccount>(vector, name));
     const { value, changed } = mergeServiceAccounts(lists[0] ?? [], lists[1] ?? []);
     return {
       actual: { value, changed },
-      expected: { value: vector["expect"] ?? [], changed: vector["changed"] },
+      expected: { value: list(vector, "expect"), changed: vector["changed"] },
     };
   },
 });
@@ -130,5 +137,5 @@ async function runOn(
 }
 
 function sorted(files: unknown): readonly string[] {
-  return (files as readonly string[]).toSorted();
+  return ((files ?? []) as readonly string[]).toSorted();
 }

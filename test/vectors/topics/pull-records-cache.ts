@@ -309,6 +309,7 @@ function setUp<T>(
 /** The keys a case lists, or those of a range it describes, in the order of insertion. */
 function keysOf(entries: unknown, family: Family): readonly string[] {
   if (Array.isArray(entries)) return entries as readonly string[];
+  if (entries === null || entries === undefined) return [];
   const {
     range,
     without = [],
@@ -325,7 +326,7 @@ function keysOf(entries: unknown, family: Family): readonly string[] {
 }
 
 function cachedOf(entries: unknown, all: readonly string[], family: Family): readonly string[] {
-  const first = (entries as { readonly firstOfSorted?: number }).firstOfSorted;
+  const first = (entries as { readonly firstOfSorted?: number } | null | undefined)?.firstOfSorted;
   if (first !== undefined) return all.toSorted().slice(0, first);
   return keysOf(entries, family).toSorted();
 }

@@ -12,7 +12,7 @@ import {
   recordFileName,
 } from "../../../src/images/index.ts";
 import { type PlainRecord, recordFrom, RecordFolder } from "../pull-records/record-folder.ts";
-import { byOperation, text, type Topic } from "../topic.ts";
+import { byOperation, list, text, type Topic } from "../topic.ts";
 
 export const topic: Topic = byOperation({
   fileName: (vector) => ({ actual: recordFileName(text(vector, "input")), expected: vector["fileName"] }),
@@ -50,12 +50,12 @@ export const topic: Topic = byOperation({
     await folder.place("pulling", vector["pullingFiles"]);
     await folder.place("pulled", vector["pulledFiles"]);
     await FilePullRecords.open(folder.root);
-    for (const directory of vector["expectDirectories"] as readonly string[]) {
+    for (const directory of list<string>(vector, "expectDirectories")) {
       await access(join(folder.root, directory));
     }
     return {
       actual: { pulling: await folder.readAll("pulling"), pulled: await folder.readAll("pulled") },
-      expected: { pulling: vector["expectPulling"], pulled: vector["expectPulled"] },
+      expected: { pulling: vector["expectPulling"] ?? {}, pulled: vector["expectPulled"] ?? {} },
     };
   },
 });
