@@ -255,11 +255,12 @@ function anyHost(url: URL): RegistryHost {
 }
 
 /**
- * Whether the registry that is pushed to has this content.
+ * Whether this content is there: at one of the hosts, in their order, or at the given ones. A mirror that doesn't have
+ * it says nothing of the registry behind it, so the answer is no only when nobody has it.
  *
  * @throws ClientError for every other answer than yes and no
  */
-export function hasContent(
+export async function hasContent(
   place: Place,
   descriptor: Descriptor,
   options: SignalOptions & { readonly hosts?: readonly RegistryHost[] | undefined } = {},
@@ -276,12 +277,16 @@ export function hasContent(
     method: "HEAD",
     target: below(isManifest ? routes.manifest(repository, digest) : routes.blob(repository, digest)),
     headers: { accept: isManifest ? MANIFEST_ACCEPT : `${mediaType}, */*` },
-    accept: [200, 404],
+    accept: [200],
+    missing: isManifest ? "MANIFEST_UNKNOWN" : "BLOB_UNKNOWN",
     action: `look for ${isManifest ? "manifest" : "blob"} "${digest}" in ${nameOf(place)}`,
     signal: options.signal,
   };
-  return place.exchange.ask(call, async ({ response }) => {
-    await response.discard();
-    return response.status === 200;
-  });
+  try {
+    await place.exchange.ask(call, ({ response }) => response.discard());
+    return true;
+  } catch (error) {
+    if (error instanceof ClientError && error.status === 404) return false;
+    throw error;
+  }
 }

@@ -261,6 +261,34 @@ test("the next host is asked before the same one again, and mirrors are told who
   );
 });
 
+test("has() goes on to the registry when a mirror has it not, and says no when nobody has it", async () => {
+  const has = async (mirror: StubReply, upstream: StubReply, wanted = descriptor): Promise<string> => {
+    await using first = await StubRegistry.start(() => mirror);
+    await using second = await StubRegistry.start(() => upstream);
+    await using client = clientOf({
+      hosts: hostsOf(host(first.domain), host(second.domain, { upstream: true })),
+      retry: { attempts: 1 },
+    });
+    const answer = await client
+      .repository("registry.example", "a")
+      .has(wanted)
+      .catch((error: unknown) => (error instanceof ClientError ? error.code : String(error)));
+    assert.ok([...first.log, ...second.log].every((line) => line.startsWith("HEAD ")));
+    return `${String(answer)} after ${first.requests.length} and ${second.requests.length}`;
+  };
+  const missing = { status: 404 };
+  assert.equal(await has({}, missing), "true after 1 and 0");
+  assert.equal(await has(missing, {}), "true after 1 and 1");
+  assert.equal(
+    await has(missing, manifestReply, { ...descriptor, mediaType: MEDIA_TYPES.ociManifest }),
+    "true after 1 and 1",
+  );
+  assert.equal(await has({ status: 503 }, {}), "true after 1 and 1");
+  assert.equal(await has(missing, missing), "false after 1 and 1");
+  assert.equal(await has({ status: 503 }, missing), "STATUS_UNEXPECTED after 1 and 1");
+  assert.equal(await has(missing, { status: 403 }), "DENIED after 1 and 1");
+});
+
 test("a mirror that may only pull is passed over for tags", async () => {
   await using mirror = await StubRegistry.start(() => manifestReply);
   await using upstream = await StubRegistry.start(() => manifestReply);

@@ -71,6 +71,7 @@ export class Repository implements ImageSource, ImageSink {
     return openContent(this.#place, descriptor, options);
   }
 
+  /** Whether a mirror or the registry itself has it, by HEAD. */
   has(descriptor: Descriptor, options: SignalOptions = {}): Promise<boolean> {
     return hasContent(this.#place, descriptor, options);
   }
