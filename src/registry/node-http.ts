@@ -99,6 +99,11 @@ class NodeRequest implements RegistryRequest, RequestBody {
     return stream === undefined || stream.endAfterHeaders ? 0 : undefined;
   }
 
+  /** What HTTP/1.1 delivers is copied for us alone; frames of HTTP/2 may share their memory. */
+  get given(): boolean {
+    return (this.#incoming as MaybeHttp2).stream === undefined;
+  }
+
   /** Whether nothing of a body is left to come. */
   get isDone(): boolean {
     return this.#incoming.complete || this.length === 0;

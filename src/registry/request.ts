@@ -4,6 +4,8 @@ import type { ByteConsumer, ContentStream } from "../oci/index.ts";
 export interface RequestBody {
   /** What `Content-Length` promised: 0 without a body, `undefined` when only the end will tell. */
   readonly length: number | undefined;
+  /** Whether chunks are the consumer's for good, memory and all, and not only until `consume` is done with them. */
+  readonly given?: boolean | undefined;
   /**
    * Delivers the bytes in order, each chunk valid until `consume` is done with it. Call it once.
    *

@@ -208,6 +208,7 @@ async function append(
 ): Promise<RegistryResponse | undefined> {
   const { ingest } = target;
   const { body } = request;
+  const { given } = body;
   const start = ingest.offset;
   const header = request.header("content-range");
   const range = header === undefined ? undefined : parseContentRange(header);
@@ -226,13 +227,13 @@ async function append(
   const writeCounted = async (chunk: Uint8Array): Promise<void> => {
     fault = await room.claimAhead(start + received);
     if (fault !== undefined) throw new TooMuch();
-    await ingest.write(chunk);
+    await ingest.write(chunk, { given });
   };
   try {
     await body.pump((chunk) => {
       received += chunk.length;
       if (received > most) throw new TooMuch();
-      return room.isEnoughFor(start + received) ? ingest.write(chunk) : writeCounted(chunk);
+      return room.isEnoughFor(start + received) ? ingest.write(chunk, { given }) : writeCounted(chunk);
     });
     if (promised === undefined) await room.settle(ingest.offset);
     if (promised === undefined || received === promised) return undefined;

@@ -39,10 +39,15 @@ export interface IngestOptions extends SignalOptions {
   readonly algorithms?: readonly DigestAlgorithm[] | undefined;
 }
 
+export interface ChunkOptions {
+  /** The chunk's memory is the ingest's from now on: nobody else looks at it any more. */
+  readonly given?: boolean | undefined;
+}
+
 /** The file an ingest grows in, for reading along while it grows. */
 export interface IngestFile {
   readonly path: string;
-  /** Brings everything written so far into the file. */
+  /** Brings everything written so far into the file, but for chunks that were given: those take their time. */
   flush(): void;
 }
 
@@ -52,8 +57,12 @@ export interface Ingest {
   readonly file?: IngestFile | undefined;
   /** Bytes received so far, those of earlier writers included. */
   readonly offset: number;
-  /** Appends. The chunk may be reused once the call returned or its promise settled. */
-  write(chunk: Uint8Array): void | Promise<void>;
+  /**
+   * Appends. The chunk may be reused once the call returned or its promise settled, unless it is given. A promise
+   * asks to wait before writing on; what could not be kept of earlier chunks may show in a later call, at the
+   * latest when the ingest is truncated, committed or closed.
+   */
+  write(chunk: Uint8Array, options?: ChunkOptions): void | Promise<void>;
   /** Drops every byte from `offset` on, so that a refused chunk leaves nothing behind. */
   truncate(offset: number): Promise<void>;
   /**

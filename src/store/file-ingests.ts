@@ -9,13 +9,15 @@ import { FileIngest, type IngestHome, openIngestFile } from "./file-ingest.ts";
 import { IngestClaims } from "./ingest-claims.ts";
 import { ingestName, nameToKey } from "./ingest-name.ts";
 import { RunningDigest } from "./running-digest.ts";
+import { ThreadFile } from "./thread-file.ts";
+import type { WriterThreads } from "./writer-threads.ts";
 
 /** Hashes kept of ingests that were let go, so that an upload in a thousand pieces isn't hashed a thousand times. */
 const RESUMABLE = 1_000;
 const PART = ".part";
 
 interface Resumable {
-  readonly digest: RunningDigest;
+  readonly hashes: RunningDigest | ThreadFile;
   readonly inode: number;
   readonly modified: number;
 }
@@ -36,9 +38,11 @@ export class FileIngests {
   readonly #live = new Map<string, FileIngest>();
   readonly #opening = new Set<Promise<Ingest>>();
   readonly #resumable = new Map<string, Resumable>();
+  readonly #threads: WriterThreads;
   #closed = false;
 
-  constructor(folder: string, places: BlobPlaces) {
+  constructor(folder: string, places: BlobPlaces, threads: WriterThreads) {
+    this.#threads = threads;
     this.#folder = folder;
     this.#places = places;
     this.#claims = new IngestClaims(folder);
@@ -59,12 +63,12 @@ export class FileIngests {
     options.signal?.throwIfAborted();
     this.#assertOpen();
     const opened = this.#openFile(key, name);
-    const digest =
+    const hashes =
       this.#recall(name, opened.fd, options) ?? RunningDigest.begin(options.algorithms ?? ["sha256"]);
-    const ingest = new FileIngest(key, opened.fd, { home: this.#home(name, opened.fd), digest });
+    const ingest = new FileIngest(key, opened.fd, { home: this.#home(name, opened.fd), hashes });
     try {
       // Bytes of an earlier writer: what they are is what counts now, not what that one thought they were.
-      if (digest.offset < opened.size) await ingest.readUntil(opened.size, options.signal);
+      if (hashes.offset < opened.size) await ingest.readUntil(opened.size, options.signal);
       this.#assertOpen();
     } catch (error) {
       await ingest.close();
@@ -93,7 +97,7 @@ export class FileIngests {
       const info = this.#look(name);
       if (info === undefined || info.time > (options.unusedSince ?? Infinity)) return;
       rmSync(this.#path(name), { force: true });
-      this.#resumable.delete(name);
+      this.#forget(name);
       deleted = true;
     });
     if (!free) throw busy(key);
@@ -111,6 +115,8 @@ export class FileIngests {
     // Nobody may find our claims free while we still have files open.
     await Promise.allSettled(this.#opening);
     await Promise.allSettled([...this.#live.values()].map((ingest) => ingest.close()));
+    for (const name of this.#resumable.keys()) this.#forget(name);
+    await this.#threads.close();
     this.#claims.close();
   }
 
@@ -130,12 +136,14 @@ export class FileIngests {
     return {
       ...this.#places,
       path: this.#path(name),
-      remember: (digest) => {
+      threads: this.#threads,
+      remember: (hashes) => {
         const { ino, mtimeMs, size } = fstatSync(fd);
-        if (size !== digest.offset) return;
-        this.#resumable.set(name, { digest, inode: ino, modified: mtimeMs });
+        if (size !== hashes.offset || !isUsable(hashes)) return false;
+        this.#resumable.set(name, { hashes, inode: ino, modified: mtimeMs });
         const oldest = this.#resumable.keys().next().value;
-        if (this.#resumable.size > RESUMABLE && oldest !== undefined) this.#resumable.delete(oldest);
+        if (this.#resumable.size > RESUMABLE && oldest !== undefined) this.#forget(oldest);
+        return true;
       },
       ended: () => {
         this.#live.delete(name);
@@ -145,16 +153,25 @@ export class FileIngests {
   }
 
   /** The hashes of what is in the file, if nobody else has written to it since we did. */
-  #recall(name: string, fd: number, options: IngestOptions): RunningDigest | undefined {
+  #recall(name: string, fd: number, options: IngestOptions): RunningDigest | ThreadFile | undefined {
     const known = this.#resumable.get(name);
     if (known === undefined) return undefined;
-    this.#resumable.delete(name);
+    const { hashes } = known;
     const { ino, mtimeMs, size } = fstatSync(fd);
     const wanted = options.algorithms ?? ["sha256"];
-    const same = ino === known.inode && mtimeMs === known.modified && size === known.digest.offset;
-    return same && wanted.every((algorithm) => known.digest.algorithms.includes(algorithm))
-      ? known.digest
-      : undefined;
+    const same = ino === known.inode && mtimeMs === known.modified && size === hashes.offset;
+    if (same && wanted.every((algorithm) => hashes.algorithms.includes(algorithm)) && isUsable(hashes)) {
+      this.#resumable.delete(name);
+      return hashes;
+    }
+    this.#forget(name);
+    return undefined;
+  }
+
+  #forget(name: string): void {
+    const known = this.#resumable.get(name);
+    if (known?.hashes instanceof ThreadFile) known.hashes.forget();
+    this.#resumable.delete(name);
   }
 
   #look(name: string): IngestInfo | undefined {
@@ -175,6 +192,10 @@ export class FileIngests {
   #assertOpen(): void {
     if (this.#closed) throw new StoreError("CLOSED", "Cannot write to the store: it was closed");
   }
+}
+
+function isUsable(hashes: RunningDigest | ThreadFile): boolean {
+  return !(hashes instanceof ThreadFile) || hashes.lives;
 }
 
 function busy(key: string): StoreError {

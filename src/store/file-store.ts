@@ -21,8 +21,11 @@ import { FileIngests } from "./file-ingests.ts";
 import { FileStream } from "./file-stream.ts";
 import { SharedWrites } from "./shared-writes.ts";
 import { writeOnce } from "./write-content.ts";
+import { WriterThreads } from "./writer-threads.ts";
 
 export interface FileStoreOptions {
+  /** How many threads may write and hash large uploads; by default one less than processors, 4 at most. */
+  readonly writerThreads?: number | undefined;
   /** Milliseconds since the epoch; the system's clock by default. */
   readonly now?: (() => number) | undefined;
 }
@@ -43,19 +46,23 @@ export class FileBlobStore implements BlobStore {
   readonly #shared = new SharedWrites();
   readonly #durableFolders = new Set<string>();
 
-  private constructor(folder: string, now: () => number) {
+  private constructor(folder: string, now: () => number, threads: WriterThreads) {
     this.#folder = folder;
     this.#now = now;
-    this.#ingests = new FileIngests(join(folder, "ingest"), {
-      findBlob: (digest) => this.find(digest, { touch: true }),
-      placeFor: (digest) => {
-        const path = this.pathOf(digest);
-        if (!this.#durableFolders.has(dirname(path))) makeFolder(dirname(path));
-        return path;
+    this.#ingests = new FileIngests(
+      join(folder, "ingest"),
+      {
+        findBlob: (digest) => this.find(digest, { touch: true }),
+        placeFor: (digest) => {
+          const path = this.pathOf(digest);
+          if (!this.#durableFolders.has(dirname(path))) makeFolder(dirname(path));
+          return path;
+        },
+        syncPlace: (digest) => this.#syncPlace(dirname(this.pathOf(digest))),
+        now,
       },
-      syncPlace: (digest) => this.#syncPlace(dirname(this.pathOf(digest))),
-      now,
-    });
+      threads,
+    );
   }
 
   /**
@@ -73,7 +80,7 @@ export class FileBlobStore implements BlobStore {
     } catch (error) {
       throw writeError("open store", folder, error);
     }
-    return new FileBlobStore(folder, options.now ?? Date.now);
+    return new FileBlobStore(folder, options.now ?? Date.now, new WriterThreads(options.writerThreads));
   }
 
   async find(digest: Digest, options: FindOptions = {}): Promise<BlobInfo | undefined> {

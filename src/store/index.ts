@@ -20,7 +20,7 @@
  * ```
  */
 export { type BlobInfo, type BlobStore, TOUCH_INTERVAL } from "./blob-store.ts";
-export { type DeleteOptions, type FindOptions } from "./blob-store.ts";
+export { type ChunkOptions, type DeleteOptions, type FindOptions } from "./blob-store.ts";
 export { type Ingest, type IngestFile, type IngestInfo, type IngestOptions } from "./blob-store.ts";
 export { StoreError, type StoreErrorCode } from "./errors.ts";
 export { FileBlobStore, type FileStoreOptions } from "./file-store.ts";

@@ -7,7 +7,7 @@ import {
 } from "../oci/index.ts";
 import { digestOf, OciError } from "../oci/index.ts";
 import type { OpenOptions, SignalOptions, WriteOptions, WriteOutcome } from "../oci/index.ts";
-import type { BlobInfo, BlobStore, DeleteOptions, FindOptions } from "./blob-store.ts";
+import type { BlobInfo, BlobStore, ChunkOptions, DeleteOptions, FindOptions } from "./blob-store.ts";
 import { type Ingest, type IngestInfo, type IngestOptions, TOUCH_INTERVAL } from "./blob-store.ts";
 import { StoreError } from "./errors.ts";
 import { ingestName } from "./ingest-name.ts";
@@ -165,9 +165,9 @@ class MemoryIngest implements Ingest {
     return this.#parts.offset;
   }
 
-  write(chunk: Uint8Array): void {
+  write(chunk: Uint8Array, { given = false }: ChunkOptions = {}): void {
     this.#assertOpen();
-    this.#parts.chunks.push(Uint8Array.from(chunk));
+    this.#parts.chunks.push(given ? chunk : Uint8Array.from(chunk));
     this.#parts.offset += chunk.length;
     this.#parts.time = this.#home.now();
   }

@@ -154,6 +154,7 @@ export class ObservedRequest implements RegistryRequest, Exchange {
   #countBody(body: RequestBody): RequestBody {
     return {
       length: body.length,
+      given: body.given,
       pump: (consume) =>
         body.pump((chunk) => {
           this.bytesIn += chunk.length;
