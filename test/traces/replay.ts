@@ -8,7 +8,7 @@ import { Secret, toCandidate, type TrackedCredential } from "../../src/credentia
 import { type ImageRuntime, listStoreImages, StoreRuntime } from "../../src/images/index.ts";
 import { readManifests } from "../../src/kubernetes/index.ts";
 import type { Platform } from "../../src/oci/index.ts";
-import { openMemoryStore, type Store } from "../../src/store/index.ts";
+import { openMemoryStore } from "../../src/store/index.ts";
 import { Cluster, type ClusterPod } from "./cluster.ts";
 import { compare, nameIn } from "./compare.ts";
 import { INSIDERS, LabRegistry } from "./lab-registry.ts";
@@ -18,6 +18,7 @@ import type { RecordedImage, RecordedStep, RecordFile, Recording } from "./recor
 import { factsOfError } from "./runtime-text.ts";
 import { settle, VirtualClock } from "./virtual-clock.ts";
 import { VirtualNode } from "./virtual-node.ts";
+import { layersOf, withLayers } from "./with-layers.ts";
 
 const PLATFORM: Platform = { os: "linux", architecture: "amd64" };
 const START = Date.UTC(2026, 0, 1);
@@ -73,7 +74,7 @@ async function play(recording: Recording, root: string): Promise<readonly string
   const cluster = new Cluster();
   const programs = new ProviderPrograms(recording.credentialProviderCalls ?? [], clock);
   await using memory = openMemoryStore({ now: clock.now });
-  const store = withLayers(memory, recording.registry.images);
+  const store = withLayers(memory, layersOf(recording.registry.images));
   await using clients = new Clients(registry, clock);
   const plain = new StoreRuntime({ store, platform: PLATFORM, registry: clients.find });
   const runtimeTexts = new Map<string, string>();
@@ -254,24 +255,6 @@ function listening(runtime: ImageRuntime, texts: Map<string, string>): ImageRunt
       }
     },
   };
-}
-
-/** A store that has the layers already, as the recorded node had: the recordings have no layers. */
-function withLayers(store: Store, images: readonly RecordedImage[]): Store {
-  const all = images.flatMap((image) => [image, ...(image.manifests ?? [])]);
-  const layers = new Set<string>(all.flatMap((image) => (image.layers ?? []).map(({ digest }) => digest)));
-  const has: Store["has"] = async (descriptor, options) =>
-    layers.has(descriptor.digest) || (await store.has(descriptor, options));
-  const write: Store["write"] = async (descriptor, source, options) =>
-    layers.has(descriptor.digest) ? "exists" : await store.write(descriptor, source, options);
-  return new Proxy(store, {
-    get(target, key): unknown {
-      if (key === "has") return has;
-      if (key === "write") return write;
-      const value: unknown = Reflect.get(target, key, target);
-      return typeof value === "function" ? value.bind(target) : value;
-    },
-  });
 }
 
 async function readRecords(root: string): Promise<Recording["imageManagerRecords"]> {

@@ -11,11 +11,12 @@ import { ConfiguredHosts, RegistryClient } from "../../../src/client/index.ts";
 import { type CriClient, openCriClient, PullAuths, serveCri, StoreBackend } from "../../../src/cri/index.ts";
 import { StoreRuntime } from "../../../src/images/index.ts";
 import type { Platform } from "../../../src/oci/index.ts";
-import { openMemoryStore, type Store } from "../../../src/store/index.ts";
+import { openMemoryStore } from "../../../src/store/index.ts";
 import { LabRegistry } from "../lab-registry.ts";
 import type { RecordedImage, RecordedRequest } from "../recording.ts";
 import { VirtualClock } from "../virtual-clock.ts";
 import type { CriRecording } from "./recording.ts";
+import { layersOf, withLayers } from "../with-layers.ts";
 
 const PLATFORM: Platform = { os: "linux", architecture: "amd64" };
 /** What the lab's containerd made containers' sandboxes of. */
@@ -189,27 +190,6 @@ function answer(status: number, method: string, html: boolean): Response {
     : JSON.stringify({ errors: [{ code, message: "lab" }] });
   const headers = { "content-type": html ? "text/html" : "application/json" };
   return new Response(method === "HEAD" ? null : body, { status, headers });
-}
-
-function layersOf(images: readonly RecordedImage[]): ReadonlySet<string> {
-  const all = images.flatMap((image) => [image, ...(image.manifests ?? [])]);
-  return new Set(all.flatMap((image) => (image.layers ?? []).map(({ digest }) => digest)));
-}
-
-/** A store that has the layers. */
-function withLayers(store: Store, layers: ReadonlySet<string>): Store {
-  const has: Store["has"] = async (descriptor, options) =>
-    layers.has(descriptor.digest) || (await store.has(descriptor, options));
-  const write: Store["write"] = async (descriptor, source, options) =>
-    layers.has(descriptor.digest) ? "exists" : await store.write(descriptor, source, options);
-  return new Proxy(store, {
-    get(target, key): unknown {
-      if (key === "has") return has;
-      if (key === "write") return write;
-      const value: unknown = Reflect.get(target, key, target);
-      return typeof value === "function" ? value.bind(target) : value;
-    },
-  });
 }
 
 /** An image for a name whose content wasn't recorded: what it stands for is told apart from what it is. */
