@@ -42,14 +42,43 @@ test("what isn't JSON isn't, however it begins", () => {
   for (let round = 0; round < 2; round++) assert.throws(() => memory.read(broken), SyntaxError);
 });
 
+test("reviews that differ in names are put together from what was read, with their own", () => {
+  const memory = new ReviewMemory();
+  const named = (uid: string, name: string): Uint8Array =>
+    reviewOf(
+      uid,
+      `"operation":"CREATE","name":"${name}","object":{"spec":{"x":[1,{"y":"${name}"}]},"kind":"Pod"}`,
+    );
+  memory.read(named(ONE, "a"));
+  memory.read(named(TWO, "b"));
+  const third = memory.read(named(ONE, "c"));
+  assert.deepEqual(third, { ...new ReviewMemory().read(named(ONE, "c")), answers: undefined });
+  assert.equal(memory.read(named(TWO, "c")).request, third.request);
+  for (const name of ["größe", 'a\\"b', "a\\u0041"]) {
+    const review = named(ONE, name);
+    assert.deepEqual(memory.read(review), new ReviewMemory().read(review));
+  }
+});
+
+test("what a name in a review makes of it is looked at each time", () => {
+  const memory = new ReviewMemory();
+  for (const [uid, operation] of [
+    [ONE, "CREATE"],
+    [TWO, "UPDATE"],
+  ] as const) {
+    memory.read(reviewOf(uid, `"operation":"${operation}"`));
+  }
+  assert.throws(() => memory.read(reviewOf(ONE, '"operation":"STEAL"')), /its operation is "STEAL"/);
+});
+
 test("the oldest make room", () => {
   const memory = new ReviewMemory();
-  memory.read(reviewOf(ONE));
-  const first = memory.read(reviewOf(ONE));
-  assert.equal(memory.read(reviewOf(ONE)).request, first.request);
-  for (let index = 0; index < 64; index++) {
-    const other = reviewOf(ONE, `"operation":"CREATE","name":"${index}"`);
-    for (let round = 0; round < 2; round++) memory.read(other);
-  }
-  assert.notEqual(memory.read(reviewOf(ONE)).request, first.request);
+  const twice = (rest: string): unknown => {
+    memory.read(reviewOf(ONE, rest));
+    return memory.read(reviewOf(TWO, rest)).request;
+  };
+  const first = twice('"operation":"CREATE"');
+  assert.equal(memory.read(reviewOf(ONE)).request, first);
+  for (let index = 0; index < 16; index++) twice(`"operation":"CREATE","x":${index}`);
+  assert.notEqual(memory.read(reviewOf(ONE)).request, first);
 });

@@ -1,19 +1,15 @@
 /**
  * Reviews that were read and answered a moment ago. Replicas that are made in one go send the same review again and
- * again, but for its uid; reading JSON and looking for what changed is most of the work of answering one.
+ * again, but for its uid and the names that were made for them; reading JSON and looking for what changed is most of
+ * the work of answering one.
  */
-import { crc32 } from "node:zlib";
-
 import type { AdmissionDecision, AdmissionRequest } from "../admission.ts";
 import { type ReadReview, readReview } from "./read-review.ts";
+import { type HoleTexts, ReviewTemplate } from "./review-template.ts";
 
-/** As API servers begin every review. */
-const HEAD = '{"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v1","request":{"uid":"';
-const UID_LENGTH = 36;
-const UID = /^[0-9a-f-]{36}$/;
-const CAPACITY = 64;
-/** Most reviews come once: only what comes again is worth keeping. */
-const SEEN = 1024;
+const TEMPLATES = 16;
+/** Reviews that fit no template, to find one with those that follow. */
+const CANDIDATES = 4;
 /** Rare ones don't push many others out. */
 const MAX_SIZE = 64 * 1024;
 
@@ -30,54 +26,74 @@ export interface KnownAnswer {
   readonly until: number;
 }
 
-interface KnownReview {
-  /** All that follows the uid. */
-  readonly rest: Buffer;
-  readonly request: AdmissionRequest;
-  readonly answers: Map<string, KnownAnswer>;
+interface KnownTemplate {
+  readonly template: ReviewTemplate;
+  /** The last review that fitted. */
+  last: {
+    readonly texts: HoleTexts;
+    readonly request: AdmissionRequest;
+    /** Only what comes again is worth answers that last. */
+    answers: Map<string, KnownAnswer> | undefined;
+  };
 }
 
 export class ReviewMemory {
-  /** By checksum; the texts themselves have the last word. */
-  readonly #known = new Map<number, KnownReview>();
-  readonly #seen = new Set<number>();
+  /** The one that fitted last comes first. */
+  readonly #templates: KnownTemplate[] = [];
+  readonly #candidates: Buffer[] = [];
+  #nextCandidate = 0;
 
   /** @throws SyntaxError for a body that is no JSON, StatusError for one that is no review */
   read(body: Uint8Array): RecalledReview {
     const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
-    const uid = bytes.length > MAX_SIZE ? undefined : findUid(bytes);
-    if (uid === undefined) return { ...parse(bytes), answers: undefined };
-    const rest = bytes.subarray(HEAD.length + UID_LENGTH);
-    const checksum = crc32(rest);
-    const known = this.#known.get(checksum);
-    if (known?.rest.equals(rest) === true) return { uid, request: known.request, answers: known.answers };
-    const { uid: last, request } = parse(bytes);
-    // A later member of the same name has another say.
-    if (last !== uid || !this.#comesAgain(checksum)) return { uid: last, request, answers: undefined };
-    const answers = new Map<string, KnownAnswer>();
+    if (bytes.length > MAX_SIZE) return { ...parse(bytes), answers: undefined };
+    for (let index = 0; index < this.#templates.length; index++) {
+      const known = this.#templates[index] as KnownTemplate;
+      const texts = known.template.read(bytes);
+      if (texts === undefined) continue;
+      if (index > 0) this.#moveToFront(index);
+      return recall(known, texts);
+    }
+    const { uid, request } = parse(bytes);
+    const learned = this.#learn(bytes, request);
+    return { uid, request, answers: learned?.last.answers };
+  }
+
+  #moveToFront(index: number): void {
+    this.#templates.unshift(...this.#templates.splice(index, 1));
+  }
+
+  #learn(bytes: Buffer, request: AdmissionRequest): KnownTemplate | undefined {
+    let learned: KnownTemplate | undefined;
+    for (const candidate of this.#candidates) {
+      const template = ReviewTemplate.learn(candidate, bytes);
+      const texts = template?.read(bytes);
+      if (template === undefined || texts === undefined) continue;
+      // All but the uid was there before.
+      const answers = texts.length === 1 ? new Map<string, KnownAnswer>() : undefined;
+      learned = { template, last: { texts, request, answers } };
+      this.#templates.unshift(learned);
+      if (this.#templates.length > TEMPLATES) this.#templates.pop();
+      break;
+    }
     // The bytes belong to a larger piece of memory, which would stay along.
-    keepIn(this.#known, checksum, { rest: Buffer.from(rest), request, answers });
-    return { uid, request, answers };
-  }
-
-  #comesAgain(checksum: number): boolean {
-    if (this.#seen.has(checksum)) return true;
-    if (this.#seen.size >= SEEN) this.#seen.clear();
-    this.#seen.add(checksum);
-    return false;
+    this.#candidates[this.#nextCandidate] = Buffer.from(bytes);
+    this.#nextCandidate = (this.#nextCandidate + 1) % CANDIDATES;
+    return learned;
   }
 }
 
-function findUid(bytes: Buffer): string | undefined {
-  const start = bytes.toString("latin1", 0, HEAD.length + UID_LENGTH);
-  const uid = start.slice(HEAD.length);
-  return start.startsWith(HEAD) && UID.test(uid) ? uid : undefined;
-}
-
-function keepIn(known: Map<number, KnownReview>, checksum: number, review: KnownReview): void {
-  const [oldest] = known.keys();
-  if (known.size >= CAPACITY && oldest !== undefined) known.delete(oldest);
-  known.set(checksum, review);
+function recall(known: KnownTemplate, texts: HoleTexts): RecalledReview {
+  const { template, last } = known;
+  const { uidHole } = template;
+  const same = texts.every((text, index) => index === uidHole || text === last.texts[index]);
+  if (same) {
+    last.answers ??= new Map();
+    return { uid: texts[uidHole] as string, request: last.request, answers: last.answers };
+  }
+  const { uid, request } = readReview(template.fill(texts));
+  known.last = { texts, request, answers: undefined };
+  return { uid, request, answers: undefined };
 }
 
 function parse(bytes: Buffer): ReadReview {

@@ -14,7 +14,7 @@ import { parseDuration } from "../../internal/go/duration.ts";
 import { failure, StatusError } from "../../kubernetes/index.ts";
 import type { AdmissionDecision, AdmissionPlugin } from "../admission.ts";
 import { runAdmission, type RunAdmissionOptions } from "../run-admission.ts";
-import { formatReview } from "./format-review.ts";
+import { cutOutUid, formatReview } from "./format-review.ts";
 import type { ReadReview } from "./read-review.ts";
 import { type RecalledReview, ReviewMemory } from "./review-memory.ts";
 
@@ -172,8 +172,7 @@ export class Webhook {
       const decision = await runAdmission(route.chain, review.request, limits);
       const body = formatReview(review, decision);
       if (review.answers !== undefined && decision.allowed && decision.warnings.length === 0) {
-        const at = body.indexOf(review.uid);
-        const text = [body.slice(0, at), body.slice(at + review.uid.length)] as const;
+        const text = cutOutUid(body, review.uid);
         review.answers.set(path, { decision, text, until: this.#clock() + ANSWER_LIFETIME });
       }
       this.#report({ path, review, decision, started });

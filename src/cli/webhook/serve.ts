@@ -48,27 +48,54 @@ export function webhookListener(
   webhook: Webhook,
   pages: Pick<ServeWebhookOptions, "metrics" | "notReady">,
 ): RequestListener {
+  const outbox = new Outbox();
   return (request, response) => {
     const { method = "GET", url = "/" } = request;
     if (method !== "POST") {
       const page = method === "GET" || method === "HEAD" ? findPage(url, pages) : undefined;
       if (page !== undefined) return sendText(response, page);
     }
-    answerReview(webhook, request, response);
+    answerReview(webhook, { request, response, outbox });
   };
 }
 
-function answerReview(webhook: Webhook, request: IncomingMessage, response: ServerResponse): void {
+/**
+ * Answers go out together, when all that has come in is read. Clients are woken by the first of them instead of by
+ * each, which takes the system as long as a whole review takes us.
+ */
+class Outbox {
+  #waiting: { readonly response: ServerResponse; readonly answer: WebhookAnswer }[] = [];
+
+  put(response: ServerResponse, answer: WebhookAnswer): void {
+    if (this.#waiting.push({ response, answer }) === 1) setImmediate(this.#empty);
+  }
+
+  readonly #empty = (): void => {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const { response, answer } of waiting) {
+      if (!response.destroyed) sendAnswer(response, answer, false);
+    }
+  };
+}
+
+function answerReview(
+  webhook: Webhook,
+  exchange: {
+    readonly request: IncomingMessage;
+    readonly response: ServerResponse;
+    readonly outbox: Outbox;
+  },
+): void {
+  const { request, response, outbox } = exchange;
   const { method = "GET", url: target = "/", headers } = request;
   if (headers.expect?.toLowerCase() === "100-continue") response.writeContinue();
   readBody(request, webhook.bodyLimit, (body) => {
     if (body === undefined) return sendAnswer(response, webhook.tooLarge(), true);
     const asked = { method, target, contentType: headers["content-type"], body };
     const answer = webhook.handle(asked, () => goneSignal(response));
-    if (!(answer instanceof Promise)) return sendAnswer(response, answer, false);
-    void answer.then((late) => {
-      if (!response.destroyed) sendAnswer(response, late, false);
-    });
+    if (answer instanceof Promise) void answer.then((late) => outbox.put(response, late));
+    else outbox.put(response, answer);
   });
 }
 
