@@ -26,6 +26,7 @@ import type {
   ImageBackend,
   PullRequest,
 } from "./image-backend.ts";
+import { imageSize } from "./image-size.ts";
 import { imageUser } from "./image-user.ts";
 import { completeName, lookUp } from "./look-up.ts";
 import type { PullAuths } from "./pull-auth.ts";
@@ -33,7 +34,7 @@ import type { PullAuths } from "./pull-auth.ts";
 /** As much of a store as is needed here. */
 export interface NamedContent extends ContentSource {
   readonly names: {
-    list(): Iterable<{ readonly name: string; readonly target: Descriptor }>;
+    list(): Iterable<{ readonly name: string; readonly target: Descriptor; readonly updatedAt: number }>;
     delete(name: string): boolean;
   };
   has(descriptor: Descriptor, options?: SignalOptions): Promise<boolean>;
@@ -89,6 +90,8 @@ export class StoreBackend implements ImageBackend {
   readonly #pinned: ReadonlySet<string>;
   /** By target: what was read once isn't read again. */
   #facts = new Map<Digest, Facts>();
+  /** By id, as long as it has a name. */
+  #sizes = new Map<Digest, number>();
   #collecting: { readonly running: Promise<unknown>; next?: Promise<unknown> } | undefined;
 
   constructor(options: StoreBackendOptions) {
@@ -161,7 +164,10 @@ export class StoreBackend implements ImageBackend {
   async #hold(options: SignalOptions): Promise<readonly Held[]> {
     const used = new Map<Digest, Facts>();
     const byId = new Map<Digest, { facts: Facts; names: string[]; repoDigests: Set<string> }>();
-    for (const { name, target } of this.#options.store.names.list()) {
+    const sizes = new Map<Digest, number>();
+    // One image may be named by a manifest and by an index of it: as in containerd, what came first tells the size.
+    const all = [...this.#options.store.names.list()].toSorted((a, b) => a.updatedAt - b.updatedAt);
+    for (const { name, target } of all) {
       options.signal?.throwIfAborted();
       const facts =
         used.get(target.digest) ?? this.#facts.get(target.digest) ?? (await this.#read(target, options));
@@ -169,10 +175,12 @@ export class StoreBackend implements ImageBackend {
       used.set(target.digest, facts);
       const held = byId.get(facts.id) ?? { facts, names: [], repoDigests: new Set<string>() };
       byId.set(facts.id, held);
+      if (!sizes.has(facts.id)) sizes.set(facts.id, this.#sizes.get(facts.id) ?? facts.size);
       held.names.push(name);
       held.repoDigests.add(`${repositoryName(parseReference(name))}@${target.digest}`);
     }
     this.#facts = used;
+    this.#sizes = sizes;
     const pinned = await this.#pinnedNow();
     const images = [...byId].map(([id, { facts, names, repoDigests }]): Held => {
       const repoTags = names.filter((name) => !name.includes("@"));
@@ -180,7 +188,7 @@ export class StoreBackend implements ImageBackend {
         id,
         repoTags: sortReferences(repoTags),
         repoDigests: sortReferences([...repoDigests]),
-        size: facts.size,
+        size: sizes.get(id) ?? facts.size,
         uid: facts.uid,
         username: facts.username,
         pinned: [...repoTags, ...repoDigests].some((name) => pinned.has(name)),
@@ -198,7 +206,8 @@ export class StoreBackend implements ImageBackend {
   async #read(target: Descriptor, options: SignalOptions): Promise<Facts | undefined> {
     const found = await inspectImage(this.#options.store, target, { matcher: this.#matcher, ...options });
     if (found === undefined) return undefined;
-    const { manifest, contents, size } = found;
+    const { manifest, contents } = found;
+    const size = imageSize(found);
     const config = await this.#readConfig(manifest.config, options);
     const user = imageUser(config?.config.user ?? "");
     return { id: manifest.config.digest, config: manifest.config, contents, size, ...user };

@@ -23,6 +23,7 @@ export interface LeasedOptions extends SignalOptions {
 /** containerd's own services, over one connection and for one of its namespaces. */
 export interface ContainerdConnection extends Disposable {
   readonly address: string;
+  readonly namespace: string;
   readonly content: Client<typeof Content>;
   readonly diff: Client<typeof Diff>;
   readonly images: Client<typeof Images>;
@@ -67,6 +68,7 @@ export function openContainerd(address: string, namespace: string): ContainerdCo
   });
   return {
     address,
+    namespace,
     content: createClient(Content, transport),
     diff: createClient(Diff, transport),
     images: createClient(Images, transport),

@@ -5,7 +5,6 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { TrackedCredential } from "../../credentials/index.ts";
 import { inspectImage, type PullProgress, SharedOperations, tryCredentials } from "../../images/index.ts";
 import {
-  type Descriptor,
   type Digest,
   hostPlatformMatcher,
   type ImageConfig,
@@ -26,18 +25,20 @@ import type {
   ImageBackend,
   PullRequest,
 } from "../image-backend.ts";
+import { imageSize } from "../image-size.ts";
 import { imageUser } from "../image-user.ts";
 import { completeName, lookUp } from "../look-up.ts";
 import type { PullAuths } from "../pull-auth.ts";
-import { applyHere, applyThere, sharesFiles } from "./apply-ways.ts";
+import { applyEarly, applyHere, applyThere, sharesFiles } from "./apply-ways.ts";
 import { type ContainerdConnection, openContainerd } from "./connection.ts";
 import { ContainerdContent } from "./content.ts";
+import { ContentFiles } from "./content-files.ts";
 import { attempt } from "./failures.ts";
 import { ImageNames, type NamedTarget } from "./image-names.ts";
 import { PullLeases } from "./leases.ts";
-import { ImagePuller } from "./pull-image.ts";
+import { type ApplyWays, ImagePuller } from "./pull-image.ts";
 import { SnapshotUsage } from "./snapshot-usage.ts";
-import { type ApplyLayer, LayerSnapshots } from "./snapshots.ts";
+import { LayerSnapshots } from "./snapshots.ts";
 import { UnpackWorkers } from "./unpack-worker.ts";
 
 export interface ContainerdBackendOptions {
@@ -102,7 +103,7 @@ export class ContainerdBackend implements ImageBackend, AsyncDisposable {
   readonly #removals = new Set<Promise<void>>();
   /** By target. */
   #facts = new Map<string, Facts>();
-  #ways: Promise<readonly ApplyLayer[]> | undefined;
+  #ways: Promise<ApplyWays> | undefined;
 
   private constructor(options: ContainerdBackendOptions) {
     const { address, namespace = "k8s.io", snapshotter = "overlayfs", now } = options;
@@ -250,7 +251,7 @@ export class ContainerdBackend implements ImageBackend, AsyncDisposable {
       if (found === undefined) return undefined;
       const { manifest } = found;
       const config = parseImageConfig(await readContent(this.#content, manifest.config, options));
-      return { id: manifest.config.digest, config, size: found.size + repeatedBytes(manifest.layers) };
+      return { id: manifest.config.digest, config, size: imageSize(found) };
     } catch (error) {
       if (error instanceof OciError) return undefined;
       throw error;
@@ -267,7 +268,7 @@ export class ContainerdBackend implements ImageBackend, AsyncDisposable {
     return plugins[0]?.exports["root"] ?? "";
   }
 
-  async #knownWays(): Promise<readonly ApplyLayer[]> {
+  async #knownWays(): Promise<ApplyWays> {
     try {
       return await (this.#ways ??= this.#findWays());
     } catch (error) {
@@ -276,14 +277,19 @@ export class ContainerdBackend implements ImageBackend, AsyncDisposable {
     }
   }
 
-  async #findWays(): Promise<readonly ApplyLayer[]> {
+  async #findWays(): Promise<ApplyWays> {
     const { introspection, call } = this.#connection;
     const there = applyThere(this.#connection);
-    if (this.#options.unpack === "there") return [there];
+    if (this.#options.unpack === "there") return { whole: [there] };
     const { pidns } = await attempt("ask who containerd is", introspection.server({}, call()));
-    if (!sharesFiles(pidns)) return [there];
+    if (!sharesFiles(pidns)) return { whole: [there] };
     const root = await this.#rootOf("io.containerd.content.v1", "content");
-    return root === "" ? [there] : [applyHere(this.#workers, root), there];
+    if (root === "") return { whole: [there] };
+    const files = new ContentFiles(root, this.#connection.namespace);
+    return {
+      whole: [applyHere(this.#workers, files), there],
+      early: (arrival) => applyEarly(this.#workers, files, arrival),
+    };
   }
 
   /** The kubelet asks containerd for a container next, whose CRI plugin hears of images a moment later. */
@@ -304,13 +310,6 @@ export class ContainerdBackend implements ImageBackend, AsyncDisposable {
       await delay(wait, undefined, { signal });
     }
   }
-}
-
-/** containerd counts a layer as often as it is listed. */
-function repeatedBytes(layers: readonly Descriptor[]): number {
-  const once = new Map(layers.map(({ digest, size }) => [digest, size]));
-  const sum = (sizes: Iterable<number>): number => [...sizes].reduce((total, size) => total + size, 0);
-  return sum(layers.map(({ size }) => size)) - sum(once.values());
 }
 
 function hold(facts: Facts, named: readonly NamedTarget[]): Held {

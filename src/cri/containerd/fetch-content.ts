@@ -4,13 +4,13 @@ import { Code } from "@connectrpc/connect";
 
 import { type ContentSource, type Descriptor, OciError, type WriteOptions } from "../../oci/index.ts";
 import { isImageConfigType, isIndexType, isManifestType } from "../../oci/index.ts";
-import type { ContainerdConnection, LeasedOptions } from "./connection.ts";
+import type { ContainerdConnection } from "./connection.ts";
 import type { ContainerdContent } from "./content.ts";
 import { containerdError, isCode, isFull } from "./failures.ts";
-import { Ingest } from "./ingest.ts";
+import { Ingest, type IngestOptions } from "./ingest.ts";
 import type { Labels } from "./labels.ts";
 
-export interface FetchOptions extends LeasedOptions, Pick<WriteOptions, "onProgress"> {
+export interface FetchOptions extends IngestOptions, Pick<WriteOptions, "onProgress"> {
   /** What the content gets when it becomes visible. */
   readonly labels: Labels;
 }

@@ -33,11 +33,17 @@ export interface IngestTarget {
   readonly size: number;
 }
 
+export interface IngestOptions extends LeasedOptions {
+  /** Told how many bytes containerd has in its file: first what an earlier write left, then after each message. */
+  readonly onWritten?: ((bytes: number) => void) | undefined;
+}
+
 export class Ingest implements AsyncDisposable {
   readonly #target: IngestTarget;
   /** Bytes in one message of this write: little content has little buffers. */
   readonly #most: number;
   readonly #call: RawCall;
+  readonly #onWritten: (bytes: number) => void;
   /** Buffers that aren't under way. */
   readonly #spare: Buffer[] = [];
   #buffer: Buffer | undefined;
@@ -47,9 +53,10 @@ export class Ingest implements AsyncDisposable {
   /** What containerd has. */
   #offset = 0;
 
-  private constructor(call: RawCall, target: IngestTarget) {
+  private constructor(call: RawCall, target: IngestTarget, onWritten: (bytes: number) => void = () => {}) {
     this.#call = call;
     this.#target = target;
+    this.#onWritten = onWritten;
     this.#most = Math.min(MESSAGE, Math.max(1, target.size));
   }
 
@@ -61,9 +68,9 @@ export class Ingest implements AsyncDisposable {
   static async open(
     connection: ContainerdConnection,
     target: IngestTarget,
-    options: LeasedOptions,
+    options: IngestOptions,
   ): Promise<Ingest> {
-    const ingest = new Ingest(connection.rawCall(METHOD, options), target);
+    const ingest = new Ingest(connection.rawCall(METHOD, options), target, options.onWritten);
     try {
       const { ref, digest, size } = target;
       ingest.#send({ action: WriteAction.STAT, ref, total: BigInt(size), expected: digest });
@@ -159,6 +166,7 @@ export class Ingest implements AsyncDisposable {
       const answer = fromBinary(WriteContentResponseSchema, await this.#call.receive());
       this.#unanswered--;
       this.#offset = Number(answer.offset);
+      this.#onWritten(this.#offset);
     }
   }
 }

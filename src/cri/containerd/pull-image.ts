@@ -18,10 +18,6 @@ import {
   type Descriptor,
   type Digest,
   type ImageSource,
-  isImageConfigType,
-  memoryStream,
-  OciError,
-  parseImageConfig,
   parseManifest,
   planCopy,
   type PlatformMatcher,
@@ -29,8 +25,7 @@ import {
   type SignalOptions,
 } from "../../oci/index.ts";
 import { formatReference, type Reference } from "../../reference/index.ts";
-import { layersOf } from "../../unpack/index.ts";
-import { chainId } from "../describe-image.ts";
+import { type Arrival, Arrivals } from "./arrivals.ts";
 import type { ContainerdConnection } from "./connection.ts";
 import type { ContainerdContent } from "./content.ts";
 import { fetchContent } from "./fetch-content.ts";
@@ -45,7 +40,17 @@ import {
   withRepository,
 } from "./labels.ts";
 import type { PullLease, PullLeases } from "./leases.ts";
+import { readImage } from "./read-image.ts";
 import type { ApplyLayer, LayerSnapshots, LayerToUnpack } from "./snapshots.ts";
+import { Turns } from "./turns.ts";
+
+/** How snapshots are filled. */
+export interface ApplyWays {
+  /** With layers that are here, the best way first. */
+  readonly whole: readonly ApplyLayer[];
+  /** With one that is on its way. */
+  readonly early?: (arrival: Arrival) => ApplyLayer;
+}
 
 export interface PullerOptions {
   readonly connection: ContainerdConnection;
@@ -53,8 +58,7 @@ export interface PullerOptions {
   readonly snapshots: LayerSnapshots;
   readonly names: ImageNames;
   readonly leases: PullLeases;
-  /** How snapshots are filled, the best way first. */
-  readonly ways: () => Promise<readonly ApplyLayer[]>;
+  readonly ways: () => Promise<ApplyWays>;
   readonly matcher: PlatformMatcher;
   /** Contents of one image under way at a time. */
   readonly concurrency: number;
@@ -63,6 +67,8 @@ export interface PullerOptions {
 
 /** Contents under way at a time, of all pulls: each has buffers of its own. */
 const FETCHES = 6;
+/** Bytes of a layer that is worth being unpacked while it comes; a smaller one is here before a thread has begun. */
+const EARLY = 24 * 1024 * 1024;
 
 interface Work extends SignalOptions {
   readonly reference: Reference;
@@ -77,6 +83,7 @@ export class ImagePuller {
   readonly #fetches = new SharedOperations<number, "written" | "exists">();
   readonly #turns = new Turns(FETCHES);
   readonly #unpacks = new SharedOperations<number, void>();
+  readonly #arrivals = new Arrivals();
 
   constructor(options: PullerOptions) {
     this.#options = options;
@@ -156,7 +163,10 @@ export class ImagePuller {
     return config.digest;
   }
 
-  /** Fetches and unpacks what has no snapshot yet; each layer is unpacked when it is here and those below are done. */
+  /**
+   * Fetches and unpacks what has no snapshot yet. A layer is unpacked when those below are done: when it is here, or
+   * as it comes if it is a big one.
+   */
   async #unpackAll(layers: readonly LayerToUnpack[], work: Work): Promise<void> {
     const first = await this.#firstMissing(layers, work);
     for (const { descriptor } of layers.slice(0, first)) {
@@ -178,8 +188,10 @@ export class ImagePuller {
     try {
       const ways = await this.#options.ways();
       for (const layer of missing) {
-        await fetched.get(layer.descriptor.digest);
-        await this.#unpack(layer, ways, stopping);
+        const fetching = fetched.get(layer.descriptor.digest);
+        if (await this.#unpackEarly(layer, ways, { ...stopping, fetching })) continue;
+        await fetching;
+        await this.#unpack(layer, ways.whole, stopping);
       }
     } catch (error) {
       work.signal?.throwIfAborted();
@@ -201,6 +213,28 @@ export class ImagePuller {
       if (await snapshots.has(id, { signal })) return count;
     }
     return 0;
+  }
+
+  /** False where that can't be: then the layer may be here, or be somebody else's to bring. */
+  async #unpackEarly(
+    layer: LayerToUnpack,
+    { early, whole }: ApplyWays,
+    work: Work & { readonly fetching: Promise<void> | undefined },
+  ): Promise<boolean> {
+    const { digest, size } = layer.descriptor;
+    if (early === undefined || size < EARLY || work.fetching === undefined) return false;
+    const arrival = await this.#arrivals.next(digest, work.fetching);
+    if (arrival === undefined) return false;
+    try {
+      await this.#unpack(layer, [early(arrival), ...whole], work);
+    } catch (error) {
+      // Who fetched it may have had another credential, or have gone.
+      if (arrival.failed) return false;
+      throw error;
+    }
+    // It is the snapshot that came first; now its content has to be ours as well.
+    await work.fetching;
+    return true;
   }
 
   async #unpack(
@@ -237,7 +271,9 @@ export class ImagePuller {
         this.#turns.run(async () => {
           const given = { ...labels, [sourceKey(reference)]: reference.path };
           const options = { lease: lease.id, signal: shared, onProgress: report, labels: given };
-          result.outcome = await fetchContent(connection, content, { descriptor, source }, options);
+          result.outcome = await this.#arrivals.track(descriptor.digest, (onWritten) =>
+            fetchContent(connection, content, { descriptor, source }, { ...options, onWritten }),
+          );
           return result.outcome;
         }),
       );
@@ -306,67 +342,4 @@ function progressOf(report: (progress: PullProgress) => void): Pick<Work, "onEve
       tell();
     },
   };
-}
-
-/** Lets so many things happen at a time, in the order they were asked for. */
-class Turns {
-  #free: number;
-  readonly #waiting: (() => void)[] = [];
-
-  constructor(count: number) {
-    this.#free = count;
-  }
-
-  async run<T>(act: () => Promise<T>): Promise<T> {
-    if (this.#free > 0) this.#free--;
-    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    try {
-      return await act();
-    } finally {
-      const next = this.#waiting.shift();
-      if (next === undefined) this.#free++;
-      else next();
-    }
-  }
-}
-
-interface ReadImage {
-  readonly config: Descriptor;
-  readonly layers: readonly LayerToUnpack[];
-  /** The plan's, with the config, which was read already. */
-  readonly source: ContentSource;
-}
-
-async function readImage(plan: CopyPlan, signal: AbortSignal | undefined): Promise<ReadImage> {
-  const { manifest: descriptor, source } = plan;
-  if (descriptor === undefined) throw notAnImage(plan.root);
-  const bytes = await readContent(source, descriptor, { signal });
-  const manifest = parseManifest(bytes, { mediaType: descriptor.mediaType });
-  if (manifest.kind !== "manifest" || !isImageConfigType(manifest.config.mediaType))
-    throw notAnImage(descriptor);
-  const text = await readContent(source, manifest.config, { signal });
-  const config = parseImageConfig(text);
-  const layers = layersOf({ descriptor, manifest, config });
-  const ids = layers.map(({ diffId }) => diffId);
-  return {
-    config: manifest.config,
-    source: {
-      open: async (wanted, options) =>
-        wanted.digest === manifest.config.digest
-          ? memoryStream(text, options)
-          : await source.open(wanted, options),
-    },
-    layers: layers.map((layer, index) => ({
-      ...layer,
-      chainId: chainId(ids.slice(0, index + 1)),
-      parent: chainId(ids.slice(0, index)),
-    })),
-  };
-}
-
-function notAnImage({ digest, mediaType }: Descriptor): OciError {
-  return new OciError(
-    "MANIFEST_UNSUPPORTED",
-    `Cannot use "${digest}" as an image: it is a ${JSON.stringify(mediaType)}`,
-  );
 }

@@ -6,6 +6,8 @@ import { Worker } from "node:worker_threads";
 
 import type { Digest, SignalOptions } from "../../oci/index.ts";
 import { UnpackError, type UnpackErrorCode } from "../../unpack/index.ts";
+import type { Arrival } from "./arrivals.ts";
+import { UNPACK_PROGRAM } from "./unpack-program.ts";
 
 export interface UnpackJob {
   /** The file with the layer, as it was fetched. */
@@ -21,9 +23,19 @@ export interface JobResult {
   readonly leftOut: number;
 }
 
-type Answer =
-  | { readonly leftOut: number }
-  | { readonly failure: { readonly code: string | undefined; readonly message: string } };
+/** How the unpacking of a layer ended whose bytes nobody had verified yet. */
+export interface EarlyResult {
+  /** What was read: device and inode. */
+  readonly identity: string;
+  /** What it would mean, if those bytes are right. */
+  readonly meaning: JobResult | Error;
+}
+
+interface Answer {
+  readonly identity: string;
+  readonly leftOut?: number;
+  readonly failure?: { readonly code: string | undefined; readonly message: string };
+}
 
 /** Milliseconds after which a thread without work ends. */
 const IDLE = 10_000;
@@ -36,49 +48,13 @@ const DOOR = import.meta.url.endsWith(".ts")
   ? new URL("../../unpack/index.ts", import.meta.url).href
   : import.meta.resolve("dray/unpack");
 
-const PROGRAM = `
-const { open } = require("node:fs/promises");
-const { setFlagsFromString } = require("node:v8");
-const { runInNewContext } = require("node:vm");
-const { parentPort, workerData } = require("node:worker_threads");
-const CHUNK = 256 * 1024;
-const COLLECT = 16;
-setFlagsFromString("--expose-gc");
-const collect = runInNewContext("gc");
-async function openFile(path) {
-  const handle = await open(path, "r");
-  const buffer = Buffer.allocUnsafeSlow(CHUNK);
-  return {
-    pump: async (consume) => {
-      for (let read = 0; ; read++) {
-        const { bytesRead } = await handle.read(buffer, 0, CHUNK);
-        if (bytesRead === 0) return;
-        // V8 sees little buffers that stand for much memory, and would let them pile up.
-        if (read % COLLECT === 0) collect({ type: "minor" });
-        await consume(buffer.subarray(0, bytesRead));
-      }
-    },
-    close: () => handle.close(),
-  };
-}
-parentPort.on("message", async ({ file, upper, lower, diffId }) => {
-  try {
-    const { applyLayer } = await import(workerData);
-    const options = { below: lower, whiteouts: "overlay", diffId };
-    const { leftOut } = await applyLayer(await openFile(file), upper, options);
-    parentPort.postMessage({ leftOut: leftOut.length });
-  } catch (error) {
-    parentPort.postMessage({ failure: { code: error?.code, message: String(error?.message ?? error) } });
-  }
-});
-`;
-
 /** Threads that are started when they are needed, one job each at a time. */
 export class UnpackWorkers implements AsyncDisposable {
   readonly #limit: number;
   readonly #idle: { readonly worker: Worker; readonly timer: NodeJS.Timeout }[] = [];
   readonly #waiting: (() => void)[] = [];
   #busy = 0;
+  #early = false;
 
   constructor(limit: number) {
     this.#limit = limit;
@@ -89,20 +65,34 @@ export class UnpackWorkers implements AsyncDisposable {
     signal?.throwIfAborted();
     if (this.#busy < this.#limit) this.#busy++;
     else await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    let worker: Worker | undefined;
     try {
-      signal?.throwIfAborted();
-      worker = this.#take();
-      const answer = await perform(worker, job, signal);
-      this.#putBack(worker);
-      worker = undefined;
-      return answer;
+      const answer = await this.#perform(signal, (worker) => perform(worker, job, { signal }));
+      return resultOf(answer);
     } finally {
-      // One that failed may have been left in the middle of something.
-      await worker?.terminate();
       const next = this.#waiting.shift();
       if (next === undefined) this.#busy--;
       else next();
+    }
+  }
+
+  /**
+   * Unpacks a file while it grows. One at a time, on a thread that others needn't wait for: it may take as long as a
+   * network needs. `undefined` while threads have other work, for then nothing is gained.
+   *
+   * @throws the signal's reason, or why the thread ended
+   */
+  async runEarly(
+    job: UnpackJob & { readonly size: number },
+    arrival: Arrival,
+    { signal }: SignalOptions = {},
+  ): Promise<EarlyResult | undefined> {
+    if (this.#early || this.#busy > 0) return undefined;
+    this.#early = true;
+    try {
+      const answer = await this.#perform(signal, (worker) => perform(worker, job, { signal, arrival }));
+      return { identity: answer.identity, meaning: meaningOf(answer) };
+    } finally {
+      this.#early = false;
     }
   }
 
@@ -113,10 +103,26 @@ export class UnpackWorkers implements AsyncDisposable {
     }
   }
 
+  async #perform(signal: AbortSignal | undefined, act: (worker: Worker) => Promise<Answer>): Promise<Answer> {
+    signal?.throwIfAborted();
+    let worker: Worker | undefined = this.#take();
+    try {
+      const answer = await act(worker);
+      if (answer.failure === undefined) {
+        this.#putBack(worker);
+        worker = undefined;
+      }
+      return answer;
+    } finally {
+      // One that failed may have been left in the middle of something.
+      await worker?.terminate();
+    }
+  }
+
   #take(): Worker {
     const idle = this.#idle.pop();
     if (idle === undefined)
-      return new Worker(PROGRAM, { eval: true, workerData: DOOR, resourceLimits: LIMITS });
+      return new Worker(UNPACK_PROGRAM, { eval: true, workerData: DOOR, resourceLimits: LIMITS });
     clearTimeout(idle.timer);
     idle.worker.ref();
     return idle.worker;
@@ -134,7 +140,11 @@ export class UnpackWorkers implements AsyncDisposable {
   }
 }
 
-async function perform(worker: Worker, job: UnpackJob, signal: AbortSignal | undefined): Promise<JobResult> {
+async function perform(
+  worker: Worker,
+  job: UnpackJob,
+  { signal, arrival }: SignalOptions & { readonly arrival?: Arrival },
+): Promise<Answer> {
   const { promise, resolve, reject } = Promise.withResolvers<Answer>();
   const onExit = (): void => reject(new UnpackError("UNWRITABLE", "Cannot unpack a layer: its thread ended"));
   const onAbort = (): void => reject(signal?.reason);
@@ -142,17 +152,29 @@ async function perform(worker: Worker, job: UnpackJob, signal: AbortSignal | und
   signal?.addEventListener("abort", onAbort, { once: true });
   try {
     worker.postMessage(job);
-    const answer = await promise;
-    if ("failure" in answer) throw toError(answer.failure);
-    return answer;
+    let most = 0;
+    using _watch = arrival?.watch((bytes) => {
+      if (bytes < most) reject(new Error("The layer began again"));
+      most = bytes;
+      worker.postMessage({ arrived: bytes });
+    });
+    return await promise;
   } finally {
     worker.off("message", resolve).off("error", reject).off("exit", onExit);
     signal?.removeEventListener("abort", onAbort);
   }
 }
 
+function resultOf(answer: Answer): JobResult {
+  const meaning = meaningOf(answer);
+  if (meaning instanceof Error) throw meaning;
+  return meaning;
+}
+
 /** Errors lose their class on the way from the thread. */
-function toError({ code, message }: { readonly code: string | undefined; readonly message: string }): Error {
+function meaningOf({ failure, leftOut = 0 }: Answer): JobResult | Error {
+  if (failure === undefined) return { leftOut };
+  const { code, message } = failure;
   if (code === undefined) return new Error(message);
   if (!/^E[A-Z]+$/.test(code)) return new UnpackError(code as UnpackErrorCode, message);
   const full = code === "ENOSPC" || code === "EDQUOT";
