@@ -2,7 +2,8 @@ import type { ContentStream } from "../oci/index.ts";
 import { type AttributeHelper, type HelperKind, startHelper } from "./attribute-helper.ts";
 import { FolderTree } from "./folder-tree.ts";
 import { LayerApplier } from "./layer-applier.ts";
-import { type LayerExpectation, type LayerFacts, streamLayer } from "./layer-stream.ts";
+import { type LayerExpectation, streamLayer } from "./layer-stream.ts";
+import { type LayerFacts, LayerWriter, type PlainExpectation } from "./layer-writer.ts";
 import { type LeftOut, LeftOutList } from "./left-out.ts";
 import { LimitGuard, type UnpackLimits } from "./limits.ts";
 import { LowerFolders } from "./lower-folders.ts";
@@ -87,7 +88,14 @@ export class FolderUnpacker implements AsyncDisposable {
    * @throws UnpackError, OciError `SIZE_INVALID` or `DIGEST_INVALID`, or the stream's error
    */
   async apply(stream: ContentStream, expected: LayerExpectation = {}): Promise<LayerFacts> {
-    return await streamLayer(stream, { applier: this.#applier, limits: this.#limits }, expected);
+    const layer = this.begin(expected);
+    await streamLayer(stream, { layer, limits: this.#limits }, expected);
+    return layer.end();
+  }
+
+  /** Begins the next layer, for whoever has verified and uncompressed it elsewhere. */
+  begin(expected: PlainExpectation = {}): LayerWriter {
+    return new LayerWriter(this.#applier, expected);
   }
 
   /** Sets what has to be set last: the folders' times, and modes that would have kept us out. */

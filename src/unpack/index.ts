@@ -25,7 +25,8 @@
 export { type ChosenImage, type ChosenLayer, layersOf } from "./choose-manifest.ts";
 export { applyLayer, FolderUnpacker, type AppliedLayer } from "./folder-unpacker.ts";
 export { type FolderUnpackerOptions, type UnpackedFacts } from "./folder-unpacker.ts";
-export { type LayerExpectation, type LayerFacts } from "./layer-stream.ts";
+export { type LayerExpectation } from "./layer-stream.ts";
+export { type LayerFacts } from "./layer-writer.ts";
 export { diffFolders, type DiffFacts, type DiffFoldersOptions } from "./diff-folders.ts";
 export { UnpackError, type UnpackErrorCode } from "./errors.ts";
 export { formatLeftOut, type LeftOut } from "./left-out.ts";

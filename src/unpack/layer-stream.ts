@@ -1,33 +1,12 @@
 import { pumpDecompressed } from "../internal/compression.ts";
-import { TarDecoder } from "../internal/tar-decoder.ts";
-import { TarFormatError } from "../internal/tar-header.ts";
-import {
-  type ContentStream,
-  type Descriptor,
-  type Digest,
-  digestAlgorithm,
-  DigestHasher,
-  type SignalOptions,
-  Verifier,
-} from "../oci/index.ts";
+import { type ContentStream, type SignalOptions, Verifier } from "../oci/index.ts";
 import { UnpackError } from "./errors.ts";
-import type { LayerApplier } from "./layer-applier.ts";
+import { layerError, type PlainExpectation, type PlainLayer } from "./layer-writer.ts";
 import type { LimitGuard } from "./limits.ts";
 
-export interface LayerExpectation extends SignalOptions {
-  /** What the compressed bytes should be. */
-  readonly descriptor?: Pick<Descriptor, "digest" | "size"> | undefined;
-  /** What the uncompressed bytes should hash to. */
-  readonly diffId?: Digest | undefined;
+export interface LayerExpectation extends PlainExpectation, SignalOptions {
   /** Compressed bytes so far. Called often. */
   readonly onProgress?: ((bytes: number) => void) | undefined;
-}
-
-export interface LayerFacts {
-  /** What the uncompressed bytes hash to. */
-  readonly diffId: Digest;
-  /** Uncompressed bytes. */
-  readonly bytes: number;
 }
 
 /** Compressions that layers aren't allowed to have, by their first bytes. */
@@ -36,26 +15,29 @@ const REFUSED: readonly (readonly [string, string])[] = [
   ["fd377a585a00", "xz"],
 ];
 
+/** Buffers smaller than this may be parts of a pool that others use. */
+const OWN_MEMORY = 64 * 1024;
+
 /**
- * Sends a layer through: bytes are verified, uncompressed, hashed again and applied as they come. Whoever calls has to
- * undo it all when this fails, for what is wrong with a layer may show in its last byte.
+ * Sends a layer through: bytes are verified, uncompressed and written as they come. Whoever calls has to undo it all
+ * when this fails, for what is wrong with a layer may show in its last byte. The stream is closed.
  *
  * @throws UnpackError, OciError `SIZE_INVALID` or `DIGEST_INVALID`, or the source's error
  */
 export async function streamLayer(
   stream: ContentStream,
-  { applier, limits }: { readonly applier: LayerApplier; readonly limits: LimitGuard },
-  { descriptor, diffId, onProgress, signal }: LayerExpectation,
-): Promise<LayerFacts> {
+  { layer, limits }: { readonly layer: PlainLayer; readonly limits: LimitGuard },
+  { descriptor, onProgress, signal }: LayerExpectation,
+): Promise<void> {
   const verifier = descriptor === undefined ? undefined : new Verifier(descriptor);
-  const hasher = new DigestHasher(diffId === undefined ? "sha256" : digestAlgorithm(diffId));
-  const decoder = new TarDecoder(applier);
   let consumed = 0;
   let bytes = 0;
+  let compressed: ArrayBufferLike | undefined;
   const source = {
     pump: async (consume: (chunk: Uint8Array) => void | Promise<void>): Promise<void> => {
       await stream.pump((chunk) => {
         signal?.throwIfAborted();
+        compressed = chunk.buffer;
         verifier?.update(chunk);
         consumed += chunk.length;
         onProgress?.(consumed);
@@ -66,30 +48,20 @@ export async function streamLayer(
     },
   };
   try {
-    await pumpDecompressed(source, (chunk) => {
+    await pumpDecompressed(source, async (chunk) => {
       signal?.throwIfAborted();
       if (bytes === 0) refuseCompression(chunk);
       bytes += chunk.length;
       limits.stream(chunk.length, bytes, consumed);
-      hasher.update(chunk);
-      return decoder.write(chunk);
+      await layer.write(chunk);
+      if (chunk.buffer !== compressed) release(chunk);
     });
-    decoder.end();
   } catch (error) {
+    layer.close();
     throw layerError(error, descriptor);
   } finally {
-    applier.close();
     await stream.close();
   }
-  const actual = hasher.digest();
-  if (diffId !== undefined && actual !== diffId) {
-    throw new UnpackError(
-      "IMAGE_INVALID",
-      `Cannot unpack layer${named(descriptor)}: uncompressed it hashes to ${actual}, but the config says ${diffId}`,
-    );
-  }
-  applier.endLayer();
-  return { diffId: actual, bytes };
 }
 
 function refuseCompression(chunk: Uint8Array): void {
@@ -102,20 +74,11 @@ function refuseCompression(chunk: Uint8Array): void {
   );
 }
 
-function layerError(error: unknown, descriptor: Pick<Descriptor, "digest"> | undefined): unknown {
-  const { code } = error as NodeJS.ErrnoException;
-  const damaged =
-    error instanceof TarFormatError ||
-    (typeof code === "string" && /^(?:Z_|ZSTD_|ERR_ZLIB)/.test(code)) ||
-    (error instanceof Error && error.message.startsWith("zstd data") && code === undefined);
-  if (!damaged) return error;
-  return new UnpackError(
-    "ARCHIVE_INVALID",
-    `Cannot unpack layer${named(descriptor)}: ${(error as Error).message}`,
-    { cause: error },
-  );
-}
-
-function named(descriptor: Pick<Descriptor, "digest"> | undefined): string {
-  return descriptor === undefined ? "" : ` "${descriptor.digest}"`;
+/**
+ * Gives memory of uncompressed bytes back at once: otherwise whole heaps are collected every few megabytes to find it.
+ * zlib fills one buffer after the other, so one that was used to its end is nobody's any more.
+ */
+function release({ buffer, byteOffset, byteLength }: Uint8Array): void {
+  if (!(buffer instanceof ArrayBuffer) || buffer.byteLength < OWN_MEMORY) return;
+  if (byteOffset + byteLength === buffer.byteLength) buffer.transfer(0);
 }
