@@ -45,7 +45,7 @@ export class Cluster implements ServiceAccounts, PodSource, PullSecretLookup {
     const { action, namespace = "", code = 0 } = step;
     if (code >= 300) return;
     if (action === "create") this.#create(step, namespace);
-    else if (action === "patch") this.#patch(step, namespace);
+    else if (["patch", "replace", "update"].includes(action)) this.#patch(step, namespace);
     else if (action === "delete") {
       const pod = this.findPod(namespace, step.name ?? "");
       if (step.kind === "Pod" && pod !== undefined) {
@@ -53,6 +53,7 @@ export class Cluster implements ServiceAccounts, PodSource, PullSecretLookup {
         this.#listener?.podGone(toNodePod(pod));
       }
       if (step.kind === "Secret") this.#secrets.delete(`${namespace}/${step.name}`);
+      if (step.kind === "ServiceAccount") this.#accounts.delete(`${namespace}/${step.name}`);
     }
   }
 
@@ -93,14 +94,19 @@ export class Cluster implements ServiceAccounts, PodSource, PullSecretLookup {
       this.#listener?.podSet(toNodePod(pod));
     } else if (kind === "Secret") {
       const type = stored.type ?? object.type ?? "Opaque";
-      const data = bytesOf(stored.data ?? object.data ?? {});
+      const data = changed(
+        bytesOf(object.stringData ?? {}, "utf8"),
+        bytesOf(stored.data ?? object.data ?? {}),
+      );
       this.#secrets.set(`${namespace}/${name}`, { name, namespace, uid, type, data });
     } else if (kind === "ServiceAccount") {
       this.#accounts.set(`${namespace}/${name}`, { uid, annotations: metadata.annotations ?? {} });
     }
   }
 
-  #patch({ kind, name = "", body, stored }: RecordedStep, namespace: string): void {
+  #patch(step: RecordedStep, namespace: string): void {
+    const { object, stored, body = object } = step;
+    const { kind = object?.kind, name = object?.metadata.name ?? "" } = step;
     if (kind === "Pod" && stored !== undefined) {
       const pod = this.findPod(namespace, name.split("/")[0] ?? "");
       if (pod === undefined) return;
@@ -109,8 +115,20 @@ export class Cluster implements ServiceAccounts, PodSource, PullSecretLookup {
     } else if (kind === "Secret") {
       const secret = this.#secrets.get(`${namespace}/${name}`);
       if (secret === undefined) return;
-      const data = { ...secret.data, ...bytesOf(body?.data ?? {}) };
+      const known = stored?.data === undefined ? secret.data : {};
+      const data = changed(
+        known,
+        bytesOf(body?.stringData ?? {}, "utf8"),
+        bytesOf(stored?.data ?? body?.data ?? {}),
+      );
       this.#secrets.set(`${namespace}/${name}`, { ...secret, data });
+    } else if (kind === "ServiceAccount") {
+      const { uid, annotations } = this.#accounts.get(`${namespace}/${name}`) ?? {
+        uid: `uid-of-${namespace}/${name}`,
+        annotations: {},
+      };
+      const changes = body?.metadata?.annotations ?? {};
+      this.#accounts.set(`${namespace}/${name}`, { uid, annotations: changed(annotations, changes) });
     }
   }
 }
@@ -158,6 +176,24 @@ function toNodePod({ namespace, name, uid, spec, mounts }: ClusterPod): NodePod 
   };
 }
 
-function bytesOf(data: Readonly<Record<string, string>>): Record<string, Uint8Array> {
-  return Object.fromEntries(Object.entries(data).map(([key, text]) => [key, Buffer.from(text, "base64")]));
+type Bytes = Readonly<Record<string, Uint8Array | null>>;
+
+function bytesOf(
+  data: Readonly<Record<string, string | null>>,
+  encoding: "base64" | "utf8" = "base64",
+): Bytes {
+  const entries = Object.entries(data);
+  return Object.fromEntries(
+    entries.map(([key, text]) => [key, text === null ? null : Buffer.from(text, encoding)]),
+  );
+}
+
+/** The members after changes, of which a null takes one away. */
+function changed<T>(...changes: readonly Readonly<Record<string, T | null>>[]): Record<string, T> {
+  const members: Record<string, T> = {};
+  for (const [key, value] of changes.flatMap((change) => Object.entries(change))) {
+    if (value === null) delete members[key];
+    else members[key] = value;
+  }
+  return members;
 }

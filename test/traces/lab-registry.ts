@@ -8,6 +8,8 @@
  * localhost:5012               basic: bob
  * localhost:5021               tokens of localhost:5022: carol; anonymous for repositories that begin with token-public
  * ```
+ *
+ * 127.0.0.1 is another name of localhost.
  */
 import type { RecordedImage, RecordedRequest, Recording } from "./recording.ts";
 import type { VirtualClock } from "./virtual-clock.ts";
@@ -22,6 +24,7 @@ const ACCESS: Readonly<Record<string, "open" | "tokens" | "token service" | read
   "localhost:5022": "token service",
 };
 const TOKEN_USER = "carol:carol-pw";
+const REFRESH_TOKEN = "carol-refresh";
 
 /** Who pulls by hand: somebody every registry lets in. */
 export const INSIDERS: Readonly<Record<string, string>> = {
@@ -74,7 +77,8 @@ export class LabRegistry {
   }
 
   readonly fetch = async (request: Request): Promise<Response> => {
-    const url = new URL(request.url);
+    const asked = new URL(request.url);
+    const url = new URL(asked.href.replace(/^(https?:\/\/)127\.0\.0\.1:/, "$1localhost:"));
     const access = ACCESS[url.host];
     if (access === undefined) throw networkFailure(url);
     if (url.protocol === "https:") throw failure("ERR_SSL_WRONG_VERSION_NUMBER", "wrong version number");
@@ -106,8 +110,9 @@ export class LabRegistry {
     const refused = this.#refuse(url, repository, authorization);
     if (refused !== undefined) return refused;
     if (this.#repeating && url.host === "localhost:5020") {
-      const delay = /manifest requests .*take (\d+) seconds/.exec(this.#notes)?.[1];
-      if (delay !== undefined && kind === "manifests") await this.#clock.sleep(Number(delay) * 1000);
+      const [, slow = "", delay = "0"] =
+        /(manifest|blob|)s? ?requests? .*takes? (\d+) seconds?/.exec(this.#notes) ?? [];
+      if (delay !== "0" && kind.startsWith(slow)) await this.#clock.sleep(Number(delay) * 1000);
     }
     if (this.#repeating) await this.#clock.sleep(this.#recordedDelay(url, repository) * 1000);
     const head = request.method === "HEAD";
@@ -143,7 +148,8 @@ export class LabRegistry {
   #giveToken(url: URL, authorization: string | null, body: string | undefined): Response {
     const form = new URLSearchParams(body ?? url.search);
     const posted = form.has("username") ? `${form.get("username")}:${form.get("password")}` : undefined;
-    const user = posted ?? (authorization === null ? undefined : authorization.replace(/^Basic /, ""));
+    const refreshed = form.get("refresh_token") === REFRESH_TOKEN ? TOKEN_USER : form.get("refresh_token");
+    const user = posted ?? refreshed ?? authorization?.replace(/^Basic /, "");
     if (user !== undefined && user !== TOKEN_USER) return refuse(401, "UNAUTHORIZED");
     const scope = form.get("scope") ?? "";
     const isPublic = scope.startsWith("repository:token-public");
@@ -160,7 +166,9 @@ export class LabRegistry {
 
   /** The status by which the registry failed at this path at about this time, if it did; 0 for none at all. */
   #recordedFailure(url: URL): number | undefined {
-    const answers = this.#recorded(url).filter(({ status }) => status !== 401);
+    // Where nothing is asked, a 401 is a failure like any other.
+    const isOpen = ACCESS[url.host] === "open";
+    const answers = this.#recorded(url).filter(({ status }) => isOpen || status !== 401);
     const now = this.#seconds();
     const answer = answers.findLast(({ t }) => t <= now + 1) ?? answers[0];
     const status = answer === undefined ? 200 : (answer.status ?? 0);
@@ -224,6 +232,7 @@ export class LabRegistry {
 
 const HTML = "<html><body>Lab</body></html>";
 const CODES: Readonly<Record<number, string>> = {
+  401: "UNAUTHORIZED",
   403: "DENIED",
   404: "MANIFEST_UNKNOWN",
   429: "TOOMANYREQUESTS",
@@ -248,7 +257,7 @@ function refuse(status: number, code: string, headers: Record<string, string> = 
 }
 
 function networkFailure({ hostname }: URL): Error {
-  return hostname === "localhost"
+  return hostname === "localhost" || /^(?:127\.|\[::1\]$)/.test(hostname)
     ? failure("ECONNREFUSED", "connect ECONNREFUSED")
     : failure("ENOTFOUND", `getaddrinfo ENOTFOUND ${hostname}`);
 }

@@ -28,10 +28,17 @@ export class ProviderPrograms {
 
   async register(
     config: unknown,
-    options: { readonly root: string; readonly cluster: Cluster; readonly track: boolean },
+    options: {
+      readonly root: string;
+      readonly cluster: Cluster;
+      readonly track: boolean;
+      readonly serviceAccountTokens: boolean;
+    },
   ): Promise<CredentialProviders> {
-    const { root, cluster, track } = options;
-    if (config === undefined) return new CredentialProviders({ track });
+    const { root, cluster, track, serviceAccountTokens } = options;
+    if (config === undefined || config === null) {
+      return new CredentialProviders({ track, serviceAccountTokens });
+    }
     const file = join(root, "credential-providers.json");
     const binDirectory = join(root, "bin");
     await mkdir(binDirectory, { recursive: true });
@@ -47,6 +54,7 @@ export class ProviderPrograms {
       now: this.#clock.now,
       serviceAccounts: cluster,
       track,
+      serviceAccountTokens,
       run: this.#run,
     });
     return providers;

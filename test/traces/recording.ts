@@ -47,6 +47,7 @@ export interface ApiObject {
   readonly metadata: { readonly name: string; readonly annotations?: Readonly<Record<string, string>> };
   readonly type?: string;
   readonly data?: Readonly<Record<string, string>>;
+  readonly stringData?: Readonly<Record<string, string>>;
   readonly spec?: {
     readonly initContainers?: readonly MountingContainer[];
     readonly containers?: readonly MountingContainer[];
@@ -60,13 +61,18 @@ interface MountingContainer {
 
 export interface RecordedStep {
   readonly t: number;
-  /** `create`, `patch`, `delete`, or words for what happened to the node or a registry. */
+  /** `create`, `patch`, `replace`, `delete`, or words for what happened to the node or a registry. */
   readonly action: string;
   readonly namespace?: string;
   readonly kind?: string;
   readonly name?: string;
   readonly object?: ApiObject;
-  readonly body?: { readonly data?: Readonly<Record<string, string>> };
+  /** In a patch, null takes a member away. */
+  readonly body?: {
+    readonly data?: Readonly<Record<string, string | null>>;
+    readonly stringData?: Readonly<Record<string, string>>;
+    readonly metadata?: { readonly annotations?: Readonly<Record<string, string | null>> };
+  };
   readonly code?: number;
   readonly stored?: StoredObject;
   readonly file?: string;

@@ -9,11 +9,16 @@ const FACTS: readonly (readonly [fact: string, words: RegExp])[] = [
   ["no such platform", /no match for platform/],
   ["schema 1", /schema 1|schemaVersion 1/i],
   ["wrong digest", /unexpected commit digest/],
-  ["unauthorized", /: 401\b|pull access denied|insufficient_scope|authorization failed/],
+  [
+    "unauthorized",
+    /: 401\b|pull access denied|insufficient_scope|authorization failed|no basic auth credentials/,
+  ],
   ["forbidden", /: 403\b/],
   ["too many requests", /: 429\b/],
   ["connection refused", /connection refused/],
-  ["connection broken", /\bEOF\b|connection reset/],
+  ["connection broken", /\bEOF\b|connection reset|broken pipe/],
+  ["timeout", /i\/o timeout|deadline exceeded|Client\.Timeout|TLS handshake timeout/],
+  ["unreachable", /no route to host|network is unreachable/],
   ["no such host", /no such host/],
   ["not found", /: 404\b|not found/],
 ];
@@ -28,6 +33,8 @@ const CODES: Readonly<Record<string, string>> = {
   NETWORK_REFUSED: "connection refused",
   NETWORK_RESET: "connection broken",
   NETWORK_DNS: "no such host",
+  NETWORK_TIMEOUT: "timeout",
+  NETWORK_UNREACHABLE: "unreachable",
   DIGEST_INVALID: "wrong digest",
   PLATFORM_UNKNOWN: "no such platform",
 };

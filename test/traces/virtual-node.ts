@@ -181,7 +181,9 @@ export class VirtualNode {
     });
     const files = new ProvidersKeyring([provider], { track });
     const config = recording.kubelet.credentialProviderConfig;
-    const providers = await programs.register(config, { root, cluster, track });
+    const gates = (recording.kubelet.config["featureGates"] ?? {}) as Readonly<Record<string, boolean>>;
+    const serviceAccountTokens = gates["KubeletServiceAccountTokenForCredentialProviders"] ?? true;
+    const providers = await programs.register(config, { root, cluster, track, serviceAccountTokens });
     const nobody = { namespace: "", name: "", uid: "", serviceAccountName: "" };
     return (pod) => new UnionKeyring([files, providers.forPod(pod ?? nobody)]);
   }
