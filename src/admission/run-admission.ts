@@ -28,28 +28,68 @@ export async function runAdmission(
   request: AdmissionRequest,
   options: RunAdmissionOptions = {},
 ): Promise<AdmissionDecision> {
-  const warnings = new Set<string>();
-  const reasons: AdmissionReason[] = [];
-  let current = request;
-  for (const step of ["admit", "validate"] as const) {
-    if (options.phase !== undefined && options.phase !== step) continue;
-    for (const plugin of chain) {
-      if (plugin[step] === undefined) continue;
-      const asked = ask(plugin, current, { step, options });
-      const decision = asked instanceof Promise ? await asked : asked;
-      for (const warning of decision.warnings) warnings.add(warning);
-      reasons.push(...decision.reasons);
-      if (!decision.allowed) return { ...decision, warnings: [...warnings], reasons };
-      const { object } = decision;
-      if (step === "admit" && object !== undefined && object !== current.object)
-        current = { ...current, object };
-    }
-    if (step === "admit" && options.phase === undefined && current.object !== undefined) {
-      const object = options.between?.(current.object) ?? current.object;
-      if (object !== current.object) current = { ...current, object };
-    }
+  return await startAdmission(chain, request, options);
+}
+
+/** The same, at once where no plugin has to be waited for. */
+export function startAdmission(
+  chain: readonly AdmissionPlugin[],
+  request: AdmissionRequest,
+  options: RunAdmissionOptions,
+): AdmissionDecision | Promise<AdmissionDecision> {
+  return new Run(chain, request, options).go(0);
+}
+
+class Run {
+  readonly #chain: readonly AdmissionPlugin[];
+  readonly #options: RunAdmissionOptions;
+  readonly #warnings = new Set<string>();
+  readonly #reasons: AdmissionReason[] = [];
+  #current: AdmissionRequest;
+
+  constructor(chain: readonly AdmissionPlugin[], request: AdmissionRequest, options: RunAdmissionOptions) {
+    this.#chain = chain;
+    this.#options = options;
+    this.#current = request;
   }
-  return grantWith(current.object, { warnings: [...warnings], reasons });
+
+  /** @param from counts the plugins of the first step, then those of the second */
+  go(from: number): AdmissionDecision | Promise<AdmissionDecision> {
+    const { length } = this.#chain;
+    const { phase } = this.#options;
+    for (let at = from; at < 2 * length; at++) {
+      if (at === length) this.#passBetween();
+      const step = at < length ? "admit" : "validate";
+      const plugin = this.#chain[at % length];
+      if (plugin?.[step] === undefined || (phase !== undefined && phase !== step)) continue;
+      const decision = ask(plugin, this.#current, { step, options: this.#options });
+      if (decision instanceof Promise) {
+        return decision.then((late) => this.#take(late, step) ?? this.go(at + 1));
+      }
+      const refused = this.#take(decision, step);
+      if (refused !== undefined) return refused;
+    }
+    if (length === 0) this.#passBetween();
+    return grantWith(this.#current.object, { warnings: [...this.#warnings], reasons: this.#reasons });
+  }
+
+  #take(decision: AdmissionDecision, step: "admit" | "validate"): AdmissionDecision | undefined {
+    for (const warning of decision.warnings) this.#warnings.add(warning);
+    this.#reasons.push(...decision.reasons);
+    if (!decision.allowed) return { ...decision, warnings: [...this.#warnings], reasons: this.#reasons };
+    if (step === "admit" && decision.object !== undefined) this.#goOnWith(decision.object);
+    return undefined;
+  }
+
+  #passBetween(): void {
+    const { phase, between } = this.#options;
+    const { object } = this.#current;
+    if (phase === undefined && object !== undefined && between !== undefined) this.#goOnWith(between(object));
+  }
+
+  #goOnWith(object: KubernetesObject): void {
+    if (object !== this.#current.object) this.#current = { ...this.#current, object };
+  }
 }
 
 function ask(

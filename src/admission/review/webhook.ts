@@ -13,7 +13,7 @@
 import { parseDuration } from "../../internal/go/duration.ts";
 import { failure, StatusError } from "../../kubernetes/index.ts";
 import type { AdmissionDecision, AdmissionPlugin } from "../admission.ts";
-import { runAdmission, type RunAdmissionOptions } from "../run-admission.ts";
+import { type RunAdmissionOptions, startAdmission } from "../run-admission.ts";
 import { cutOutUid, formatReview } from "./format-review.ts";
 import type { ReadReview } from "./read-review.ts";
 import { type RecalledReview, ReviewMemory } from "./review-memory.ts";
@@ -61,6 +61,15 @@ export interface WebhookAnswer {
   readonly headers: Readonly<Record<string, string>>;
   /** JSON. */
   readonly body: string;
+}
+
+/** One review on its way through the chain. */
+interface Work {
+  readonly path: string;
+  readonly route: WebhookRoute;
+  readonly review: RecalledReview;
+  readonly limits: Limits;
+  readonly started: number;
 }
 
 const DEFAULT_DEADLINE = 9000;
@@ -160,26 +169,27 @@ export class Webhook {
     return this.#decide({ path, route, review, limits, started });
   }
 
-  async #decide(work: {
-    readonly path: string;
-    readonly route: WebhookRoute;
-    readonly review: RecalledReview;
-    readonly limits: Limits;
-    readonly started: number;
-  }): Promise<WebhookAnswer> {
-    const { path, route, review, limits, started } = work;
+  #decide(work: Work): WebhookAnswer | Promise<WebhookAnswer> {
+    const { route, review, limits } = work;
+    let waits = false;
     try {
-      const decision = await runAdmission(route.chain, review.request, limits);
-      const body = formatReview(review, decision);
-      if (review.answers !== undefined && decision.allowed && decision.warnings.length === 0) {
-        const text = cutOutUid(body, review.uid);
-        review.answers.set(path, { decision, text, until: this.#clock() + ANSWER_LIFETIME });
-      }
-      this.#report({ path, review, decision, started });
-      return { status: 200, headers: JSON_HEADERS, body };
+      const decision = startAdmission(route.chain, review.request, limits);
+      if (!(decision instanceof Promise)) return this.#conclude(work, decision);
+      waits = true;
+      return decision.then((late) => this.#conclude(work, late)).finally(() => limits.end());
     } finally {
-      limits.end();
+      if (!waits) limits.end();
     }
+  }
+
+  #conclude({ path, review, started }: Work, decision: AdmissionDecision): WebhookAnswer {
+    const body = formatReview(review, decision);
+    if (review.answers !== undefined && decision.allowed && decision.warnings.length === 0) {
+      const text = cutOutUid(body, review.uid);
+      review.answers.set(path, { decision, text, until: this.#clock() + ANSWER_LIFETIME });
+    }
+    this.#report({ path, review, decision, started });
+    return { status: 200, headers: JSON_HEADERS, body };
   }
 
   #report({ started, ...report }: Omit<ReviewReport, "milliseconds"> & { readonly started: number }): void {
