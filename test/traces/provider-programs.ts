@@ -12,6 +12,9 @@ import type { Cluster } from "./cluster.ts";
 import type { RecordedCall } from "./recording.ts";
 import type { VirtualClock } from "./virtual-clock.ts";
 
+/** How long a kubelet waits for a program, in milliseconds. */
+const TIMEOUT = 60_000;
+
 /** Exec credential providers that answer as they were recorded to. */
 export class ProviderPrograms {
   /** What was asked of them, in the recordings' shape. */
@@ -74,6 +77,7 @@ export class ProviderPrograms {
     const { stderr = "never asked this when it was recorded", exitCode = 1 } = answer ?? {};
     const asked = { t, provider, argv, env: env as Record<string, string>, stdin, stderr, exitCode };
     this.calls.push(asked);
+    if (exitCode === null) await this.#clock.sleep(TIMEOUT);
     const stdout =
       answer?.stdoutJSON === undefined ? (answer?.stdout ?? "") : JSON.stringify(answer.stdoutJSON);
     return { code: exitCode, stdout, stderr };

@@ -77,6 +77,9 @@ export interface RecordedStep {
   readonly stored?: StoredObject;
   readonly file?: string;
   readonly content?: unknown;
+  /** An image that something was done to by hand. */
+  readonly ref?: string;
+  readonly image?: string;
 }
 
 export interface RecordedState {
@@ -140,7 +143,8 @@ export interface RecordedCall {
   readonly stdoutJSON?: unknown;
   readonly stdout?: string;
   readonly stderr: string;
-  readonly exitCode: number;
+  /** Null for one that was killed, since it took too long. */
+  readonly exitCode: number | null;
 }
 
 export interface RecordFile {

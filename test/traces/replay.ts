@@ -5,7 +5,7 @@ import { join } from "node:path";
 
 import { ConfiguredHosts, RegistryClient } from "../../src/client/index.ts";
 import { Secret, toCandidate, type TrackedCredential } from "../../src/credentials/index.ts";
-import { type ImageRuntime, listStoreImages, StoreRuntime } from "../../src/images/index.ts";
+import { type ImageRuntime, listStoreImages, StoreImages, StoreRuntime } from "../../src/images/index.ts";
 import { readManifests } from "../../src/kubernetes/index.ts";
 import type { Platform } from "../../src/oci/index.ts";
 import { openMemoryStore } from "../../src/store/index.ts";
@@ -49,11 +49,25 @@ export async function replay(recording: Recording): Promise<Outcome> {
   }
 }
 
+/** What a registry or a provider answered after something was done to it, the recording says. */
 const WORDS =
-  /^(registry repaired|file (written on|removed from) the node|kubelet (restarted|stopped|started))$/;
+  /^((registry|provider|credential provider) .*|file (written on|removed from) the node|kubelet (restarted|stopped|started))$/;
 
-function isKnown({ action }: RecordedStep): boolean {
-  return ["create", "patch", "delete"].includes(action) || WORDS.test(action);
+function isKnown(step: RecordedStep): boolean {
+  const { action } = step;
+  const isRequest = ["create", "patch", "replace", "update", "delete"].includes(action);
+  return isRequest || WORDS.test(action) || byHand(step) !== undefined;
+}
+
+/** What was done to an image of the node without the kubelet. */
+function byHand({
+  action,
+  ref,
+  image,
+}: RecordedStep): { readonly ref: string; readonly removed: boolean } | undefined {
+  const [, named, verb] = /^image (?:(\S+) )?(pulled|removed)\b/.exec(action) ?? [];
+  const which = ref ?? image ?? named;
+  return verb === undefined || which === undefined ? undefined : { ref: which, removed: verb === "removed" };
 }
 
 /** What the API server refused for its images, our reader of manifests must refuse, too. */
@@ -90,6 +104,8 @@ async function play(recording: Recording, root: string): Promise<readonly string
     platform: PLATFORM,
     root,
   });
+  const collect = (): Promise<void> => Promise.resolve();
+  const onNode = new StoreImages({ store, platform: PLATFORM, folder: root, collect });
   await node.start();
   const looks = deriveLooks(recording);
   const recordsDuring: Record<string, readonly RecordFile[]> = {};
@@ -105,6 +121,9 @@ async function play(recording: Recording, root: string): Promise<readonly string
       if (step.file !== undefined && step.content === undefined) node.files.delete(step.file);
       else if (step.file !== undefined) node.files.set(step.file, asText(step.content));
       inBackground(restart(node, step.action, root, recordsDuring));
+      const done = byHand(step);
+      if (done?.removed === true) inBackground(onNode.remove(done.ref));
+      else if (done !== undefined) inBackground(pullByHand(plain, done.ref));
     });
   }
   scheduleExits(recording, { at, find, node });
@@ -140,7 +159,7 @@ async function prepare(recording: Recording, registry: LabRegistry, runtime: Sto
     registry.push(image);
     for (const ref of waiting) {
       if (!isNamed(image, ref)) continue;
-      await runtime.pull(ref, { credentials: insider(image.registry) });
+      await pullByHand(runtime, ref);
       waiting.delete(ref);
     }
   }
@@ -148,9 +167,15 @@ async function prepare(recording: Recording, registry: LabRegistry, runtime: Sto
   registry.startRepeating();
 }
 
-function isNamed({ registry, repository, tag, digest }: RecordedImage, ref: string): boolean {
+function isNamed({ registry, repository, tag, digest, manifests = [] }: RecordedImage, ref: string): boolean {
   const name = `${registry}/${repository}`;
-  return ref === `${name}:${tag}` || ref === `${name}@${digest}`;
+  const digests = [digest, ...manifests.map((one) => one.digest)];
+  const names = [`${name}:${tag}`, ...digests.flatMap((one) => [`${name}@${one}`, `${name}:${tag}@${one}`])];
+  return names.includes(ref) || (tag === "latest" && ref === name);
+}
+
+async function pullByHand(runtime: StoreRuntime, ref: string): Promise<void> {
+  await runtime.pull(ref, { credentials: insider(ref.split("/")[0] ?? "") });
 }
 
 function insider(registry: string): readonly TrackedCredential[] {
