@@ -31,6 +31,7 @@ export { diffFolders, type DiffFacts, type DiffFoldersOptions } from "./diff-fol
 export { UnpackError, type UnpackErrorCode } from "./errors.ts";
 export { formatLeftOut, type LeftOut } from "./left-out.ts";
 export { type UnpackLimits } from "./limits.ts";
+export { runUnpackThread, type ThreadData } from "./unpack-thread.ts";
 export { parseTarTime } from "./tar-time.ts";
 export { unpackImage, type UnpackedImage, type UnpackEvent } from "./unpack-image.ts";
 export { type UnpackImageOptions } from "./unpack-image.ts";

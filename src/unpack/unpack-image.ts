@@ -1,7 +1,9 @@
 import type { ContentSource, Descriptor, Digest, ImageConfig } from "../oci/index.ts";
 import { type ChooseOptions, chooseManifest, type ChosenLayer, layersOf } from "./choose-manifest.ts";
 import { UnpackError } from "./errors.ts";
-import { FolderUnpacker, type FolderUnpackerOptions, type UnpackedFacts } from "./folder-unpacker.ts";
+import { FarUnpacker } from "./far-unpacker.ts";
+import type { FolderUnpackerOptions, UnpackedFacts } from "./folder-unpacker.ts";
+import { type ImageUnpacker, NearUnpacker } from "./image-unpacker.ts";
 import { LayerFeed } from "./layer-feed.ts";
 import { formatLeftOut, type LeftOut } from "./left-out.ts";
 import { Staging } from "./staging.ts";
@@ -23,6 +25,9 @@ export type UnpackEvent =
       readonly diffId: Digest;
     };
 
+/** Starting a thread takes as long as unpacking this much. */
+const WORTH_A_THREAD = 8 * 1024 * 1024;
+
 export interface UnpackImageOptions
   extends ChooseOptions, Pick<FolderUnpackerOptions, "limits" | "sameOwner" | "helpers"> {
   readonly source: ContentSource;
@@ -34,6 +39,8 @@ export interface UnpackImageOptions
   readonly strict?: boolean | undefined;
   /** Layers fetched at a time, those before their turn into files; 3 by default. 1 is right for what is on this disk. */
   readonly concurrency?: number | undefined;
+  /** Bytes of all layers, compressed, from which on files are made on a thread of their own; 8 MiB by default. */
+  readonly threadFrom?: number | undefined;
   readonly onEvent?: ((event: UnpackEvent) => void) | undefined;
 }
 
@@ -68,14 +75,14 @@ export async function unpackImage(root: Descriptor, options: UnpackImageOptions)
     manifest: image.descriptor,
     config: image.config,
     layers: layers.length,
-    layerBytes: layers.reduce((sum, { descriptor }) => sum + descriptor.size, 0),
+    layerBytes: bytesOf(layers),
   };
 }
 
 async function unpackLayers(
   layers: readonly ChosenLayer[],
   staging: Staging,
-  { source, signal, onEvent, concurrency = 3, ...options }: UnpackImageOptions,
+  { source, signal, onEvent, concurrency = 3, threadFrom = WORTH_A_THREAD, ...options }: UnpackImageOptions,
 ): Promise<UnpackedFacts> {
   const stop = new AbortController();
   const stopping = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal]);
@@ -89,19 +96,30 @@ async function unpackLayers(
       signal: stopping,
     });
   });
-  await using unpacker = new FolderUnpacker(staging.root, options);
+  const Unpacker = bytesOf(layers) < threadFrom ? NearUnpacker : FarUnpacker;
+  await using unpacker: ImageUnpacker = new Unpacker(staging.root, options);
+  const applying: Promise<void>[] = [];
   try {
     for (const [index, { descriptor, diffId }] of layers.entries()) {
       const stream = await feeds[index]?.open();
       for (const feed of feeds.slice(index + 1, index + concurrency)) feed.prefetch();
-      if (stream !== undefined) await unpacker.apply(stream, { descriptor, diffId, signal: stopping });
-      onEvent?.({ type: "applied", index, descriptor, diffId });
+      if (stream === undefined) continue;
+      const { applied } = await unpacker.send(stream, { descriptor, diffId, signal: stopping });
+      const told = applied.then(() => onEvent?.({ type: "applied", index, descriptor, diffId }));
+      // Layers after one that is wrong needn't come any more.
+      told.catch((error: unknown) => stop.abort(error));
+      applying.push(told);
     }
-    return unpacker.finish();
+    await Promise.all(applying);
+    return await unpacker.finish();
   } finally {
     stop.abort();
     for (const feed of feeds) await feed.close();
   }
+}
+
+function bytesOf(layers: readonly ChosenLayer[]): number {
+  return layers.reduce((sum, { descriptor }) => sum + descriptor.size, 0);
 }
 
 function assertComplete(leftOut: readonly LeftOut[]): void {
