@@ -154,7 +154,7 @@ export function chooseNodes(
 }
 
 /** Asking for a token would make one; what a provider wants it for is not worth that. */
-const NO_TOKENS: ServiceAccounts = {
+export const NO_TOKENS: ServiceAccounts = {
   get: () => Promise.reject(new GoError("explaining doesn't look up the ServiceAccount")),
   requestToken: () => Promise.reject(new GoError("explaining asks for no token")),
 };

@@ -3,7 +3,7 @@
  * the registries as a pull does, and brings nothing.
  */
 import { type HostResolver, RegistryClient } from "../../client/index.ts";
-import { hashAuthConfig, type TrackedCredential } from "../../credentials/index.ts";
+import { hashAuthConfig, StaticSource, type TrackedCredential } from "../../credentials/index.ts";
 import {
   type ImageRuntime,
   inspectImage,
@@ -247,7 +247,8 @@ export class DryRuntime implements ImageRuntime {
     const client = new RegistryClient({
       hosts,
       send: conversation.send,
-      credentials: { find: () => Promise.resolve(candidate === undefined ? [] : [candidate]) },
+      // A mirror is another registry, and none of its business is who we are to this one.
+      credentials: new StaticSource(candidate === undefined ? [] : [{ registry: domain, candidate }]),
       userAgent,
       clock: now,
       // A node asks once; the next attempt is the back-off's affair.
