@@ -33,6 +33,57 @@ test("a wrong expectation is reported with its case", async () => {
   assert.match(result.differences[0]?.why ?? "", /expected .*windows.*\n.*but got .*linux/);
 });
 
+test("what isn't there may be null, empty or left out, as in Go", async () => {
+  const files: Readonly<Record<string, readonly object[]>> = {
+    "container-waiting-state.json": [
+      {
+        operation: "getPullSecretsForPod",
+        pod: { namespace: "ns", name: "p", imagePullSecrets: null },
+        expect: { secrets: [], events: [] },
+      },
+      {
+        operation: "containerStatuses",
+        containers: ["a"],
+        reasons: { a: { reason: "ErrImagePull", message: "404" } },
+        expectState: { a: { waiting: { reason: "ErrImagePull", message: "404" } } },
+      },
+    ],
+    "cri-image-operations.json": [
+      {
+        operation: "list",
+        service: { errors: { ListImages: "e" } },
+        expect: { ids: null, error: true },
+      },
+      {
+        operation: "toKubeletSpec",
+        input: { id: "i", spec: { annotations: null } },
+        expect: { image: "i", runtimeHandler: "", annotations: null },
+      },
+      { operation: "getImageVolumes", volumes: null, expect: null },
+    ],
+    "image-gc.json": [
+      {
+        policy: { highThresholdPercent: 90, lowThresholdPercent: 80 },
+        steps: [{ op: "garbageCollect", fsStatsError: "no disk", expectError: "no disk" }],
+      },
+    ],
+    "pull-manager-records.json": [
+      {
+        operation: "mergeCredentials",
+        imageWithoutTag: "i",
+        current: { imageRef: "r", credentialMapping: null },
+        new: { kubernetesSecrets: null, nodePodsAccessible: true },
+        expectRecord: { imageRef: "r", credentialMapping: { i: { nodePodsAccessible: true } } },
+        expectUpdated: true,
+      },
+    ],
+  };
+  for (const [file, cases] of Object.entries(files)) {
+    const result = await runOne(file, { cases: cases.map((one, index) => ({ id: String(index), ...one })) });
+    assert.deepEqual(result, { file, passed: cases.length, uncovered: 0, differences: [] });
+  }
+});
+
 test("files and operations nobody knows are not yet covered, and no failure", async () => {
   const strange = await runOne("strange-topic.json", { cases: [{ id: "a" }, { id: "b" }] });
   assert.deepEqual(strange, { file: "strange-topic.json", passed: 0, uncovered: 2, differences: [] });
