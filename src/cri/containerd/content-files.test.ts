@@ -16,10 +16,10 @@ test("a write is found by its name and namespace, the latest of them, and keeps 
   };
   const files = new ContentFiles(root, "k8s.io");
   assert.equal(await files.findIngest("layer-sha256:a"), undefined);
-  begin("a", "9/k8s.io/layer-sha256:a");
-  begin("b", "12/k8s.io/layer-sha256:a");
-  begin("c", "13/moby/layer-sha256:a");
-  begin("d", "14/k8s.io/layer-sha256:ab");
+  begin("a", "k8s.io/9/layer-sha256:a");
+  begin("b", "k8s.io/12/layer-sha256:a");
+  begin("c", "moby/13/layer-sha256:a");
+  begin("d", "k8s.io/14/layer-sha256:ab");
   const found = (await files.findIngest("layer-sha256:a")) ?? "";
   assert.equal(found, join(root, "ingest", "b", "data"));
   const identity = await files.identify(found);

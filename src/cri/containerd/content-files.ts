@@ -19,15 +19,16 @@ export class ContentFiles {
     return existsSync(file) ? file : undefined;
   }
 
-  /** Of a write under way: each has a folder that says what it is for, in which namespace, and as the how manieth. */
+  /** Of a write under way: each has a folder that says in whose namespace it is, as the how manieth, and for what. */
   async findIngest(ref: string): Promise<string | undefined> {
     const folder = join(this.#root, "ingest");
-    const wanted = `/${this.#namespace}/${ref}`;
+    const [before, after] = [`${this.#namespace}/`, `/${ref}`];
     let [latest, found] = [-1, undefined as string | undefined];
     for (const name of await readdir(folder).catch(() => [])) {
       const text = await readFile(join(folder, name, "ref"), "utf8").catch(() => "");
-      const number = Number(text.slice(0, text.indexOf("/")));
-      if (!text.endsWith(wanted) || !(number > latest)) continue;
+      if (!text.startsWith(before) || !text.endsWith(after)) continue;
+      const number = Number(text.slice(before.length, -after.length));
+      if (!(number > latest)) continue;
       [latest, found] = [number, join(folder, name, "data")];
     }
     return found;

@@ -120,7 +120,12 @@ export class PullLeases implements AsyncDisposable {
       [LOCK]: this.#lockPath,
       [EXPIRE]: new Date(now() + DAY).toISOString(),
     };
-    await attempt("lease content", connection.leases.create({ id, labels }, connection.call(options)));
+    // Not cut off by the signal: containerd may make a lease that nobody waits for any more.
+    await attempt("lease content", connection.leases.create({ id, labels }, connection.call()));
+    if (options.signal?.aborted === true) {
+      await this.#delete(id);
+      options.signal.throwIfAborted();
+    }
     return id;
   }
 
