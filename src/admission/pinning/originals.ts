@@ -34,8 +34,13 @@ export function readOriginals(object: KubernetesObject | undefined): Originals {
 
 /** The object with the annotation saying so; without it where nothing is pinned. */
 export function withOriginals(object: KubernetesObject, originals: Originals): KubernetesObject {
-  const { [ORIGINALS_ANNOTATION]: _, ...others } = object.metadata?.annotations ?? {};
   const text = JSON.stringify(Object.fromEntries(originals));
+  const written = object.metadata?.annotations;
+  // Most new objects have none, which takes no picking apart.
+  if (originals.size > 0 && (written === undefined || written === null)) {
+    return { ...object, metadata: { ...object.metadata, annotations: { [ORIGINALS_ANNOTATION]: text } } };
+  }
+  const { [ORIGINALS_ANNOTATION]: _, ...others } = written ?? {};
   const annotations = originals.size === 0 ? others : { ...others, [ORIGINALS_ANNOTATION]: text };
   const { annotations: _before, ...metadata } = object.metadata ?? {};
   const kept = Object.keys(annotations).length === 0 ? metadata : { ...metadata, annotations };

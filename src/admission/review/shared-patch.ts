@@ -33,15 +33,21 @@ function compare(before: Json, after: Json, place: Place): void {
 
 function compareObjects(before: JsonObject, after: JsonObject, place: Place): void {
   const { path, operations } = place;
-  for (const name of Object.keys(before)) {
+  const [names, newNames] = [Object.keys(before), Object.keys(after)];
+  // A copy has the same members in the same order, and new ones behind them.
+  const common = names.findIndex((name, index) => name !== newNames[index] || after[name] === undefined);
+  const same = common === -1 ? names.length : common;
+  for (let index = same; index < names.length; index++) {
+    const name = names[index] as string;
     if (before[name] !== undefined && !has(after, name)) {
       operations.push({ op: "remove", path: `${path}/${escape(name)}` });
     }
   }
-  for (const name of Object.keys(after)) {
+  for (let index = 0; index < newNames.length; index++) {
+    const name = newNames[index] as string;
     const value = after[name];
     if (value === undefined) continue;
-    const old = Object.hasOwn(before, name) ? before[name] : undefined;
+    const old = index < same || Object.hasOwn(before, name) ? before[name] : undefined;
     if (old === undefined) operations.push({ op: "add", path: `${path}/${escape(name)}`, value });
     else if (old !== value) compare(old, value, below(place, name));
   }
