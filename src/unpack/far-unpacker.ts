@@ -16,9 +16,9 @@ import {
   type ThreadOrder,
 } from "./unpack-thread.ts";
 
-/** Where this room is: beside this file, or as the package's export when all files of the room are one. */
+/** Where the thread's code is: beside this file, or in the package's export when all files of the room are one. */
 const DOOR = import.meta.url.endsWith(".ts")
-  ? new URL("./index.ts", import.meta.url).href
+  ? new URL("./unpack-thread.ts", import.meta.url).href
   : import.meta.resolve("dray/unpack");
 
 const PROGRAM = `
@@ -51,7 +51,7 @@ export class FarUnpacker implements ImageUnpacker {
     const { limits, sameOwner, below, whiteouts, helpers } = options;
     const data: ThreadData = {
       folder,
-      options: { limits, sameOwner, below, whiteouts, helpers },
+      options: { limits, sameOwner, below, whiteouts, helpers, blocking: true },
       memory: this.#memory,
     };
     this.#failing.promise.catch(() => undefined);

@@ -3,8 +3,14 @@ import { closeSync, ftruncateSync, write, writeSync } from "node:fs";
 import type { TarEntry } from "../internal/tar-header.ts";
 import { SparsePlacer } from "./sparse-writer.ts";
 
-/** From here on a write goes to another thread: a slow disk then holds nobody else up. */
+/** From here on a write goes to another thread, unless this one has nothing else to do: a slow disk then holds nobody up. */
 const LARGE = 64 * 1024;
+
+export interface FileWriterOptions {
+  /** Called before the file is closed. */
+  readonly finish: () => void | Promise<void>;
+  readonly blocking: boolean;
+}
 
 /** Puts an entry's data into a new file, and finishes it with the last byte. */
 export class FileWriter {
@@ -12,14 +18,16 @@ export class FileWriter {
   readonly #finish: () => void | Promise<void>;
   readonly #sparse: SparsePlacer | undefined;
   readonly #realSize: number;
+  readonly #large: number;
   #left: number;
   #position = 0;
   #open = true;
 
-  /** Takes the descriptor over. `finish` is called before it is closed. */
-  constructor(fd: number, entry: TarEntry, finish: () => void | Promise<void>) {
+  /** Takes the descriptor over. */
+  constructor(fd: number, entry: TarEntry, { finish, blocking }: FileWriterOptions) {
     this.#fd = fd;
     this.#finish = finish;
+    this.#large = blocking ? Number.POSITIVE_INFINITY : LARGE;
     this.#left = entry.size;
     this.#realSize = entry.sparse?.realSize ?? entry.size;
     try {
@@ -39,7 +47,7 @@ export class FileWriter {
     const left = this.#left;
     this.#left -= chunk.length;
     if (this.#sparse !== undefined) return this.#writeSparse(this.#sparse, chunk, left);
-    if (chunk.length >= LARGE) return this.#writeLarge(chunk);
+    if (chunk.length >= this.#large) return this.#writeLarge(chunk);
     this.#position += writeAll(this.#fd, chunk, this.#position);
     return this.#left === 0 ? this.#end() : undefined;
   }

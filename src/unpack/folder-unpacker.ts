@@ -22,6 +22,8 @@ export interface FolderUnpackerOptions {
   readonly below?: readonly string[] | undefined;
   /** What becomes of markers of removal; `remove` by default. */
   readonly whiteouts?: WhiteoutForm | undefined;
+  /** Whether writing may hold up this thread, as is right for one that does nothing else; false by default. */
+  readonly blocking?: boolean | undefined;
   /** Which programs may help with devices and attributes; each kind by default. For tests. */
   readonly helpers?: readonly HelperKind[] | undefined;
 }
@@ -79,6 +81,7 @@ export class FolderUnpacker implements AsyncDisposable {
       helper,
       lower,
       whiteouts: options.whiteouts ?? "remove",
+      blocking: options.blocking === true,
     });
   }
 

@@ -38,6 +38,8 @@ export interface LayerApplierOptions {
   /** Lower layers in folders of their own, where they aren't in the tree. */
   readonly lower?: LowerFolders | undefined;
   readonly whiteouts: WhiteoutForm;
+  /** Whether writing may hold up this thread. */
+  readonly blocking: boolean;
 }
 
 export class LayerApplier implements TarHandler {
@@ -142,7 +144,7 @@ export class LayerApplier implements TarHandler {
       const fd = this.#writer.createFile(folder, base);
       const finish = (): void | Promise<void> => this.#writer.finishFile(fd, entry, folder, base);
       this.#fileName = entry.name;
-      this.#file = new FileWriter(fd, entry, finish);
+      this.#file = new FileWriter(fd, entry, { finish, blocking: this.#options.blocking });
       await this.#file.begin();
       return;
     }
