@@ -1,12 +1,15 @@
 /** What explaining and the node say of one world, side by side. */
 import assert from "node:assert/strict";
 
-import type { Explanation, ImageTrace } from "../../src/explain/index.ts";
+import type { AttemptTrace, Explanation, ImageTrace } from "../../src/explain/index.ts";
 import type { World } from "./random-worlds.ts";
 import type { Answers } from "./two-answers.ts";
-import type { NodeAnswer } from "./world-node.ts";
+import type { Asked, NodeAnswer } from "./world-node.ts";
 import { isSlow } from "./world-lab.ts";
 import { PASSWORDS } from "./world-objects.ts";
+
+/** What calls itself neither manifest nor index. */
+const STRANGE = / as an image: it is a "/;
 
 /** What the two say that isn't the same, in sentences without secrets. */
 export function compareAnswers(one: World, answers: Answers): readonly string[] {
@@ -20,26 +23,48 @@ export function compareAnswers(one: World, answers: Answers): readonly string[] 
   if (state !== "refused" && (state === "invalid") !== (looks === undefined)) {
     found.push(`explaining: ${pod.admission.state}; the node: ${problems.join("; ") || "took it"}`);
   }
-  if ((pod.admission.state === "refused") !== (one.account === "missing")) {
+  // What the API has already isn't admitted again.
+  if (state !== "skipped" && (state === "refused") !== (one.account === "missing")) {
     found.push(`explaining: ${pod.admission.state}, with ServiceAccount ${one.account}`);
   }
   const [first, second] = looks ?? [];
   if (first === undefined || second === undefined) return found;
-  const matched = matchSlots(pod.images, first, one);
-  for (const { image, answer, earlier } of matched) {
+  const { matched: firstMatched, whole } = matchSlots(pod.images, first, one);
+  const matched = [...firstMatched, ...matchEphemeral(pod.images, { firstMatched, second, one })];
+  // Of several hosts' images, some may have the same content.
+  const had = new Set(answers.had);
+  let surprised = false;
+  let unsure = false;
+  for (const { image, answer, earlier, later } of matched) {
     const differ = (what: string): void =>
       void found.push(`${image.slot.field} ${image.name.written}: ${what}`);
-    compareOutcome(image, answer, { earlier, differ });
-    compareCredentials(image, answer, differ);
+    // What would have come before it may not have had its turn, or may depend on what explaining doesn't ask.
+    if ((later && !whole) || surprised) continue;
+    const blind = isBlind(image);
+    surprised = blind && hasMore(image, answer);
+    // A mirror may say what it is, and another host fail to give it, which is found out by fetching it alone.
+    const failed = answer.outcome.state === "failed" && image.outcome.state === "failed";
+    const strange = one.mirror !== null && failed && STRANGE.test(image.outcome.message ?? "");
+    if (strange) unsure = true;
+    else if (!surprised) compareOutcome(image, answer, { earlier, blind, differ });
+    else if (answer.outcome.state !== "failed" && image.outcome.state === "failed") {
+      differ(`explaining: ${image.outcome.message}, without a provider it didn't ask; the node got in`);
+    }
+    compareCredentials(image, answer, { blind, differ });
     // Looking whether a tag has moved teaches explaining how its registry wants to be asked.
-    const knows = matched.some(
-      (other) => other.image.outcome.state === "present" && other.image.name.registry === image.name.registry,
+    const knows = pod.images.some(
+      (other) =>
+        other.name.registry === image.name.registry &&
+        (other.outcome.state === "present" || matched.every((reached) => reached.image !== other)),
     );
-    if (earlier.length === 0 && !knows) compareRequests(image, answer, { had: answers.had, differ });
+    if (earlier.length === 0 && !knows && !blind) {
+      compareRequests(image, answer, { had, mirrored: one.mirror !== null, differ });
+    }
+    for (const { method, url } of answer.requests) if (method === "GET") had.add(digestIn(url));
   }
   return [
     ...found,
-    ...compareSecond(matched, second, one),
+    ...(surprised || unsure ? [] : compareSecond(firstMatched, second, one)),
     ...(live === undefined ? [] : compareLive(live, answers, one)),
   ];
 }
@@ -49,6 +74,8 @@ interface Matched {
   readonly answer: NodeAnswer;
   /** What the node did before for images of the same repository. */
   readonly earlier: readonly Matched[];
+  /** Whether the node came to it at its second look. */
+  readonly later: boolean;
 }
 
 /** The node stops at an init container that fails, and at a container whose volume does. */
@@ -56,9 +83,11 @@ function matchSlots(
   images: readonly ImageTrace[],
   answers: readonly NodeAnswer[],
   one: World,
-): readonly Matched[] {
+): { readonly matched: readonly Matched[]; readonly whole: boolean } {
   const rank = { volume: 0, init: 1, container: 2, ephemeral: 3 };
-  const order = images.toSorted((a, b) => rank[a.slot.kind] - rank[b.slot.kind]);
+  const order = images
+    .filter(({ slot }) => slot.kind !== "ephemeral")
+    .toSorted((a, b) => rank[a.slot.kind] - rank[b.slot.kind]);
   const left = [...answers];
   const matched: Matched[] = [];
   const failedVolume = (): boolean =>
@@ -73,16 +102,54 @@ function matchSlots(
       if (kind === "init") break;
       continue;
     }
-    const answer = left.shift();
-    assert.ok(answer !== undefined, `the node never came to ${image.slot.field}`);
-    assert.equal(answer.image, image.name.written);
-    assert.equal(answer.policy, image.policy.value, `the policy of ${image.slot.field}`);
-    const earlier = matched.filter((other) => placeOf(other.image) === placeOf(image));
-    matched.push({ image, answer, earlier });
+    matched.push(matchOne(image, left.shift(), { before: matched, later: false }));
+    const { answer } = matched.at(-1) as Matched;
     if (kind === "init" && answer.outcome.state === "failed") break;
   }
   assert.equal(left.length, 0, "the node did more than there is to do");
-  return matched;
+  return { matched, whole: matched.length === order.length };
+}
+
+/** Ephemeral containers join a Pod whose volumes the node has looked at once more. */
+function matchEphemeral(
+  images: readonly ImageTrace[],
+  node: {
+    readonly firstMatched: readonly Matched[];
+    readonly second: readonly NodeAnswer[];
+    readonly one: World;
+  },
+): readonly Matched[] {
+  const { firstMatched: before, second, one } = node;
+  const ephemeral = images.filter(({ slot }) => slot.kind === "ephemeral");
+  assert.equal(ephemeral.length, one.ephemeral.length);
+  const answers = second.slice(one.volumes.length);
+  return ephemeral.map((image, index) => matchOne(image, answers[index], { before, later: true }));
+}
+
+function matchOne(
+  image: ImageTrace,
+  answer: NodeAnswer | undefined,
+  { before, later }: { readonly before: readonly Matched[]; readonly later: boolean },
+): Matched {
+  assert.ok(answer !== undefined, `the node never came to ${image.slot.field}`);
+  assert.equal(answer.image, image.name.written);
+  assert.equal(answer.policy, image.policy.value, `the policy of ${image.slot.field}`);
+  return { image, answer, earlier: before.filter((other) => placeOf(other.image) === placeOf(image)), later };
+}
+
+/** Whether there is a program that explaining doesn't run: it wants a token. Explaining has to say so. */
+function isBlind({ credentials }: ImageTrace): boolean {
+  return credentials.sources.some(
+    ({ kind, state, detail }) =>
+      kind === "provider" &&
+      state === "not-asked" &&
+      detail === "it wants a token of the ServiceAccount, and explaining makes none",
+  );
+}
+
+/** Whether the node had credentials that explaining hadn't. */
+function hasMore(image: ImageTrace, { tried = [] }: NodeAnswer): boolean {
+  return tried.length > image.credentials.order.length;
 }
 
 /** Who keeps content says so, and who only looks at it another thing. */
@@ -98,8 +165,9 @@ type Differ = (what: string) => void;
 function compareOutcome(
   image: ImageTrace,
   { outcome }: NodeAnswer,
-  { earlier, differ }: { readonly earlier: readonly Matched[]; readonly differ: Differ },
+  work: { readonly earlier: readonly Matched[]; readonly blind: boolean; readonly differ: Differ },
 ): void {
+  const { earlier, blind, differ } = work;
   const said = image.outcome;
   const state = { present: "present", pulled: "pullable", failed: "failed" }[outcome.state];
   const shown = `explaining: ${said.state} ${said.reason ?? ""} ${said.message ?? ""}`;
@@ -107,7 +175,10 @@ function compareOutcome(
     if (said.state !== state) differ(`${shown}; the node: ${outcome.state}`);
     return;
   }
-  if (said.state !== "failed") return differ(`${shown}; the node: ${outcome.reason} ${outcome.message}`);
+  // What it doesn't ask could have mattered.
+  const guess = blind && said.state === "unknown";
+  if (said.state !== "failed" && !guess)
+    return differ(`${shown}; the node: ${outcome.reason} ${outcome.message}`);
   const lost = /^content (sha256:[0-9a-f]+) .* is not at the registry$/.exec(said.message ?? "")?.[1];
   const waits = outcome.reason === "ImagePullBackOff";
   if (waits) {
@@ -126,7 +197,11 @@ function compareOutcome(
   }
 }
 
-function compareCredentials(image: ImageTrace, { outcome, tried, used }: NodeAnswer, differ: Differ): void {
+function compareCredentials(
+  image: ImageTrace,
+  { outcome, tried, used }: NodeAnswer,
+  { blind, differ }: { readonly blind: boolean; readonly differ: Differ },
+): void {
   if (outcome.state === "failed" && outcome.reason === "ImagePullBackOff") return;
   const { credentials, attempts } = image;
   const order = credentials.order.map(({ label, username }) => `${username} of ${label}`);
@@ -135,9 +210,14 @@ function compareCredentials(image: ImageTrace, { outcome, tried, used }: NodeAns
       differ(`explaining looked up none; the node tried ${tried.join(", ") || "without"}`);
     return;
   }
-  if (JSON.stringify(order) !== JSON.stringify(tried)) {
+  const unseen = credentials.sources.filter(({ state }) => state === "not-asked").map(({ label }) => label);
+  const wanted = blind
+    ? tried?.filter((one) => !unseen.some((label) => one.includes(` of ${label},`)))
+    : tried;
+  if (JSON.stringify(order) !== JSON.stringify(wanted)) {
     differ(`explaining tries ${order.join(", ")}; the node tried ${tried?.join(", ")}`);
   }
+  if (wanted?.length !== tried?.length) return;
   const opened = attempts.findIndex(({ result }) => result === "ok");
   const winner = opened < 0 || image.outcome.state !== "pullable" ? undefined : order[opened];
   if (winner !== used) differ(`explaining gets in by ${winner}; the node got in by ${used}`);
@@ -147,42 +227,63 @@ function compareCredentials(image: ImageTrace, { outcome, tried, used }: NodeAns
 function compareRequests(
   image: ImageTrace,
   { outcome, requests }: NodeAnswer,
-  { had, differ }: { readonly had: ReadonlySet<string>; readonly differ: Differ },
+  work: { readonly had: ReadonlySet<string>; readonly mirrored: boolean; readonly differ: Differ },
 ): void {
-  const { attempts } = image;
+  const { had, mirrored, differ } = work;
+  const { attempts, credentials } = image;
   if (outcome.state === "present" || attempts.some(({ repeated }) => repeated)) return;
-  const isBlob = (request: string): boolean => request.includes("/blobs/");
-  const isHad = (request: string): boolean => had.has(/[^/]*$/.exec(request)?.[0] ?? "");
-  const ours = attempts.flatMap(({ exchanges }) => {
-    const last = exchanges.at(-1);
-    const head = exchanges.findLast(({ method, url }) => method === "HEAD" && url === last?.url);
-    const again = last?.method === "GET" && head?.status === 404;
-    return (again ? exchanges.slice(0, -1) : exchanges).map(({ method, url }) => `${method} ${url}`);
-  });
-  const documents = (list: readonly string[]): readonly string[] =>
-    list.filter((request) => !isBlob(request) && !(request.startsWith("GET ") && isHad(request)));
+  const ours = attempts.flatMap((attempt, index) =>
+    withoutAgain(attempt).map(({ method, url, authorization }): Asked => {
+      const as = authorization === "basic" ? `basic ${credentials.order[index]?.username}` : authorization;
+      return { method, url, as };
+    }),
+  );
   // What calls itself neither manifest nor index is fetched like a blob, which explaining leaves where it is.
-  const strange = outcome.state === "failed" && / as an image: it is a "/.test(outcome.message);
-  const isRead = (request: string): boolean => strange && /^GET .*\/manifests\/sha256:/.test(request);
-  const asked = documents(ours).filter((request) => !isRead(request));
-  const wanted = documents(requests).filter((request) => !isRead(request));
-  if (JSON.stringify(asked) !== JSON.stringify(wanted)) {
-    differ(`explaining asks\n  ${asked.join("\n  ")}\nthe node asked\n  ${wanted.join("\n  ")}`);
+  const strange = outcome.state === "failed" && STRANGE.test(outcome.message);
+  const isRead = ({ method, url }: Asked): boolean =>
+    method === "GET" && (had.has(digestIn(url)) || (strange && digestIn(url) !== ""));
+  // Whoever doesn't read a document needs no token for it.
+  const isToken = ({ url }: Asked): boolean => ours.some(isRead) && !/\/(?:manifests|blobs)\//.test(url);
+  // Each host of several may want a token and send elsewhere for each layer: that is as long as the pull. What is to
+  // be the same is who is asked in which order, and as whom.
+  const isQuestion = ({ method, url }: Asked): boolean =>
+    !mirrored || (method === "HEAD" && url.includes("/manifests/"));
+  const documents = (list: readonly Asked[]): string =>
+    list
+      .filter((one) => !one.url.includes("/blobs/") && !isRead(one) && !isToken(one) && isQuestion(one))
+      .map(({ method, url, as }) => `\n  ${method} ${url} as ${as}`)
+      .join("");
+  // Who doesn't get a layer tries the next credential, which explaining knows to be no help.
+  const lost = image.outcome.message?.endsWith(" is not at the registry") === true;
+  const same = documents(ours) === documents(requests);
+  if (!same && !(lost && documents(requests).startsWith(documents(ours)))) {
+    differ(`explaining asks${documents(ours)}\nthe node asked${documents(requests)}`);
   }
   if (outcome.state !== "pulled") return;
   const layers = (image.content?.layers ?? [])
     .map(({ digest }) => digest)
     .filter((digest) => !had.has(digest));
   const fetched = layers.filter((digest) =>
-    requests.some((one) => one.startsWith("GET ") && one.endsWith(digest)),
+    requests.some(({ method, url }) => method === "GET" && digestIn(url) === digest),
   );
   const looked = layers.filter((digest) =>
-    ours.some((one) => one.startsWith("HEAD ") && one.endsWith(digest)),
+    ours.some(({ method, url }) => method === "HEAD" && digestIn(url) === digest),
   );
   if (fetched.length < layers.length)
     differ(`the node fetched ${fetched.join(", ")} of ${layers.join(", ")}`);
   if (looked.length < layers.length)
     differ(`explaining looked for ${looked.join(", ")} of ${layers.join(", ")}`);
+}
+
+/** Without what explaining repeats for the words of a 404. */
+function withoutAgain({ exchanges }: AttemptTrace): AttemptTrace["exchanges"] {
+  const last = exchanges.at(-1);
+  const head = exchanges.findLast(({ method, url }) => method === "HEAD" && url === last?.url);
+  return last?.method === "GET" && head?.status === 404 ? exchanges.slice(0, -1) : exchanges;
+}
+
+function digestIn(url: string): string {
+  return /\/(sha256:[0-9a-f]{64})(?:\?|$)/.exec(url)?.[1] ?? "";
 }
 
 /** At its second look the node waits where a pull failed, and says the rest again. */
@@ -193,7 +294,9 @@ function compareSecond(
 ): readonly string[] {
   // The back-off may be over while a slow registry answers.
   const slow = isSlow(one);
-  return second.flatMap((answer) => {
+  // Ephemeral containers come to their first turn now.
+  const [from, to] = [one.volumes.length, one.volumes.length + one.ephemeral.length];
+  return second.toSpliced(from, to - from).flatMap((answer) => {
     const { outcome } = answer;
     if (outcome.state !== "failed") return [];
     const same = matched.filter(

@@ -39,6 +39,15 @@ export interface ProviderChoice {
   readonly answer: "entries" | "fails" | "babbles" | "other-version" | "unknown-cache-key";
   readonly cacheKeyType: "Image" | "Registry" | "Global";
   readonly entries: readonly Entry[];
+  /** Whether it wants a token of the Pod's ServiceAccount, and what else that one must have. */
+  readonly token: "none" | "optional" | "required" | "annotated";
+}
+
+export interface MirrorChoice {
+  /** What `hosts.toml` says, see {@link MIRRORS}. */
+  readonly file: number;
+  /** Whether it has what the registry has. */
+  readonly filled: boolean;
 }
 
 export interface ContainerChoice {
@@ -59,6 +68,7 @@ export interface PresentChoice {
 }
 
 export interface World {
+  /** The last one is the mirror. */
   readonly registries: readonly (Omit<ScriptedRegistry, "images" | "users" | "grants"> & {
     readonly guarded: boolean;
     readonly narrow: boolean;
@@ -74,6 +84,7 @@ export interface World {
     readonly document: CredentialDocument;
   } | null;
   readonly providers: readonly ProviderChoice[];
+  readonly mirror: MirrorChoice | null;
   readonly ensureSecretPulled: boolean;
   readonly verification: string;
   /** Whether what it remembers lies in files. */
@@ -84,12 +95,42 @@ export interface World {
   readonly init: readonly ContainerChoice[];
   readonly containers: readonly ContainerChoice[];
   readonly volumes: readonly ContainerChoice[];
+  /** They join a Pod that is there already. */
+  readonly ephemeral: readonly ContainerChoice[];
   readonly architecture: string;
   /** Whether explaining is asked once more, of the Pod as the node left it. */
   readonly live: boolean;
 }
 
-export const HOSTS = ["a.example", "b.example:5000", "registry-1.docker.io"] as const;
+export const HOSTS = ["a.example", "b.example:5000", "registry-1.docker.io", "mirror.example"] as const;
+
+/** What stands in `hosts.toml` for which registry, or for all; and whose content the mirror copies. */
+export const MIRRORS: readonly {
+  readonly folder: string;
+  readonly copies: string;
+  readonly toml: string;
+}[] = [
+  { folder: "a.example", copies: "a.example", toml: '[host."https://mirror.example"]\n' },
+  {
+    folder: "a.example",
+    copies: "a.example",
+    toml: 'server = "https://a.example"\n[host."https://mirror.example"]\n  capabilities = ["pull", "resolve"]\n',
+  },
+  {
+    folder: "a.example",
+    copies: "a.example",
+    toml: '[host."https://mirror.example"]\n  capabilities = ["pull"]\n',
+  },
+  { folder: "a.example", copies: "a.example", toml: 'server = "https://mirror.example"\n' },
+  { folder: "docker.io", copies: HOSTS[2], toml: '[host."https://mirror.example"]\n' },
+  { folder: "_default", copies: "a.example", toml: '[host."http://mirror.example"]\n' },
+  {
+    folder: "a.example",
+    copies: "a.example",
+    toml: '[host."https://mirror.example/v2/a"]\n  override_path = true\n',
+  },
+  { folder: "a.example", copies: "a.example", toml: "server = 7\n" },
+];
 export const NAMES = [
   "team/app:1",
   "team/app:latest",
@@ -245,6 +286,7 @@ const provider: fc.Arbitrary<ProviderChoice> = fc.record({
   answer: mostly("entries", "fails", "babbles", "other-version", "unknown-cache-key"),
   cacheKeyType: fc.constantFrom("Image", "Registry", "Global"),
   entries: fc.array(entry, { maxLength: 2 }),
+  token: mostly("none", "optional", "required", "annotated"),
 });
 
 type RegistryChoice = World["registries"][number];
@@ -310,7 +352,7 @@ const present: fc.Arbitrary<PresentChoice> = fc.record({
 });
 
 export const world: fc.Arbitrary<World> = fc.record({
-  registries: fc.tuple(registry, registry, registry),
+  registries: fc.tuple(registry, registry, registry, registry),
   images: fc.tuple(scripted, scripted, scripted, scripted, scripted),
   secrets: fc.array(secret, { maxLength: 3 }),
   podSecrets: names,
@@ -321,6 +363,9 @@ export const world: fc.Arbitrary<World> = fc.record({
     { weight: 2, arbitrary: fc.constant([]) },
     { weight: 1, arbitrary: fc.array(provider, { minLength: 1, maxLength: 2 }) },
   ),
+  mirror: fc.option(fc.record({ file: fc.nat({ max: MIRRORS.length - 1 }), filled: mostly(true, false) }), {
+    freq: 2,
+  }),
   ensureSecretPulled: mostly(true, false),
   files: mostly(false, true),
   verification: fc.constantFrom(
@@ -339,6 +384,10 @@ export const world: fc.Arbitrary<World> = fc.record({
   volumes: fc.oneof(
     { weight: 4, arbitrary: fc.constant([]) },
     { weight: 1, arbitrary: fc.array(container, { maxLength: 1 }) },
+  ),
+  ephemeral: fc.oneof(
+    { weight: 5, arbitrary: fc.constant([]) },
+    { weight: 1, arbitrary: fc.array(container, { minLength: 1, maxLength: 1 }) },
   ),
   architecture: mostly("amd64", "arm64", "s390x"),
   live: mostly(false, true),

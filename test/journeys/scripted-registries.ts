@@ -26,6 +26,8 @@ export interface ScriptedImage {
 export interface ScriptedRegistry {
   /** By `repository:tag`. */
   readonly images?: Readonly<Record<string, ScriptedImage>>;
+  /** The host whose layers it has copies of; its own by default. */
+  readonly copies?: string;
   /** Passwords by user; anybody may pull without. */
   readonly users?: Readonly<Record<string, string>>;
   /** How it asks who is there; `basic` by default. */
@@ -220,7 +222,7 @@ export class ScriptedRegistries {
     const [os, architecture] = platform.split("/");
     const { version } = image;
     const config = JSON.stringify({ os, architecture, rootfs: { type: "layers", diff_ids: [] }, version });
-    const content = `layer ${place}`;
+    const content = `layer ${this.#originOf(place)}`;
     const layers = this.#options.layers === true;
     const layer = {
       mediaType: `${OCI}.layer.v1.tar+gzip`,
@@ -240,6 +242,11 @@ export class ScriptedRegistries {
       layers: [layer],
     });
     return this.#keep(place, `${OCI}.manifest.v1+json`, image.cut === true ? text.slice(0, -20) : text);
+  }
+
+  #originOf(place: string): string {
+    const slash = place.indexOf("/");
+    return (this.#script[place.slice(0, slash)]?.copies ?? place.slice(0, slash)) + place.slice(slash);
   }
 
   #keep(place: string, mediaType: string, body: string): Served {

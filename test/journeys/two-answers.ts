@@ -4,7 +4,7 @@
  */
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { ConfiguredHosts } from "../../src/client/index.ts";
+import { NO_TOKENS } from "../../src/cli/explain/node-side.ts";
 import { readProviderConfig, searchNodeFiles } from "../../src/credentials/index.ts";
 import {
   explain,
@@ -19,11 +19,13 @@ import {
 } from "../../src/explain/index.ts";
 import { listStoreImages, makeVerificationPolicy, StoreRuntime } from "../../src/images/index.ts";
 import {
+  applyDefaults,
   type JsonObject,
   type KubernetesObject,
   readManifests,
   type SecretObject,
 } from "../../src/kubernetes/index.ts";
+import { toNodePod } from "../../src/node/api/api-pod.ts";
 import { readFolderObjects } from "../../src/node/folder-objects.ts";
 import type { NodePod, PodState } from "../../src/node/index.ts";
 import type { Platform } from "../../src/oci/index.ts";
@@ -32,7 +34,7 @@ import { openMemoryStore, type Store } from "../../src/store/index.ts";
 import { VirtualClock } from "../traces/virtual-clock.ts";
 import { HOSTS, type World } from "./random-worlds.ts";
 import { ScriptedRegistries } from "./scripted-registries.ts";
-import { manifestsOf, providerConfig, scriptOf } from "./world-objects.ts";
+import { ephemeralOf, manifestsOf, providerConfig, scriptOf } from "./world-objects.ts";
 import {
   START,
   PLACES,
@@ -45,6 +47,7 @@ import {
   listOf,
   preload,
   listRecords,
+  hostsOf,
   lookAtRecords,
   MemoryShelf,
   drive,
@@ -69,8 +72,7 @@ export interface Answers {
 
 /** @param folder where programs lie, see {@link makePrograms} */
 export async function askTwice(world: World, folder: string): Promise<Answers> {
-  const written = world.files || world.providers.length > 0;
-  const root = written ? await mkdtemp(join(folder, "node-")) : folder;
+  const root = world.files ? await mkdtemp(join(folder, "node-")) : folder;
   try {
     await using store = openMemoryStore({ now: () => START });
     const clock = new VirtualClock(START);
@@ -85,6 +87,7 @@ export async function askTwice(world: World, folder: string): Promise<Answers> {
     };
     const lab: Lab = {
       world,
+      folder,
       root,
       clock,
       platform: { os: "linux", architecture: world.architecture },
@@ -99,16 +102,16 @@ export async function askTwice(world: World, folder: string): Promise<Answers> {
       },
       registries,
     };
-    return await ask(lab, folder);
+    return await ask(lab, digestOf);
   } finally {
-    if (written) await rm(root, { recursive: true });
+    if (world.files) await rm(root, { recursive: true });
   }
 }
 
-async function ask(lab: Lab, folder: string): Promise<Answers> {
-  const { world, root, store, objects } = lab;
+async function ask(lab: Lab, digestOf: (image: string) => string): Promise<Answers> {
+  const { world, folder, store, objects } = lab;
   if (world.providers.length > 0) {
-    await writeFile(join(root, "providers.json"), JSON.stringify(providerConfig(world.providers)));
+    await writeFile(join(folder, "providers.json"), JSON.stringify(providerConfig(world.providers)));
   }
   await preload(lab);
   const had = await digestsOf(store);
@@ -116,19 +119,23 @@ async function ask(lab: Lab, folder: string): Promise<Answers> {
   const text = listOf(objects);
   const read = readManifests(text, { file: "all.json", unread: true });
   const known = read.objects.map(({ object }) => object);
-  const given = { folder, secrets: read.secrets.map(({ object }) => object) };
-  const subjects = known.filter(({ kind }) => kind === "Pod");
+  const given = { secrets: read.secrets.map(({ object }) => object) };
+  const { pods, secrets, problems } = readFolderObjects("manifests", { files: [{ name: "all.json", text }] });
+  const [written] = pods.values();
+  // Nobody writes ephemeral containers into a Pod: they are added to one that the API has.
+  const ephemeral = ephemeralOf(world, digestOf);
+  const debugged = ephemeral.length > 0 && written ? addEphemeral(written, ephemeral) : undefined;
+  const subjects = debugged === undefined ? known.filter(({ kind }) => kind === "Pod") : [debugged];
   const explained = await explainWorld(lab, { ...given, objects: known, subjects });
   const traces = (await listRecords(lab)) === before ? [] : ["pull records changed"];
   if ((await digestsOf(store)).size !== had.size) traces.push("content was stored");
-  const { pods, secrets, problems } = readFolderObjects("manifests", { files: [{ name: "all.json", text }] });
-  const [pod] = pods.values();
   const shown = JSON.stringify(explained);
+  const pod = debugged === undefined ? written : toNodePod(debugged);
   if (pod === undefined) {
     return { explained, live: undefined, looks: undefined, state: undefined, problems, had, traces, shown };
   }
-  const ran = await runNode(lab, { folder, pod, secrets });
-  const stored = storedPod(pod, ran.state);
+  const ran = await runNode(lab, { pod, secrets });
+  const stored = { ...(debugged ?? storedPod(pod)), status: ran.state.status as unknown as JsonObject };
   const rest = known.filter(({ kind }) => kind !== "Pod");
   const told = [...rest, ...(ran.events as unknown as JsonObject[])];
   const live = world.live
@@ -141,17 +148,16 @@ async function ask(lab: Lab, folder: string): Promise<Answers> {
 async function explainWorld(
   lab: Lab,
   given: {
-    readonly folder: string;
     readonly objects: readonly JsonObject[];
     readonly secrets: readonly SecretObject[];
     readonly subjects: readonly JsonObject[];
   },
 ): Promise<Explanation> {
-  const { world, root, clock, registries, policy, platform, store } = lab;
+  const { world, folder, clock, registries, policy, platform, store } = lab;
   const { ensureSecretPulled } = world;
   const runs = new ProviderRuns(program(world), clock.now);
-  const providers = await register(lab, given.folder, runs.run);
-  const configs = providers && (await readProviderConfig(join(root, "providers.json"))).config.providers;
+  const providers = await register(lab, { run: runs.run, serviceAccounts: NO_TOKENS });
+  const configs = providers && (await readProviderConfig(join(folder, "providers.json"))).config.providers;
   const files = nodeFiles(world);
   const node: NodeSituation = {
     platform,
@@ -160,7 +166,7 @@ async function explainWorld(
   };
   const sources: Situation["sources"] = {
     files: () => searchNodeFiles(PLACES, files),
-    providers: providers && configs && { registered: providers, configs, runs, tokens: true },
+    providers: providers && configs && { registered: providers, configs, runs, tokens: false },
   };
   return await drive(
     lab,
@@ -174,7 +180,7 @@ async function explainWorld(
       }),
       sources,
       admission: [],
-      hosts: (log) => new ConfiguredHosts({ log }),
+      hosts: (log) => hostsOf(world, folder, log),
       send: registries().send,
       problems: [],
       ensureSecretPulled,
@@ -215,11 +221,10 @@ async function nodeImages(
   return { source: list.source, has, find: (image) => list.find(image) };
 }
 
-/** As the API would have it: with what admission added, a uid, and what the node said. */
-function storedPod({ pod, uid, manifest = {} }: NodePod, state: PodState): KubernetesObject & JsonObject {
+/** As the API would have it: with what admission added, and a uid. */
+function storedPod({ pod, uid, manifest = {} }: NodePod): KubernetesObject & JsonObject {
   const { imagePullSecrets, serviceAccountName } = pod.spec;
   const spec = (manifest["spec"] ?? {}) as JsonObject;
-  const { status } = state;
   return {
     ...manifest,
     apiVersion: "v1",
@@ -235,6 +240,14 @@ function storedPod({ pod, uid, manifest = {} }: NodePod, state: PodState): Kuber
       serviceAccountName: serviceAccountName ?? "default",
       imagePullSecrets: imagePullSecrets.map((name) => ({ name })),
     },
-    status: status as unknown as JsonObject,
   } as KubernetesObject & JsonObject;
+}
+
+function addEphemeral(
+  to: NodePod,
+  ephemeralContainers: readonly JsonObject[],
+): KubernetesObject & JsonObject {
+  const stored = storedPod(to);
+  const spec = { ...(stored["spec"] as JsonObject), ephemeralContainers: [...ephemeralContainers] };
+  return applyDefaults({ ...stored, spec }) as KubernetesObject & JsonObject;
 }

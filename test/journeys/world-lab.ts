@@ -1,20 +1,22 @@
 /** What a world is played with: a node's store, records and programs, and clients of its registries. */
-import { existsSync } from "node:fs";
 import { chmod, mkdir, mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ConfiguredHosts, RegistryClient } from "../../src/client/index.ts";
+import { ConfiguredHosts, type HostResolver, type HttpSend, RegistryClient } from "../../src/client/index.ts";
 import {
   type CredentialProviders,
   type NodePlaces,
   type ProgramResult,
   registerCredentialProviders,
+  type RegistrationOptions,
+  Secret,
   secretsKeyring,
-  StaticSource,
+  type ServiceAccounts,
   toCandidate,
   type TrackedCredential,
-  hashAuthConfig,
 } from "../../src/credentials/index.ts";
+import type { RegistryAccess } from "../../src/cli/connect.ts";
+import { NodeRegistry } from "../../src/cli/up/node-registry.ts";
 import type { ProviderRuns } from "../../src/explain/index.ts";
 import {
   FilePullRecords,
@@ -25,15 +27,16 @@ import {
   StoreRuntime,
   type VerificationPolicy,
 } from "../../src/images/index.ts";
+import { GoError } from "../../src/internal/go/errors.ts";
 import type { JsonObject } from "../../src/kubernetes/index.ts";
 import { readFolderObjects } from "../../src/node/folder-objects.ts";
 import type { Platform } from "../../src/oci/index.ts";
 import { parseReference, type Reference, repositoryName } from "../../src/reference/index.ts";
 import type { Store } from "../../src/store/index.ts";
 import { settle, type VirtualClock } from "../traces/virtual-clock.ts";
-import { HOSTS, NAMES, type PresentChoice, type World } from "./random-worlds.ts";
+import { HOSTS, MIRRORS, NAMES, type PresentChoice, type World } from "./random-worlds.ts";
 import { ScriptedRegistries } from "./scripted-registries.ts";
-import { documentText, providerAnswer } from "./world-objects.ts";
+import { ANNOTATION, documentText, providerAnswer, TOKEN } from "./world-objects.ts";
 
 export const START: number = Date.UTC(2026, 0, 1);
 
@@ -43,6 +46,9 @@ export const PLACES: NodePlaces = { root: KUBELET, workingDirectory: "/srv", hom
 
 export interface Lab {
   readonly world: World;
+  /** Of programs and hosts, see {@link makePrograms}. */
+  readonly folder: string;
+  /** Of pull records. */
   readonly root: string;
   readonly clock: VirtualClock;
   readonly platform: Platform;
@@ -55,49 +61,54 @@ export interface Lab {
 
 /** Programs of providers have to be there, though nobody runs them. */
 export async function makePrograms(): Promise<string> {
-  // Thousands of folders with records come and go: in memory, where there is such a place.
-  const place = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
-  const folder = await mkdtemp(join(place, "dray-agrees-"));
+  const folder = await mkdtemp(join(tmpdir(), "dray-agrees-"));
   await mkdir(join(folder, "bin"));
   for (const index of [0, 1]) {
     const path = join(folder, "bin", `provider-${index}`);
     await writeFile(path, "");
     await chmod(path, 0o755);
   }
+  for (const [index, { folder: domain, toml }] of MIRRORS.entries()) {
+    const path = join(folder, `mirror-${index}`, domain);
+    await mkdir(path, { recursive: true });
+    await writeFile(join(path, "hosts.toml"), toml);
+  }
   return folder;
 }
 
-/** One client for each credential and registry, as a node of ours has them. */
-export class Clients {
-  readonly #known = new Map<string, RegistryClient>();
-  readonly #registries: ScriptedRegistries;
-  readonly #now: () => number;
+/** Registries as a node of ours reaches them. */
+export function reachRegistries(
+  send: HttpSend,
+  { now, hosts }: { readonly now: () => number; readonly hosts: HostResolver },
+): NodeRegistry {
+  const access: Pick<RegistryAccess, "as"> = {
+    as: (credentials) => {
+      const client = new RegistryClient({ hosts, send, credentials, clock: now, retry: { attempts: 1 } });
+      return { repository: ({ domain, path }) => client.repository(domain, path) };
+    },
+  };
+  return new NodeRegistry(access as RegistryAccess, { candidateOf: toCandidate });
+}
 
-  constructor(registries: ScriptedRegistries, now: () => number) {
-    this.#registries = registries;
-    this.#now = now;
-  }
+/** As `hosts.toml` has them, if the world has a mirror. */
+export function hostsOf({ mirror }: World, folder: string, log?: (message: string) => void): ConfiguredHosts {
+  return new ConfiguredHosts({
+    ...(mirror !== null && { roots: [join(folder, `mirror-${mirror.file}`)] }),
+    log,
+  });
+}
 
-  readonly find: ConstructorParameters<typeof StoreRuntime>[0]["registry"] = (
-    { domain, path },
-    credential,
-  ) => {
-    const candidate = credential ? toCandidate(credential) : undefined;
-    const who = credential ? hashAuthConfig(credential) : "";
-    const key = `${domain} ${who}`;
-    let client = this.#known.get(key);
-    if (client === undefined) {
-      const entries = candidate === undefined ? [] : [{ registry: domain, candidate }];
-      client = new RegistryClient({
-        hosts: new ConfiguredHosts(),
-        send: this.#registries.send,
-        credentials: new StaticSource(entries),
-        clock: this.#now,
-        retry: { attempts: 1 },
-      });
-      this.#known.set(key, client);
-    }
-    return client.repository(domain, path);
+/** The API's, to which only the node may turn. */
+export function serviceAccountsOf({ account }: World): ServiceAccounts {
+  return {
+    get: (_, name) =>
+      name === "absent"
+        ? Promise.reject(new GoError(`serviceaccounts "${name}" not found`))
+        : Promise.resolve({
+            uid: `uid of ${name}`,
+            annotations: account === "builder" ? { [ANNOTATION]: "puller" } : {},
+          }),
+    requestToken: () => Promise.resolve(new Secret(TOKEN)),
   };
 }
 
@@ -122,18 +133,18 @@ export function program(world: World): ConstructorParameters<typeof ProviderRuns
 }
 
 export async function register(
-  { world, root, clock }: Lab,
-  folder: string,
-  run: ConstructorParameters<typeof ProviderRuns>[0],
+  { world, folder, clock }: Lab,
+  { run, serviceAccounts }: Pick<RegistrationOptions, "run" | "serviceAccounts">,
 ): Promise<CredentialProviders | undefined> {
   if (world.providers.length === 0) return undefined;
   const { providers } = await registerCredentialProviders({
-    config: join(root, "providers.json"),
+    config: join(folder, "providers.json"),
     binDirectory: join(folder, "bin"),
     systemEnvironment: [],
     now: clock.now,
     track: world.ensureSecretPulled,
     run,
+    serviceAccounts,
   });
   return providers;
 }
@@ -163,8 +174,12 @@ export async function preload(lab: Lab): Promise<void> {
       ? (world.images[NAMES.indexOf(choice.name)] ?? {})
       : { platforms: [`${platform.os}/${platform.architecture}`], version: 2 };
     const open = new ScriptedRegistries({ [host]: { images: { [choice.name]: image } } }, { layers: true });
-    const clients = new Clients(open, () => START);
-    const runtime = new StoreRuntime({ store, platform, registry: clients.find });
+    const registry = reachRegistries(open.send, { now: () => START, hosts: new ConfiguredHosts() });
+    const runtime = new StoreRuntime({
+      store,
+      platform,
+      registry: (reference, credential) => registry.repository(reference, credential),
+    });
     const name = `${choice.host}/${choice.name}`;
     const pulled = await runtime.pull(name, { credentials: [] }).catch(() => undefined);
     if (pulled === undefined || choice.by === "preloaded") continue;

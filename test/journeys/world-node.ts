@@ -1,5 +1,5 @@
 /** A world's node, with all that one of ours is made of, in its Pod's first two looks. */
-import { sanitizeUrl } from "../../src/client/index.ts";
+import { type HttpSend, sanitizeUrl } from "../../src/client/index.ts";
 import {
   CachingProvider,
   NodeFilesProvider,
@@ -17,7 +17,25 @@ import {
 } from "../../src/images/index.ts";
 import type { readFolderObjects } from "../../src/node/folder-objects.ts";
 import { type ApiEvent, ImageNode, type NodePod, type PodState, toApiEvent } from "../../src/node/index.ts";
-import { PLACES, type Lab, Clients, nodeFiles, program, register, openRecords, drive } from "./world-lab.ts";
+import {
+  PLACES,
+  type Lab,
+  drive,
+  hostsOf,
+  nodeFiles,
+  openRecords,
+  program,
+  reachRegistries,
+  register,
+  serviceAccountsOf,
+} from "./world-lab.ts";
+
+export interface Asked {
+  readonly method: string;
+  readonly url: string;
+  /** How, and by Basic also whom it names. */
+  readonly as: string;
+}
 
 /** One image as the node dealt with it. */
 export interface NodeAnswer {
@@ -28,7 +46,7 @@ export interface NodeAnswer {
   readonly tried: readonly string[] | undefined;
   /** Of the one that opened the registry. */
   readonly used: string | undefined;
-  readonly requests: readonly string[];
+  readonly requests: readonly Asked[];
 }
 
 export interface Ran {
@@ -40,7 +58,6 @@ export interface Ran {
 export async function runNode(
   lab: Lab,
   given: {
-    readonly folder: string;
     readonly pod: NodePod;
     readonly secrets: ReturnType<typeof readFolderObjects>["secrets"];
   },
@@ -48,10 +65,25 @@ export async function runNode(
   const { world, clock, store, platform, policy } = lab;
   const { pod, secrets } = given;
   const registries = lab.registries();
-  const clients = new Clients(registries, clock.now);
-  const watched = new WatchedRuntime(new StoreRuntime({ store, platform, registry: clients.find }));
+  const requests: Asked[] = [];
+  const send: HttpSend = (request) => {
+    const { method, url, headers } = request;
+    requests.push({ method, url: sanitizeUrl(url), as: identityIn(headers["authorization"]) });
+    return registries.send(request);
+  };
+  const registry = reachRegistries(send, { now: clock.now, hosts: hostsOf(world, lab.folder) });
+  const watched = new WatchedRuntime(
+    new StoreRuntime({
+      store,
+      platform,
+      registry: (reference, credential) => registry.repository(reference, credential),
+    }),
+  );
   const track = world.ensureSecretPulled;
-  const providers = await register(lab, given.folder, program(world));
+  const providers = await register(lab, {
+    run: program(world),
+    serviceAccounts: serviceAccountsOf(world),
+  });
   const nodeFile = new NodeFilesProvider(PLACES, { readFile: nodeFiles(world) });
   const files = new ProvidersKeyring([new CachingProvider(nodeFile, { now: clock.now })], { track });
   const nobody = { namespace: "", name: "", uid: "", serviceAccountName: "" };
@@ -85,13 +117,11 @@ export async function runNode(
       forgetBackOff: (request) => manager.forgetBackOff(request),
       ensure: async (request) => {
         watched.begin();
-        const from = registries.requests.length;
+        const from = requests.length;
         const outcome = await manager.ensure(request);
-        const requests = registries.requests.slice(from).map(sanitized);
         const { image, policy: pull } = request;
-        looks
-          .at(-1)
-          ?.push({ image, policy: pull, outcome, requests, tried: watched.tried, used: watched.used });
+        const { tried, used } = watched;
+        looks.at(-1)?.push({ image, policy: pull, outcome, requests: requests.slice(from), tried, used });
         return outcome;
       },
     },
@@ -150,7 +180,10 @@ function labelOf({ origin, username }: TrackedCredential): string {
   return `${username} of ${origin.label}`;
 }
 
-function sanitized(request: string): string {
-  const [method = "", url = ""] = request.split(" ");
-  return `${method} ${sanitizeUrl(url)}`;
+function identityIn(authorization: string | undefined): string {
+  if (authorization === undefined) return "none";
+  const [scheme = "", rest = ""] = authorization.split(" ");
+  if (scheme !== "Basic") return scheme.toLowerCase();
+  const [username = ""] = Buffer.from(rest, "base64").toString("utf8").split(":");
+  return `basic ${username}`;
 }

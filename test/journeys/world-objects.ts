@@ -8,7 +8,7 @@ import type {
   SecretChoice,
   World,
 } from "./random-worlds.ts";
-import { DIGEST, HOSTS, NAMES } from "./random-worlds.ts";
+import { DIGEST, HOSTS, MIRRORS, NAMES } from "./random-worlds.ts";
 import type { ScriptedRegistry } from "./scripted-registries.ts";
 
 /** What opens guarded registries. */
@@ -28,14 +28,23 @@ const LOGINS: readonly (readonly [user: string, password: string])[] = [
 /** Texts that nothing may show. */
 export const PASSWORDS: readonly string[] = LOGINS.map(([, password]) => password);
 
-export function scriptOf({ registries, images }: World): Record<string, ScriptedRegistry> {
+/** Of a ServiceAccount, which explaining never has. */
+export const TOKEN = "drayTestSecret-token";
+
+/** What a ServiceAccount that may ask for tokens says of itself. */
+export const ANNOTATION = "dray.dev/role";
+
+export function scriptOf({ registries, images, mirror }: World): Record<string, ScriptedRegistry> {
   const all = Object.fromEntries(NAMES.map((name, index) => [name, images[index] ?? {}]));
   return Object.fromEntries(
     HOSTS.map((host, index) => {
       const { guarded = false, narrow = false, ...rest } = registries[index] ?? {};
       const users = guarded ? { users: USERS } : {};
       const grants = narrow ? { grants: { bob: ["team/tool"] } } : {};
-      return [host, { ...rest, ...users, ...grants, images: all }];
+      const script = { ...rest, ...users, ...grants, images: all };
+      if (host !== "mirror.example") return [host, script];
+      const { copies = "" } = MIRRORS[mirror?.file ?? 0] ?? {};
+      return [host, { ...script, copies, images: mirror?.filled === true ? all : {} }];
     }),
   );
 }
@@ -47,11 +56,9 @@ export function manifestsOf(world: World, digestOf: (image: string) => string): 
     image: { reference: nameOf(image, digestOf), ...(policy !== "" && { pullPolicy: policy }) },
   }));
   const containers = (list: readonly ContainerChoice[], prefix: string): JsonObject[] =>
-    list.map(({ image, policy, mounts }, index) => ({
-      name: `${prefix}${index}`,
-      image: nameOf(image, digestOf),
-      ...(policy !== "" && { imagePullPolicy: policy }),
-      ...(mounts && {
+    list.map((choice, index) => ({
+      ...containerOf(choice, `${prefix}${index}`, digestOf),
+      ...(choice.mounts && {
         volumeMounts: volumes.map(({ name }) => ({ name, mountPath: `/${name}` })),
       }),
     }));
@@ -62,7 +69,10 @@ export function manifestsOf(world: World, digestOf: (image: string) => string): 
           {
             apiVersion: "v1",
             kind: "ServiceAccount",
-            metadata: { name: world.account },
+            metadata: {
+              name: world.account,
+              ...(world.account === "builder" && { annotations: { [ANNOTATION]: "puller" } }),
+            },
             imagePullSecrets: world.accountSecrets.map((name) => ({ name })),
           },
         ]
@@ -80,6 +90,19 @@ export function manifestsOf(world: World, digestOf: (image: string) => string): 
     },
   };
   return [...secretsOf(world).map(secretObject), ...account, pod];
+}
+
+/** Of the world's ephemeral containers, which no Pod has from the beginning. */
+export function ephemeralOf(world: World, digestOf: (image: string) => string): readonly JsonObject[] {
+  return world.ephemeral.map((choice, index) => containerOf(choice, `e${index}`, digestOf));
+}
+
+function containerOf(
+  { image, policy }: ContainerChoice,
+  name: string,
+  digestOf: (image: string) => string,
+): JsonObject {
+  return { name, image: nameOf(image, digestOf), ...(policy !== "" && { imagePullPolicy: policy }) };
 }
 
 /** Two of one name can't be. */
@@ -173,11 +196,19 @@ export function providerConfig(providers: World["providers"]): JsonObject {
   return {
     kind: "CredentialProviderConfig",
     apiVersion: "kubelet.config.k8s.io/v1",
-    providers: providers.map(({ matchImages }, index) => ({
+    providers: providers.map(({ matchImages, token }, index) => ({
       name: `provider-${index}`,
       apiVersion: "credentialprovider.kubelet.k8s.io/v1",
       matchImages: [...matchImages],
       defaultCacheDuration: "10m",
+      ...(token !== "none" && {
+        tokenAttributes: {
+          serviceAccountTokenAudience: "registries",
+          cacheType: "ServiceAccount",
+          requireServiceAccount: token !== "optional",
+          ...(token === "annotated" && { requiredServiceAccountAnnotationKeys: [ANNOTATION] }),
+        },
+      }),
     })),
   };
 }

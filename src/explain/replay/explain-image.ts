@@ -69,7 +69,6 @@ export async function explainImage(wanted: WantedImage, replay: PodReplay): Prom
     image: wanted.image,
     blind: isBlind(credentials) && runtime.attempts.some(isDenial),
   });
-  if (traced.state === "pullable") runtime.keep();
   return {
     slot: wanted.slot,
     name,

@@ -113,6 +113,9 @@ export async function explainPod(
       { slot: describeSlot(slot), image: slot.image, policy: policyOf(slot, { pod, written, stored }) },
       replay,
     );
+    const unmountable = failedMount(slot, { spec, explained });
+    // For a container that can't start anyway, nothing is pulled.
+    if (image.outcome.state === "pullable" && unmountable === undefined) replay.runtime.keep();
     const template = templateImage(slot, owner?.object, written);
     const name = template === undefined ? image.name : { ...image.name, template };
     const observed = elsewhere
@@ -122,7 +125,7 @@ export async function explainPod(
           slot: image.slot,
           image: slot.image,
           events: events.state === "found" ? events.value : [],
-          outcome: failedMount(slot, { spec, explained }) ?? image.outcome,
+          outcome: unmountable ?? image.outcome,
           now: situation.now(),
         });
     const whole = { ...image, name, ...(observed !== undefined && { observed }), causes: [] };
