@@ -19,16 +19,22 @@ import {
 } from "./words.ts";
 
 const STYLE = `
-:root { color-scheme: light dark; --line: #8884; --bad: #c62828; --risk: #b26a00; --good: #2e7d32; }
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; }
+:root { color-scheme: light dark; --line: light-dark(#8888, #7779); --bad: light-dark(#b71c1c, #ff8a80);
+  --risk: light-dark(#8a5000, #ffb74d); --good: light-dark(#1b5e20, #81c784); --faint: light-dark(#555, #aaa); }
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem;
+  overflow-wrap: anywhere; }
 h1 { font-size: 1.4rem; } h2 { font-size: 1.15rem; margin-top: 2.5rem; } h3 { font-size: 1rem; margin: 1.5rem 0 .3rem; }
 code, pre { font: 13px/1.45 ui-monospace, monospace; }
-pre { padding: .6rem .8rem; border: 1px solid var(--line); border-radius: .3rem; overflow-x: auto; margin: .3rem 0; }
+h3 code { font-size: inherit; font-weight: inherit; }
+pre { padding: .6rem .8rem; border: 1px solid var(--line); border-radius: .3rem; margin: .3rem 0; white-space: pre-wrap; }
 .finding { border-left: .25rem solid var(--line); padding: .2rem .8rem; margin: .8rem 0; }
+.finding p, details p { margin: .4rem 0; } .finding small { color: var(--faint); }
 .failure { border-color: var(--bad); } .risk { border-color: var(--risk); }
 .failed { color: var(--bad); } .present, .pullable { color: var(--good); } .unknown, .unasked { color: var(--risk); }
+summary { cursor: pointer; }
 details { margin: .4rem 0; } details details { margin-left: 1rem; } ul { margin: .2rem 0; padding-left: 1.3rem; }
-li { overflow-wrap: anywhere; } footer { margin-top: 3rem; opacity: .7; }
+@media (max-width: 40rem) { body { margin: 1rem auto; } details details { margin-left: .5rem; } }
+footer { margin-top: 3rem; color: var(--faint); }
 `;
 
 export function printHtml(explanation: Explanation): string {
