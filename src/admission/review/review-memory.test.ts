@@ -71,6 +71,13 @@ test("what a name in a review makes of it is looked at each time", () => {
   assert.throws(() => memory.read(reviewOf(ONE, '"operation":"STEAL"')), /its operation is "STEAL"/);
 });
 
+test("replicas are recognised after any number of reviews that have nothing in common", () => {
+  const memory = new ReviewMemory();
+  for (let index = 0; index < 1000; index++) memory.read(reviewOf(ONE, `"operation":"CREATE","x":${index}`));
+  const requests = Array.from({ length: 40 }, (_, index) => memory.read(reviewOf(`uid-${index}`)).request);
+  assert.equal(requests.at(-1), requests.at(-2));
+});
+
 test("the oldest make room", () => {
   const memory = new ReviewMemory();
   const twice = (rest: string): unknown => {

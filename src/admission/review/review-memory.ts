@@ -10,6 +10,9 @@ import { type HoleTexts, ReviewTemplate } from "./review-template.ts";
 const TEMPLATES = 16;
 /** Reviews that fit no template, to find one with those that follow. */
 const CANDIDATES = 4;
+/** After so many in a row without a template, only one in a few is compared: they seem to have nothing in common. */
+const HOPEFUL = 32;
+const SAMPLE = 8;
 /** Rare ones don't push many others out. */
 const MAX_SIZE = 64 * 1024;
 
@@ -42,6 +45,7 @@ export class ReviewMemory {
   readonly #templates: KnownTemplate[] = [];
   readonly #candidates: Buffer[] = [];
   #nextCandidate = 0;
+  #misses = 0;
 
   /** @throws SyntaxError for a body that is no JSON, StatusError for one that is no review */
   read(body: Uint8Array): RecalledReview {
@@ -55,7 +59,9 @@ export class ReviewMemory {
       return recall(known, texts);
     }
     const { uid, request } = parse(bytes);
-    const learned = this.#learn(bytes, request);
+    const worthwhile = this.#misses < HOPEFUL || this.#misses % SAMPLE === 0;
+    const learned = worthwhile ? this.#learn(bytes, request) : undefined;
+    this.#misses = learned === undefined ? this.#misses + 1 : 0;
     return { uid, request, answers: learned?.last.answers };
   }
 

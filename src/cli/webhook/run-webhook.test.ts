@@ -156,6 +156,15 @@ test("reviews are answered over TLS with a certificate of its own, and pages bes
   assert.equal((await ask(webhook, "/elsewhere", { body: "{}" })).status, 404);
 });
 
+test("what an answer says beyond ASCII arrives whole", async (t) => {
+  const policy = { allowed: [], denied: [], forbidLatest: false, requireDigest: true, exemptNamespaces: [] };
+  const webhook = await start(t, { settings: { alwaysPullImages: false, policy } });
+  const { status } = responseOf(await ask(webhook, "/validate", { body: reviewOf("app:1") })) as {
+    readonly status?: { readonly message: string };
+  };
+  assert.match(status?.message ?? "", /write app:1@sha256:… \(dray digest/);
+});
+
 test("more than a review can have is refused before it is read, and while it comes", async (t) => {
   const webhook = await start(t);
   const headers = { "content-length": String(100 * 1024 * 1024) };
