@@ -1,4 +1,7 @@
-/** The webhook's warm reviews beside a bare HTTPS server of Node's that answers every review with the same text. */
+/**
+ * The webhook's warm reviews beside a bare HTTPS server of Node's that reads no JSON and answers every review with the
+ * same text.
+ */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -70,8 +73,8 @@ export async function benchWebhook(bench: Bench): Promise<void> {
   const [, theirs = ""] = await bare.waitFor(/listening at (\S+)/);
 
   const urls = { dray: `${mine}/mutate?timeout=10s`, bare: `${theirs}/mutate?timeout=10s` };
-  for (const kind of ["replicas", "different"] as const) {
-    const script = writeScript(join(folder, `${kind}.lua`), { review, different: kind === "different" });
+  for (const kind of KINDS) {
+    const script = writeScript(join(folder, `${kind}.lua`), { review, kind });
     const loads: Record<keyof typeof urls, Load[]> = { dray: [], bare: [] };
     // Warm: code that has been compiled, digests that are known.
     for (const url of Object.values(urls)) await load({ url, script });
@@ -83,9 +86,13 @@ export async function benchWebhook(bench: Bench): Promise<void> {
   registry.close();
 }
 
+const KINDS = ["replicas", "different", "odd"] as const;
+
 const WORDS = {
   replicas: "warm reviews of replicas, alike but for their uid",
-  different: "warm reviews of Pods that are all different",
+  different: "warm reviews of Pods that are all different, by their names",
+  // Nothing of one helps with the next: each is read from its beginning.
+  odd: "warm reviews of Pods that are all different, by a number",
 } as const;
 
 function report(
@@ -134,27 +141,36 @@ async function writeCertificate(folder: string): Promise<{ readonly cert: string
   return { cert, key };
 }
 
-/** wrk posts what its script says: each review with a uid of its own, and a name where all are different. */
+/** wrk posts what its script says: each review with a uid of its own, and a name or number where they differ. */
 function writeScript(
   file: string,
-  { review, different }: { readonly review: string; readonly different: boolean },
+  { review, kind }: { readonly review: string; readonly kind: keyof typeof WORDS },
 ): string {
   const { uid, name } = JSON.parse(review).request as { readonly uid: string; readonly name: string };
-  const pieces = review.replace(uid, "\0UID\0").split("\0");
-  const [head = "", , tail = ""] = pieces;
-  const [before = "", after = ""] = different ? tail.split(`"name":"${name}"`, 2) : [tail];
-  const rest = tail.slice(before.length + `"name":"${name}"`.length);
-  const naming = different ? `.. '"name":"n' .. count .. '"' .. rest` : "";
+  const [head = "", , tail = ""] = review.replace(uid, "\0UID\0").split("\0");
+  const changed = {
+    replicas: "",
+    different: `"name":"${name}"`,
+    odd: '"terminationGracePeriodSeconds":0',
+  }[kind];
+  const at = tail.indexOf(changed);
+  if (at === -1) throw new Error(`Cannot make reviews that differ: there is no ${changed}`);
+  const [before, after] = [tail.slice(0, at), tail.slice(at + changed.length)];
+  const change = {
+    replicas: "",
+    different: `.. '"name":"n' .. count .. '"'`,
+    odd: `.. '"terminationGracePeriodSeconds":' .. count`,
+  }[kind];
   writeFileSync(
     file,
     [
       "local count = 0",
-      `local head, before, rest = [==[${head}]==], [==[${before}]==], [==[${different ? rest : after}]==]`,
+      `local head, before, rest = [==[${head}]==], [==[${before}]==], [==[${after}]==]`,
       'local headers = { ["Content-Type"] = "application/json" }',
       "function request()",
       "  count = count + 1",
       `  local uid = string.format("%s", "${uid.slice(0, 28)}") .. string.format("%08x", count)`,
-      `  return wrk.format("POST", nil, headers, head .. uid .. before ${naming})`,
+      `  return wrk.format("POST", nil, headers, head .. uid .. before ${change} .. rest)`,
       "end",
       "",
     ].join("\n"),
