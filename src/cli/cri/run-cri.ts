@@ -15,6 +15,7 @@ import { serveMetrics } from "../metrics/serve-metrics.ts";
 import { localPlatform } from "../settings.ts";
 import { type NodeCredentialOptions, openNodeCredentials } from "../up/node-credentials.ts";
 import { readVersion } from "../version.ts";
+import { boundMemory } from "./bound-memory.ts";
 import { type ContainerdOptions, openContainerdBackend } from "./containerd.ts";
 import { CriServiceMetrics } from "./metrics.ts";
 import { PullRegistries } from "./registries.ts";
@@ -107,6 +108,7 @@ async function openBackend(
   const platform = localPlatform();
   const nodeSources = ofNode && lookUp;
   if (options.containerd !== undefined) {
+    boundMemory();
     const common = { dataDir, auths, platform, pinned: options.pinned, concurrency: options.concurrency };
     return stack.use(
       await openContainerdBackend(options.containerd, {
