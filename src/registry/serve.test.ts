@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { request as httpsRequest } from "node:https";
@@ -164,6 +165,26 @@ test("uploads go on after a restart", async () => {
   assert.equal(await offsetOf(served, location), "0-3");
   const url = urlOf(served, `${location}?digest=${digestOf(bytes, "sha512")}`);
   assert.equal((await fetch(url, { method: "PUT", body: bytes.subarray(4) })).status, 201);
+});
+
+test("a large upload that is cut off goes on where it was, over however many requests", async () => {
+  await using served = await serveRegistry({ dir: join(folder, "large"), port: 0 });
+  const bytes = randomBytes(5_000_000);
+  const location = await begin(served);
+  const cut = new RawClient(served);
+  cut.say(`PATCH ${location} HTTP/1.1`, "Host: r", `Content-Length: ${bytes.length}`, "", "");
+  await new Promise((resolve) => cut.socket.write(bytes.subarray(0, 3_000_000), resolve));
+  cut.socket.end();
+  await cut.closed();
+  const held = Number((await offsetOf(served, location))?.split("-")[1]) + 1;
+  assert.ok(held > 1_000_000 && held <= 3_000_000, `${held} bytes are held`);
+  const send = async (method: string, target: string, part: Uint8Array<ArrayBuffer>): Promise<number> =>
+    (await fetch(urlOf(served, target), { method, body: part })).status;
+  assert.equal(await send("PATCH", location, bytes.subarray(held, 4_000_000)), 202);
+  const digest = digestOf(bytes);
+  assert.equal(await send("PUT", `${location}?digest=${digest}`, bytes.subarray(4_000_000)), 201);
+  const answer = await fetch(urlOf(served, `/v2/app/blobs/${digest}`));
+  assert.deepEqual(Buffer.from(await answer.arrayBuffer()), bytes);
 });
 
 test("two registries on one folder see each other's pushes at once, cached or not", async () => {
