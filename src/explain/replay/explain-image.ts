@@ -7,7 +7,14 @@ import { type Reference, repositoryName } from "../../reference/index.ts";
 import { DrayError } from "../../errors.ts";
 import { isDenial } from "../causes/classify-denial.ts";
 import { messageOf } from "../message-of.ts";
-import type { AccessTrace, CredentialsTrace, HostTrace, ImageTrace, OutcomeTrace } from "../trace.ts";
+import type {
+  AccessTrace,
+  AttemptTrace,
+  CredentialsTrace,
+  HostTrace,
+  ImageTrace,
+  OutcomeTrace,
+} from "../trace.ts";
 import type { PolicyTrace, SlotTrace } from "../trace.ts";
 import type { Situation } from "../world/situation.ts";
 import type { Conversation } from "./conversation.ts";
@@ -67,7 +74,7 @@ export async function explainImage(wanted: WantedImage, replay: PodReplay): Prom
     content,
     presence: runtime.presence.state,
     image: wanted.image,
-    blind: isBlind(credentials) && runtime.attempts.some(isDenial),
+    blind: isBlind(credentials) && runtime.attempts.some(wasRefused),
   });
   return {
     slot: wanted.slot,
@@ -209,6 +216,17 @@ async function compareTag(reference: Reference, replay: PodReplay, sources: Trac
     signal?.throwIfAborted();
     if (!(error instanceof DrayError)) throw error;
   }
+}
+
+/** A mirror that has it not may hide that the registry itself wants to know who asks. */
+function wasRefused(attempt: AttemptTrace): boolean {
+  if (isDenial(attempt)) return true;
+  if (attempt.result === "ok") return false;
+  const last = new Map(attempt.exchanges.map((exchange) => [`${exchange.method} ${exchange.url}`, exchange]));
+  return [...last.values()].some(
+    ({ url, purpose, status }) =>
+      purpose === "manifest" && (status === 401 || status === 403) && !new URL(url).searchParams.has("ns"),
+  );
 }
 
 /** There may be credentials that nobody here could see. */

@@ -79,10 +79,11 @@ export async function explainPod(
     uid: pod.metadata.uid ?? "",
     serviceAccountName: account.name,
   };
+  const records = node.records && new DryRecords(node.records.shelves);
   const replay: PodReplay = {
     ...replaying,
     runtime: replaying.runtimeOf(node),
-    access: openAccess(node, situation),
+    access: openAccess(records, node, situation),
     identity,
     secrets,
     has: node.images?.has?.bind(node.images),
@@ -109,12 +110,17 @@ export async function explainPod(
   const missing = secrets.filter(({ seen }) => seen.state === "missing").map(({ name }) => name);
   const others = lazily(() => surroundings.otherSecrets(namespace, { missing, signal }));
   for (const slot of inNodeOrder(slots)) {
+    const unmountable = failedMount(slot, { spec, explained });
+    // For a container that can't start anyway nothing is pulled: what would come for it, and what would be noted of
+    // that, is of no use to the others.
+    const access =
+      unmountable === undefined || records === undefined
+        ? replay.access
+        : openAccess(new DryRecords(records), node, situation);
     const image = await explainImage(
       { slot: describeSlot(slot), image: slot.image, policy: policyOf(slot, { pod, written, stored }) },
-      replay,
+      { ...replay, access },
     );
-    const unmountable = failedMount(slot, { spec, explained });
-    // For a container that can't start anyway, nothing is pulled.
     if (image.outcome.state === "pullable" && unmountable === undefined) replay.runtime.keep();
     const template = templateImage(slot, owner?.object, written);
     const name = template === undefined ? image.name : { ...image.name, template };
@@ -165,11 +171,12 @@ function failedMount(
 }
 
 function openAccess(
+  shelves: DryRecords | undefined,
   { records }: NodeSituation,
   { now, ensureSecretPulled }: Situation,
 ): PullManager | undefined {
-  if (records === undefined || ensureSecretPulled === false) return undefined;
-  return new PullManager({ records: new DryRecords(records.shelves), policy: records.policy, now });
+  if (shelves === undefined || records === undefined || ensureSecretPulled === false) return undefined;
+  return new PullManager({ records: shelves, policy: records.policy, now });
 }
 
 /** All that a pull secret holds, also where it can't be read. */
