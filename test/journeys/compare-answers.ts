@@ -11,6 +11,10 @@ import { PASSWORDS } from "./world-objects.ts";
 /** What calls itself neither manifest nor index. */
 const STRANGE = / as an image: it is a "/;
 
+function isStrange(outcome: NodeAnswer["outcome"]): boolean {
+  return outcome.state === "failed" && STRANGE.test(outcome.message);
+}
+
 /** What the two say that isn't the same, in sentences without secrets. */
 export function compareAnswers(one: World, answers: Answers): readonly string[] {
   const { explained, looks, live, problems, traces, shown } = answers;
@@ -40,6 +44,11 @@ export function compareAnswers(one: World, answers: Answers): readonly string[] 
       void found.push(`${image.slot.field} ${image.name.written}: ${what}`);
     // What would have come before it may not have had its turn, or may depend on what explaining doesn't ask.
     if ((later && !whole) || surprised) continue;
+    // Its name points to what is no image, which a pull has brought nevertheless.
+    if (earlier.some((other) => isStrange(other.answer.outcome))) {
+      unsure = true;
+      continue;
+    }
     const blind = isBlind(image);
     surprised = blind && hasMore(image, answer);
     // A mirror may say what it is, and another host fail to give it, which is found out by fetching it alone.

@@ -5,14 +5,19 @@
  */
 import assert from "node:assert/strict";
 import { rm } from "node:fs/promises";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
 
 import fc from "fast-check";
 
+import { ConfiguredHosts } from "../../src/client/index.ts";
+import { explain, GivenObjects, isKubernetesObject } from "../../src/explain/index.ts";
+import { readManifests } from "../../src/kubernetes/index.ts";
 import { compareAnswers } from "./compare-answers.ts";
 import { world } from "./random-worlds.ts";
 import { askTwice } from "./two-answers.ts";
-import { makePrograms } from "./world-lab.ts";
+import { ScriptedRegistries } from "./scripted-registries.ts";
+import { listOf, makePrograms } from "./world-lab.ts";
 
 const SEED = Number(process.env["DRAY_SEED"] ?? 20_260_105);
 const WORLDS = Number(process.env["DRAY_WORLDS"] ?? 600);
@@ -22,6 +27,56 @@ before(async () => {
   folder = await makePrograms();
 });
 after(() => rm(folder, { recursive: true }));
+
+test("explaining shows a registry's credentials to that registry alone, not to its mirror", async () => {
+  const asked: string[] = [];
+  const script = { users: { alice: "drayTestSecret-alice" }, images: { "team/app:1": {} } };
+  const { send } = new ScriptedRegistries({ "a.example": script, "mirror.example": script });
+  const auth = Buffer.from("alice:drayTestSecret-alice").toString("base64");
+  const auths = { "a.example": { auth } };
+  const document = Buffer.from(JSON.stringify({ auths })).toString("base64");
+  const secret = {
+    apiVersion: "v1",
+    kind: "Secret",
+    metadata: { name: "s" },
+    type: "kubernetes.io/dockerconfigjson",
+    data: { ".dockerconfigjson": document },
+  };
+  const spec = {
+    imagePullSecrets: [{ name: "s" }],
+    containers: [{ name: "c", image: "a.example/team/app:1" }],
+  };
+  const pod = { apiVersion: "v1", kind: "Pod", metadata: { name: "p" }, spec };
+  const { objects, secrets } = readManifests(listOf([secret, pod]), { file: "all.json", unread: true });
+  const { pods } = await explain({
+    workloads: objects
+      .map(({ object }) => object)
+      .filter(isKubernetesObject)
+      .filter(({ kind }) => kind === "Pod")
+      .map((object) => ({ object })),
+    nodes: [{ platform: { os: "linux", architecture: "amd64" } }],
+    surroundings: new GivenObjects({
+      objects: [],
+      secrets: secrets.map(({ object }) => object),
+      complete: true,
+    }),
+    sources: {},
+    admission: [],
+    // The first of the world's: one mirror, then the registry.
+    hosts: () => new ConfiguredHosts({ roots: [join(folder, "mirror-0")] }),
+    send: (request) => {
+      asked.push(`${request.url.host} ${request.headers["authorization"] ?? "nobody"}`);
+      return send(request);
+    },
+    problems: [],
+    rate: 1e6,
+    now: () => 0,
+  });
+  assert.equal(pods[0]?.images[0]?.outcome.state, "pullable");
+  assert.ok(asked.includes("mirror.example nobody"));
+  assert.ok(asked.includes(`a.example Basic ${auth}`));
+  assert.ok(!asked.includes(`mirror.example Basic ${auth}`));
+});
 
 test("explaining says of every world what the node makes of it", { timeout: 120_000 }, async () => {
   const met = new Map<string, number>();
