@@ -8,7 +8,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { ConfiguredHosts, RegistryClient } from "../../../src/client/index.ts";
-import { type CriClient, openCriClient, PullAuths, serveCri, StoreBackend } from "../../../src/cri/index.ts";
+import {
+  type ContainerdBackendOptions,
+  type CriClient,
+  type ImageBackend,
+  openCriClient,
+  PullAuths,
+  serveCri,
+  StoreBackend,
+} from "../../../src/cri/index.ts";
 import { StoreRuntime } from "../../../src/images/index.ts";
 import type { Platform } from "../../../src/oci/index.ts";
 import { openMemoryStore } from "../../../src/store/index.ts";
@@ -32,7 +40,22 @@ export interface CriLab extends AsyncDisposable {
   push(image: RecordedImage): void;
 }
 
-export async function openCriLab(recording: Pick<CriRecording, "registry">): Promise<CriLab> {
+/** What a backend of the lab works with. */
+export type LabParts = Pick<
+  ContainerdBackendOptions,
+  "registry" | "auths" | "platform" | "folder" | "pinned" | "now"
+>;
+
+/** Opens another backend than that of a store of ours. */
+export type OpenBackend = (
+  parts: LabParts,
+  recording: Pick<CriRecording, "registry">,
+) => Promise<ImageBackend & AsyncDisposable>;
+
+export async function openCriLab(
+  recording: Pick<CriRecording, "registry">,
+  openBackend?: OpenBackend,
+): Promise<CriLab> {
   const stack = new AsyncDisposableStack();
   const folder = await mkdtemp(join(tmpdir(), "dray-cri-"));
   stack.defer(() => rm(folder, { recursive: true }));
@@ -42,9 +65,12 @@ export async function openCriLab(recording: Pick<CriRecording, "registry">): Pro
   const store = stack.use(openMemoryStore());
   const auths = new PullAuths();
   const layers = layersOf(recording.registry.images);
-  const runtime = new StoreRuntime({
-    store: withLayers(store, layers),
+  const parts: LabParts = {
     platform: PLATFORM,
+    auths,
+    folder,
+    pinned: [SANDBOX_IMAGE],
+    now: Date.now,
     registry: (reference, credential) => {
       const source = credential ? auths.sourceOf(credential) : undefined;
       const client = new RegistryClient({
@@ -56,21 +82,25 @@ export async function openCriLab(recording: Pick<CriRecording, "registry">): Pro
       });
       return client.repository(reference.domain, reference.path);
     },
-  });
+  };
+  const backend =
+    openBackend === undefined
+      ? new StoreBackend({
+          ...parts,
+          store: withLayers(store, layers),
+          runtime: new StoreRuntime({
+            platform: PLATFORM,
+            registry: (reference, credential) => parts.registry(reference, credential ?? null),
+            store: withLayers(store, layers),
+          }),
+          collect: ({ signal }) => store.collect({ signal, grace: 0 }),
+        })
+      : stack.use(await openBackend(parts, recording));
   const socket = join(folder, "cri.sock");
   stack.use(
     await serveCri({
       socket: { path: socket },
-      backend: new StoreBackend({
-        store: withLayers(store, layers),
-        runtime,
-        auths,
-        platform: PLATFORM,
-        folder,
-        pinned: [SANDBOX_IMAGE],
-        now: Date.now,
-        collect: ({ signal }) => store.collect({ signal, grace: 0 }),
-      }),
+      backend,
       runtime: { name: "dray", version: "0.0.1", cgroupDriver: "cgroupfs", config: {} },
       now: Date.now,
     }),

@@ -8,12 +8,16 @@ import { codeName, type CriClient } from "../../../src/cri/index.ts";
 import { ImageService, RuntimeService } from "../../../src/cri/generated/runtime/v1_pb.ts";
 import type { RecordedImage } from "../recording.ts";
 import { factOfError, factOfRecorded } from "./facts.ts";
-import { type CriLab, makeStandIn, openCriLab } from "./lab.ts";
+import { type CriLab, makeStandIn, openCriLab, type OpenBackend } from "./lab.ts";
 import type { CriRecording, RecordedCall } from "./recording.ts";
 import { replayCommands } from "./replay-crictl.ts";
 
-export async function replayCri(recording: CriRecording): Promise<readonly string[]> {
-  await using lab = await openCriLab(recording);
+/** Over a store of ours, or another backend. */
+export async function replayCri(
+  recording: CriRecording,
+  openBackend?: OpenBackend,
+): Promise<readonly string[]> {
+  await using lab = await openCriLab(recording, openBackend);
   if (recording.commands !== undefined) return await replayCommands(recording, lab);
   const differences: string[] = [];
   const known = new Set<string>();
