@@ -2,7 +2,15 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { buildImage, buildIndex } from "../build/index.ts";
-import { type Descriptor, type ImageSource, memoryStream, type Platform, readContent } from "../oci/index.ts";
+import {
+  type Descriptor,
+  digestOf,
+  type ImageSource,
+  MEDIA_TYPES,
+  memoryStream,
+  type Platform,
+  readContent,
+} from "../oci/index.ts";
 import type { Reference } from "../reference/index.ts";
 import { type Store, openMemoryStore } from "../store/index.ts";
 import { ByteRate } from "./byte-rate.ts";
@@ -195,6 +203,19 @@ test("what a tag pointed to before it moved stays under its digest, once", async
   // By digest nothing moves.
   await runtime.pull(name);
   assert.equal([...store.names.list()].length, 2);
+});
+
+test("a tag that moved to what is no image leaves its name to the image that was there", async () => {
+  const { remote, store, runtime } = await setUp();
+  const { descriptor } = await build(remote, AMD64, "r.example/a:1");
+  const image = await runtime.pull("r.example/a:1");
+  const artifact = Buffer.from("no image");
+  const target = { mediaType: "text/plain", digest: digestOf(artifact), size: artifact.length };
+  await remote.write(target, { open: (_, options) => Promise.resolve(memoryStream(artifact, options)) });
+  await remote.tag(target, "r.example/a:1");
+  await assert.rejects(runtime.pull("r.example/a:1"), { code: "MANIFEST_UNSUPPORTED" });
+  assert.equal(store.names.find("r.example/a:1")?.target.digest, descriptor.digest);
+  assert.equal((await runtime.find("r.example/a:1"))?.id, image.id);
 });
 
 test("pull() of what is here asks the registry for the name alone, and for what was damaged", async () => {

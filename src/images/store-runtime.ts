@@ -134,14 +134,11 @@ export class StoreRuntime implements ImageRuntime {
     using writes = store.begin();
     const { descriptor } = await copy(source, objectOf(reference), {
       to: writes,
-      as: formatReference(reference),
       platform,
       signal,
       concurrency,
       onEvent: countBytes(report),
     });
-    if (before !== undefined && before.target.digest !== descriptor.digest)
-      await this.#keep(reference, before);
     const facts = await inspectImage(store, descriptor, { matcher: this.#matcher, signal });
     if (facts === undefined) {
       const what = `it is a ${JSON.stringify(descriptor.mediaType)}`;
@@ -150,6 +147,10 @@ export class StoreRuntime implements ImageRuntime {
         `Cannot use "${formatReference(reference)}" as an image: ${what}`,
       );
     }
+    // The name moves last: what can't be used takes it from nothing that can.
+    if (before !== undefined && before.target.digest !== descriptor.digest)
+      await this.#keep(reference, before);
+    await writes.tag(descriptor, formatReference(reference));
     return { id: facts.manifest.config.digest, digest: descriptor.digest, size: facts.size };
   }
 

@@ -309,7 +309,12 @@ async function sourcesOf(
   if (credentialProviderConfig === undefined) return { files };
   const programs = new ProviderPrograms(recording.credentialProviderCalls ?? [], lab.clock);
   const { root, cluster } = lab;
-  const registered = await programs.register(credentialProviderConfig, { root, cluster, track: true });
+  const registered = await programs.register(credentialProviderConfig, {
+    root,
+    cluster,
+    track: true,
+    serviceAccountTokens: true,
+  });
   const { config } = await readProviderConfig(join(root, "credential-providers.json"));
   return {
     files,
