@@ -6,7 +6,6 @@ import {
   type Descriptor,
   digestOf,
   type ImageSource,
-  MEDIA_TYPES,
   memoryStream,
   type Platform,
   readContent,
