@@ -10,10 +10,12 @@ import { unlessMissing } from "../../src/cri/containerd/failures.ts";
 import { eventually, LabImages, noise, startContainerd, startDray } from "./containerd-lab.ts";
 import { missingPeers } from "./peers.ts";
 
-const LANES = 2;
+const LANES = 4;
 const KILLS = 100;
-/** Milliseconds that a pull takes at least, with all its layers on their way one after another. */
-const SPAN = 200;
+/** A pull asks for its name, its manifest, its config and four layers; one request more is never made. */
+const REQUESTS = 8;
+/** Milliseconds that each answer takes at least, so that kills hit every part of a pull. */
+const ANSWER = 20;
 
 const skip = process.getuid?.() === 0 ? missingPeers("containerd") : "containerd needs root";
 
@@ -26,6 +28,11 @@ describe("dray cri over containerd, killed", { skip, timeout: 300_000 }, () => {
     const lanes = Array.from({ length: LANES }, (_, lane) => killAgain(seed + lane, join(folder, `${lane}`)));
     const cuts = (await Promise.all(lanes)).flat();
     assert.equal(cuts.length, KILLS);
+    console.log(
+      "HALFWAY",
+      cuts.filter(({ here, named }) => here > 0 && !named).length,
+      cuts.filter((c) => c.named).length,
+    );
     const halfway = cuts.filter(({ here, named }) => here > 0 && !named).length;
     assert.ok(halfway >= KILLS / 10, `only ${halfway} kills found a pull halfway, seed ${seed}`);
   });
@@ -47,9 +54,12 @@ describe("dray cri over containerd, killed", { skip, timeout: 300_000 }, () => {
     ]);
     const { digest, layers: digests } = await images.add("cut:1", { layers });
     const name = `${images.host}/cut:1`;
-    // So slow that kills hit every part of a pull.
+    const pause = async (length: number): Promise<void> =>
+      await new Promise((resolve) => setTimeout(resolve, length));
+    let [asked, last, reached] = [0, 0, (): void => {}];
     images.intercept = async ({ method }) => {
-      if (method === "GET") await new Promise((resolve) => setTimeout(resolve, SPAN / 10));
+      if (++asked === last) reached();
+      if (method === "GET") await pause(ANSWER);
       return undefined;
     };
 
@@ -64,11 +74,21 @@ describe("dray cri over containerd, killed", { skip, timeout: 300_000 }, () => {
 
     const cuts: Cut[] = [];
     let here: readonly string[] = [];
+    const image = { image: { image: name } };
     let dray = await startDray(join(place, "d"), containerd.socket);
+    // What is killed keeps no compiled code; one that ends in order does, for all that follow.
+    await dray.cri.images.pullImage(image);
+    await dray.cri.images.removeImage(image);
+    await dray[Symbol.asyncDispose]();
+    dray = await startDray(join(place, "d"), containerd.socket);
     while (cuts.length < KILLS / LANES) {
       images.forget();
-      const pulling = dray.cri.images.pullImage({ image: { image: name } }).catch(() => {});
-      await Promise.race([pulling, new Promise((resolve) => setTimeout(resolve, random() * SPAN * 1.5))]);
+      // By how far it is, not by the clock: a machine may be busy.
+      const { promise: moment, resolve } = Promise.withResolvers<void>();
+      [asked, last, reached] = [0, 1 + Math.floor(random() * REQUESTS), resolve];
+      const afterwards = random() * ANSWER * 2;
+      const pulling = dray.cri.images.pullImage(image).catch(() => {});
+      await Promise.race([pulling, moment.then(() => pause(afterwards))]);
       await dray.process.stop("SIGKILL");
       dray.cri[Symbol.dispose]();
       assertNotAgain(here, images.fetched);
@@ -76,14 +96,14 @@ describe("dray cri over containerd, killed", { skip, timeout: 300_000 }, () => {
       const { images: listed } = await connection.images.list({}, connection.call());
       cuts.push({ here: here.length, named: listed.length > 0 });
       dray = await startDray(join(place, "d"), containerd.socket);
-      const last = cuts.length === KILLS / LANES;
-      if (random() < 0.6 && listed.length === 0 && !last) continue;
+      const isLast = cuts.length === KILLS / LANES;
+      if (random() < 0.6 && listed.length === 0 && !isLast) continue;
 
       images.forget();
-      await dray.cri.images.pullImage({ image: { image: name } });
+      await dray.cri.images.pullImage(image);
       assertNotAgain(here, images.fetched);
       assert.deepEqual(await containerd.leftovers(), [], `after kill ${cuts.length}, seed ${seed}`);
-      await dray.cri.images.removeImage({ image: { image: name } });
+      await dray.cri.images.removeImage(image);
       here = await contents();
       assert.deepEqual(here, [], "all of it goes with the image");
       assert.deepEqual(await containerd.dump(), { images: [], content: [], snapshots: [] });
