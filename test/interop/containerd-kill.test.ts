@@ -28,11 +28,6 @@ describe("dray cri over containerd, killed", { skip, timeout: 300_000 }, () => {
     const lanes = Array.from({ length: LANES }, (_, lane) => killAgain(seed + lane, join(folder, `${lane}`)));
     const cuts = (await Promise.all(lanes)).flat();
     assert.equal(cuts.length, KILLS);
-    console.log(
-      "HALFWAY",
-      cuts.filter(({ here, named }) => here > 0 && !named).length,
-      cuts.filter((c) => c.named).length,
-    );
     const halfway = cuts.filter(({ here, named }) => here > 0 && !named).length;
     assert.ok(halfway >= KILLS / 10, `only ${halfway} kills found a pull halfway, seed ${seed}`);
   });
