@@ -188,7 +188,11 @@ const DEFINITIONS: Members = {
       mediaType: text,
       platformsOffered: list(text),
       layers: list(
-        object({ digest: text, size: count, state: choice("to-fetch", "present", "not-at-registry") }),
+        object({
+          digest: text,
+          size: count,
+          state: choice("to-fetch", "present", "not-at-registry", "untold"),
+        }),
       ),
       size: count,
       missing: count,

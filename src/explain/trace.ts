@@ -281,7 +281,8 @@ export interface ContentTrace {
 export interface LayerTrace {
   readonly digest: string;
   readonly size: number;
-  readonly state: "to-fetch" | "present" | "not-at-registry";
+  /** `untold`: to be fetched, and the registry doesn't let itself be asked whether it is there. */
+  readonly state: "to-fetch" | "present" | "not-at-registry" | "untold";
 }
 
 export interface OutcomeTrace {

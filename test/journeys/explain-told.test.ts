@@ -19,6 +19,7 @@ const LOOKUP = `${RESOLVE}failed to do request: Head "https://${HOST}/v2/shop/we
 type Json = Readonly<Record<string, unknown>>;
 
 const OPEN: ScriptedRegistry = { images: { "shop/web:1": {} } };
+const HEADLESS: ScriptedRegistry = { images: { "shop/web:1": { lost: "layer" } }, headless: true };
 const CLOSED: ScriptedRegistry = { ...OPEN, users: { alice: "alice-opens-sesame" } };
 
 function statusOf(name: string, state: Json, image = IMAGE): Json {
@@ -203,6 +204,18 @@ const CASES: Readonly<Record<string, Case>> = {
     ],
     registry: OPEN,
     causes: ["failure TAG_MISSING"],
+  },
+  "a layer that is lost, at a registry that doesn't answer HEAD": {
+    objects: [
+      waiting(
+        backOff(
+          `Cannot read blob "sha256:1" of "${HOST}/shop/web": GET https://${HOST}/v2/shop/web/blobs/sha256:1 answered 404, BLOB_UNKNOWN`,
+        ),
+      ),
+    ],
+    registry: HEADLESS,
+    causes: ["failure CONTENT_MISSING"],
+    says: ["doesn't say whether it has it", "the registry doesn't tell from here whether it has the layers"],
   },
   "an image volume that keeps its container waiting": {
     objects: [

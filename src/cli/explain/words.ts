@@ -144,6 +144,7 @@ const LAYERS: Readonly<Record<LayerTrace["state"], string>> = {
   present: "on the node",
   "to-fetch": "to fetch",
   "not-at-registry": "not at the registry",
+  untold: "to fetch; the registry doesn't say whether it has it",
 };
 
 export function contentWords({ content }: ImageTrace): readonly string[] {

@@ -7,6 +7,7 @@ import { classifyAttempt, classifyMirrors, classifyUpstream } from "./classify-a
 import { classifyDenial, foresee, isDenial } from "./classify-denial.ts";
 import { classifyMismatches, classifySources, type SourceContext } from "./classify-sources.ts";
 import { causeOfText, denialOfText, dependsOnPlace, isNodeOnly } from "./classify-text.ts";
+import { isImageReason } from "../world/observe.ts";
 import { classifyWords, wordsOf } from "./classify-words.ts";
 import { type CauseCode, CAUSES } from "./codes.ts";
 import { finding, orderFindings } from "./finding.ts";
@@ -200,10 +201,15 @@ function fits(made: string, node: string): boolean {
 
 /** The image would come, and the cluster says that it doesn't. */
 function ofDisagreement(image: ImageTrace, { pod }: Known): readonly Finding[] {
-  const { observed, name } = image;
-  if (observed?.agrees !== false || observed.state !== "waiting") return [];
+  const { observed, name, outcome, content } = image;
+  if (observed?.state !== "waiting") return [];
+  const untold = content?.layers.some(({ state }) => state === "untold") === true;
+  const open = untold && outcome.state === "pullable" && isImageReason(observed.reason);
+  if (observed.agrees !== false && !open) return [];
   const words = wordsOf(image);
   const code = causeOfText(words);
+  // Nobody but the node has tried to fetch the layers.
+  if (open && code === "CONTENT_MISSING") return [finding(code, "failure", `The node says: ${words}`)];
   if (code !== undefined && isNodeOnly(code)) return [finding(code, "failure", `The node says: ${words}`)];
   const next = observed.backOff?.nextAttempt;
   const again = next === undefined ? "" : `; the next attempt is due at ${next}`;

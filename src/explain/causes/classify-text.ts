@@ -67,7 +67,7 @@ const LATER: readonly (readonly [RegExp, CauseCode])[] = [
   [/: 5\d\d |answered 5\d\d|received unexpected HTTP status: 5\d\d/, "REGISTRY_ERROR"],
   [/NAME_UNKNOWN|name unknown|repository .*not known to registry|no such repository/i, "REPOSITORY_MISSING"],
   [
-    /failed to copy: .*(: not found| 404 )|content descriptor sha256:[0-9a-f]+ .*not found|blob unknown|no such content/,
+    /failed to copy: .*(: not found| 404 )|content descriptor sha256:[0-9a-f]+ .*not found|blob unknown|BLOB_UNKNOWN|no such content/,
     "CONTENT_MISSING",
   ],
   [/@sha256:[0-9a-f]+"?: (not found|.*manifest unknown)/, "DIGEST_MISSING"],

@@ -132,6 +132,7 @@ export async function explainPod(
           image: slot.image,
           events: events.state === "found" ? events.value : [],
           outcome: unmountable ?? image.outcome,
+          untold: image.content?.layers.some(({ state }) => state === "untold") === true,
           now: situation.now(),
         });
     const whole = { ...image, name, ...(observed !== undefined && { observed }), causes: [] };

@@ -55,9 +55,9 @@ async function traceLayer(
     return { digest, size, state: (await source.has(layer, { signal })) ? "to-fetch" : "not-at-registry" };
   } catch (error) {
     signal?.throwIfAborted();
-    // Stores behind registries may refuse a HEAD that they would have answered as a GET.
+    // Registries and stores behind them may refuse a HEAD that they would have answered as a GET, which would fetch it.
     if (!(error instanceof DrayError)) throw error;
-    return { digest, size, state: "to-fetch" };
+    return { digest, size, state: "untold" };
   }
 }
 

@@ -12,6 +12,8 @@ export interface ObserveOptions {
   readonly image: string;
   readonly events: readonly JsonObject[];
   readonly outcome: OutcomeTrace;
+  /** Whether the registry keeps to itself if it has all of the layers. */
+  readonly untold: boolean;
   /** Milliseconds since the epoch. */
   readonly now: number;
 }
@@ -45,7 +47,7 @@ const EVENT_REASONS: ReadonlySet<string> = new Set([
 
 /** Undefined for a Pod that no node has said anything of. */
 export function observe(options: ObserveOptions): ObservedTrace | undefined {
-  const { slot, outcome } = options;
+  const { slot, outcome, untold } = options;
   const state = slot.kind === "volume" ? volumeState(options) : containerState(options, slot.kind);
   const events = eventsOf(options);
   if (state === undefined && events.length === 0) return undefined;
@@ -53,7 +55,7 @@ export function observe(options: ObserveOptions): ObservedTrace | undefined {
   const [reason, message] = [textAt(waiting, "reason"), textAt(waiting, "message")];
   const kind = stateOf(state);
   const failing = kind === "waiting" && isImageTrouble(reason, message);
-  const { agrees, verdict } = compare({ kind, reason, failing, outcome });
+  const { agrees, verdict } = compare({ kind, reason, failing, outcome, untold });
   const backOff = failing ? backOffOf(failuresOf(options), options.now) : undefined;
   return {
     state: kind,
@@ -172,8 +174,9 @@ function compare(facts: {
   readonly reason: string;
   readonly failing: boolean;
   readonly outcome: OutcomeTrace;
+  readonly untold: boolean;
 }): { readonly agrees: boolean | undefined; readonly verdict: string } {
-  const { kind, reason, failing, outcome } = facts;
+  const { kind, reason, failing, outcome, untold } = facts;
   if (outcome.state === "unasked" || outcome.state === "unknown") {
     return { agrees: undefined, verdict: `the cluster says ${reason || kind}; nobody was asked here` };
   }
@@ -193,6 +196,10 @@ function compare(facts: {
       agrees: undefined,
       verdict: `the container waits for something else: ${reason || "no reason given"}`,
     };
+  if (untold && outcome.state === "pullable") {
+    const verdict = `the cluster says ${reason}, and the registry doesn't tell from here whether it has the layers`;
+    return { agrees: undefined, verdict };
+  }
   if (!fails)
     return { agrees: false, verdict: `the cluster says ${reason}, and asked from here the image would come` };
   const same = outcome.reason === reason || reason === "ImagePullBackOff";
