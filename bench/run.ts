@@ -22,7 +22,7 @@ import { benchRegistryScale } from "./registry-scale.ts";
 import { benchParse, benchStartup } from "./startup.ts";
 import { benchWebhook } from "./webhook.ts";
 import { benchSlowNetwork } from "./slow-network.ts";
-import { benchUnpack } from "./unpack.ts";
+import { benchUnpack, benchUnpackLarge } from "./unpack.ts";
 import { benchCopy, benchPull, benchPullLarge, benchPush } from "./transfers.ts";
 
 const SECTIONS: Readonly<Record<string, (bench: Bench) => Promise<void>>> = {
@@ -40,6 +40,7 @@ const SECTIONS: Readonly<Record<string, (bench: Bench) => Promise<void>>> = {
   kubelet: benchKubelet,
   webhook: benchWebhook,
   unpack: benchUnpack,
+  "unpack-large": benchUnpackLarge,
 };
 
 const { values, positionals } = parseArgs({
