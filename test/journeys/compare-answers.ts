@@ -356,8 +356,12 @@ function compareLive(live: Explanation, { state }: Answers, one: World): readonl
     const mounted =
       slot.kind === "volume" &&
       images.some((other) => other.slot.kind !== "volume" && other.name.written === name.written);
+    // Explaining goes on behind an init container that fails, with what the others would bring; the node doesn't.
+    const apart =
+      slot.kind === "ephemeral" &&
+      images.some((other) => other.slot.kind === "init" && other.outcome.state === "failed");
     // What runs may have another's image by now: pulling the same content makes it one that has to be earned.
-    if (observed?.agrees === false && observed.state === "waiting" && !mounted)
+    if (observed?.agrees === false && observed.state === "waiting" && !mounted && !apart)
       wrong.push(`${where}: ${observed.verdict}; ${outcome.message}`);
     const next = observed?.backOff?.nextAttempt;
     const retryAt = container?.retryAt;

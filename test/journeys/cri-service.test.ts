@@ -174,8 +174,9 @@ test("the beginning of several ids is refused, as an error and not as absence", 
     await client.images.pullImage({ image: { image: `${registry.host}/many:${count}` } });
   }
   const image = { image: (ids.at(-1) ?? "").slice(7, 8) };
-  for (const call of [client.images.imageStatus({ image }), client.images.removeImage({ image })]) {
-    const failure = await failureOf(call);
+  const calls = [() => client.images.imageStatus({ image }), () => client.images.removeImage({ image })];
+  for (const call of calls) {
+    const failure = await failureOf(call());
     assert.deepEqual([failure.code, failure.own], ["Unknown", "IMAGE_AMBIGUOUS"]);
   }
   assert.equal((await client.images.listImages({})).images.length, ids.length);

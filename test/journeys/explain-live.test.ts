@@ -32,7 +32,9 @@ function template(image: string): JsonObject {
 async function snapshot(folder: string): Promise<readonly string[]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
   const paths = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
-  const kept = paths.filter((path) => !/\.db(-wal|-shm)?$|\/status\.json$|\/pulling\//.test(path)).toSorted();
+  const kept = paths
+    .filter((path) => !/\.db(-wal|-shm)?$|\/\.?status\.json[^/]*$|\/pulling\//.test(path))
+    .toSorted();
   return await Promise.all(kept.map(async (path) => `${path} ${(await stat(path)).mtimeMs}`));
 }
 
