@@ -16,3 +16,16 @@ export function parseSize(text: string): number | undefined {
   const bytes = Math.round(Number(amount) * (UNITS[unit] ?? Number.NaN));
   return amount !== "" && bytes >= 1 && Number.isSafeInteger(bytes) ? bytes : undefined;
 }
+
+/** What the suffixes of Kubernetes' quantities stand for, as far as bytes have them. */
+export const QUANTITY_FACTORS: Readonly<Record<string, number>> = {
+  "": 1,
+  k: 1e3,
+  M: 1e6,
+  G: 1e9,
+  T: 1e12,
+  Ki: 1024,
+  Mi: 1024 ** 2,
+  Gi: 1024 ** 3,
+  Ti: 1024 ** 4,
+};

@@ -8,7 +8,7 @@ import { readSocketOwner } from "../cri/socket-owner.ts";
 import { dataDir, readCount, readDuration, readPort } from "../settings.ts";
 import { REGISTRY_OPTIONS, STORE_OPTIONS } from "../shared-options.ts";
 import { printable } from "../terminal/width.ts";
-import { NODE_CREDENTIAL_OPTIONS } from "../up/node-credential-options.ts";
+import { NODE_CREDENTIAL_OPTIONS, nodeCredentialOptions } from "../up/node-credential-options.ts";
 
 const {
   username: _username,
@@ -64,17 +64,7 @@ export const cri: Command = defineCommand({
         dataDir: folder,
         containerd: readContainerd(values, cwd),
         pinned: values.pinned ?? [],
-        nodeCredentials:
-          values["node-credentials"] === true
-            ? {
-                nodeConfig: values["node-config"],
-                providerConfig: values["image-credential-provider-config"],
-                providerBinDir: values["image-credential-provider-bin-dir"],
-                extensions: values["credential-extension"],
-                extensionSettings: values["extension-settings"],
-                docker: values["docker-credentials"],
-              }
-            : undefined,
+        nodeCredentials: values["node-credentials"] === true ? nodeCredentialOptions(values) : undefined,
         // The choices of the options are exactly these.
         credentialForms: values["credential-forms"] as "containerd" | "all" | undefined,
         listFilter: values["list-filter"] as "ignore" | "honour" | undefined,

@@ -2,7 +2,7 @@ import { type Command, defineCommand } from "../command.ts";
 import { UsageError } from "../errors.ts";
 import { dataDir } from "../settings.ts";
 import { REGISTRY_OPTIONS, STORE_OPTIONS } from "../shared-options.ts";
-import { NODE_CREDENTIAL_OPTIONS } from "../up/node-credential-options.ts";
+import { NODE_CREDENTIAL_OPTIONS, nodeCredentialOptions } from "../up/node-credential-options.ts";
 import { ADMISSION_OPTIONS, admissionSettings } from "../webhook/options.ts";
 import { registryConnection } from "../webhook/registry-connection.ts";
 
@@ -72,14 +72,7 @@ export const policy: Command = defineCommand({
         files: positionals,
         settings,
         connection: registryConnection(values),
-        credentials: {
-          nodeConfig: values["node-config"],
-          providerConfig: values["image-credential-provider-config"],
-          providerBinDir: values["image-credential-provider-bin-dir"],
-          extensions: values["credential-extension"],
-          extensionSettings: values["extension-settings"],
-          docker: values["docker-credentials"],
-        },
+        credentials: nodeCredentialOptions(values),
         root: dataDir(values, context),
         complete: values.complete === true,
         output: output as "text" | "json" | "yaml",

@@ -7,7 +7,7 @@ import { dataDir, readDuration, readPort } from "../settings.ts";
 import type { CommandContext } from "../context.ts";
 import { REGISTRY_OPTIONS, STORE_OPTIONS } from "../shared-options.ts";
 import { IMAGE_OPTIONS, readImageSettings } from "../up/image-settings.ts";
-import { NODE_CREDENTIAL_OPTIONS } from "../up/node-credential-options.ts";
+import { NODE_CREDENTIAL_OPTIONS, nodeCredentialOptions } from "../up/node-credential-options.ts";
 import { runUp } from "../up/run-up.ts";
 import { isAllReady } from "../up/settled.ts";
 import type { ApiOptions } from "../up/start-api.ts";
@@ -132,14 +132,7 @@ export const up: Command = defineCommand({
         metricsPort: readPort(values["metrics-port"], "--metrics-port"),
         nodeName: values["node-name"],
         images: await readImageSettings(values, context),
-        credentials: {
-          nodeConfig: values["node-config"],
-          providerConfig: values["image-credential-provider-config"],
-          providerBinDir: values["image-credential-provider-bin-dir"],
-          extensions: values["credential-extension"],
-          extensionSettings: values["extension-settings"],
-          docker: values["docker-credentials"],
-        },
+        credentials: nodeCredentialOptions(values),
         recheckInterval: readDuration(values.recheck, "--recheck"),
         json: values.json === true,
         once,

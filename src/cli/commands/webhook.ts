@@ -6,7 +6,7 @@ import type { CommandContext } from "../context.ts";
 import { UsageError } from "../errors.ts";
 import { dataDir, readCount, readPort } from "../settings.ts";
 import { REGISTRY_OPTIONS, STORE_OPTIONS } from "../shared-options.ts";
-import { NODE_CREDENTIAL_OPTIONS } from "../up/node-credential-options.ts";
+import { NODE_CREDENTIAL_OPTIONS, nodeCredentialOptions } from "../up/node-credential-options.ts";
 import { CLUSTER_OPTIONS, connectAsPerson } from "../webhook/cluster.ts";
 import { ADMISSION_OPTIONS, type AdmissionValues, admissionSettings } from "../webhook/options.ts";
 import { registryConnection, type RegistryValues } from "../webhook/registry-connection.ts";
@@ -123,14 +123,7 @@ export const webhook: Command = defineCommand({
         hosts: ["localhost", "127.0.0.1", ...(values.host ?? [])],
         cluster: values,
         connection: registryConnection(values),
-        credentials: {
-          nodeConfig: values["node-config"],
-          providerConfig: values["image-credential-provider-config"],
-          providerBinDir: values["image-credential-provider-bin-dir"],
-          extensions: values["credential-extension"],
-          extensionSettings: values["extension-settings"],
-          docker: values["docker-credentials"],
-        },
+        credentials: nodeCredentialOptions(values),
         root,
         json: values.json === true,
       },

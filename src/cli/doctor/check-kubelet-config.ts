@@ -9,6 +9,7 @@ import {
   parseKubeletConfig,
 } from "../../images/index.ts";
 import { yaml } from "../../internal/yaml.ts";
+import { QUANTITY_FACTORS } from "../../internal/size.ts";
 import type { DiskPolicy } from "./check-disk.ts";
 import type { Findings } from "./finding.ts";
 import { lookAt } from "./look.ts";
@@ -114,23 +115,11 @@ function readEviction(text: string): Readonly<Record<string, unknown>> | undefin
     : (evictionHard as Readonly<Record<string, unknown>>);
 }
 
-const FACTORS: Readonly<Record<string, number>> = {
-  "": 1,
-  k: 1e3,
-  M: 1e6,
-  G: 1e9,
-  T: 1e12,
-  Ki: 1024,
-  Mi: 1024 ** 2,
-  Gi: 1024 ** 3,
-  Ti: 1024 ** 4,
-};
-
 /** `10%` of the capacity, `5Gi`, or a number of inodes; 0 for what can't be read, which never evicts. */
 function amountOf(value: unknown, capacity: number): number {
   const text = typeof value === "number" ? String(value) : typeof value === "string" ? value : "";
   const [, percent] = /^([0-9]+(?:\.[0-9]+)?)%$/.exec(text) ?? [];
   if (percent !== undefined) return (Number(percent) / 100) * capacity;
   const [, amount, unit = ""] = /^([0-9]+(?:\.[0-9]+)?)([kMGT]?|[KMGT]i)$/.exec(text) ?? [];
-  return amount === undefined ? 0 : Number(amount) * (FACTORS[unit] ?? 1);
+  return amount === undefined ? 0 : Number(amount) * (QUANTITY_FACTORS[unit] ?? 1);
 }

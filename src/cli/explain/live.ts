@@ -5,7 +5,6 @@ import { type NodeSituation, type Surroundings, type Workload } from "../../expl
 import { type NodeImages, ListedImages } from "../../explain/index.ts";
 import { FilePullRecords, listStoreImages } from "../../images/index.ts";
 import {
-  API_RESOURCES,
   type ApiResource,
   type ConnectedClient,
   formatLabelSelector,
@@ -14,6 +13,7 @@ import {
   type KubernetesObject,
   readLabelSelector,
 } from "../../kubernetes/index.ts";
+import { findMaker } from "../find-maker.ts";
 import type { CommandContext } from "../context.ts";
 import { CliError, UsageError } from "../errors.ts";
 import { dataDir, givenPlatform, localPlatform } from "../settings.ts";
@@ -215,34 +215,15 @@ function isWaiting(pod: KubernetesObject): boolean {
 }
 
 function isType(word: string): boolean {
-  return typeOf(word) !== undefined;
+  return findMaker(word) !== undefined;
 }
 
 function findType(word: string): ApiResource {
-  const found = typeOf(word);
+  const found = findMaker(word);
   if (found !== undefined) return found;
   throw new UsageError(
     `There is nothing to explain about ${JSON.stringify(word)}: name a Pod, or what makes Pods`,
     "explain",
-  );
-}
-
-const EXPLAINED: ReadonlySet<string> = new Set([
-  "Pod",
-  "Deployment",
-  "StatefulSet",
-  "DaemonSet",
-  "ReplicaSet",
-  "ReplicationController",
-  "Job",
-  "CronJob",
-]);
-
-function typeOf(word: string): ApiResource | undefined {
-  const lower = word.toLowerCase();
-  return API_RESOURCES.find(
-    ({ resource, singular, shortNames, kind }) =>
-      EXPLAINED.has(kind) && [resource, singular, ...shortNames, kind.toLowerCase()].includes(lower),
   );
 }
 

@@ -1,32 +1,13 @@
 /** Pods and what makes them, looked up in a cluster. */
 import type { Surroundings } from "../../explain/index.ts";
-import { API_RESOURCES, type ApiResource, type KubernetesObject } from "../../kubernetes/index.ts";
+import type { ApiResource, KubernetesObject } from "../../kubernetes/index.ts";
 import type { CommandContext } from "../context.ts";
 import { UsageError } from "../errors.ts";
+import { findMaker } from "../find-maker.ts";
 import { ClusterSurroundings } from "../explain/cluster-surroundings.ts";
 import { findUp } from "../explain/live.ts";
 import { connectAsPerson } from "../webhook/cluster.ts";
 import type { PrefetchValues } from "./options.ts";
-
-const MAKERS: ReadonlySet<string> = new Set([
-  "Pod",
-  "Deployment",
-  "StatefulSet",
-  "DaemonSet",
-  "ReplicaSet",
-  "ReplicationController",
-  "Job",
-  "CronJob",
-]);
-
-/** What a type of kubectl's command lines means, if it makes Pods. */
-export function findMaker(word: string): ApiResource | undefined {
-  const lower = word.toLowerCase();
-  return API_RESOURCES.find(
-    ({ resource, singular, shortNames, kind }) =>
-      MAKERS.has(kind) && [resource, singular, ...shortNames, kind.toLowerCase()].includes(lower),
-  );
-}
 
 export interface ClusterWorkloads extends AsyncDisposable {
   readonly surroundings: Surroundings;

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { createMemoryContext } from "../testing.ts";
-import { findMaker } from "./cluster-workloads.ts";
+import { findMaker } from "../find-maker.ts";
 import { namedEndpoint } from "./endpoint.ts";
 import { readKeepFree, readRatio, readSize } from "./options.ts";
 

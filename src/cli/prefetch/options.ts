@@ -1,4 +1,5 @@
 /** The options of `dray prefetch`. */
+import { QUANTITY_FACTORS } from "../../internal/size.ts";
 import type { OptionValues } from "../command.ts";
 import { UsageError } from "../errors.ts";
 import type { REGISTRY_OPTIONS, STORE_OPTIONS } from "../shared-options.ts";
@@ -84,23 +85,11 @@ export type PrefetchValues = OptionValues<
     Pick<typeof REGISTRY_OPTIONS, "plain-http" | "insecure" | "tls-ca" | "tls-cert" | "tls-key" | "hosts-dir">
 > & { readonly json?: boolean; readonly debug?: boolean };
 
-const UNITS: Readonly<Record<string, number>> = {
-  "": 1,
-  k: 1e3,
-  M: 1e6,
-  G: 1e9,
-  T: 1e12,
-  Ki: 1024,
-  Mi: 1024 ** 2,
-  Gi: 1024 ** 3,
-  Ti: 1024 ** 4,
-};
-
 /** Bytes from `500M`, `20Gi`, `1.5G`. */
 export function readSize(text: string | undefined, option: string): number | undefined {
   if (text === undefined) return undefined;
   const [, amount, unit = ""] = /^([0-9]{1,15}(?:\.[0-9]{1,6})?)([kMGT]?|[KMGT]i)B?$/.exec(text) ?? [];
-  const factor = UNITS[unit];
+  const factor = QUANTITY_FACTORS[unit];
   const bytes = Math.floor(Number(amount) * (factor ?? Number.NaN));
   if (Number.isSafeInteger(bytes)) return bytes;
   throw new UsageError(

@@ -8,6 +8,7 @@ import { CliError, UsageError } from "../errors.ts";
 import { describeError } from "../report-error.ts";
 import { dataDir, localPlatform, readCount } from "../settings.ts";
 import { printable } from "../terminal/width.ts";
+import { nodeCredentialOptions } from "../up/node-credential-options.ts";
 import { NodeRegistry } from "../up/node-registry.ts";
 import { type NodeCredentials, openNodeCredentials } from "../up/node-credentials.ts";
 import { type Brought, bringImages } from "./bring.ts";
@@ -120,17 +121,12 @@ async function openCredentials(
   values: PrefetchValues,
   { context, warn }: { readonly context: CommandContext; readonly warn: (message: string) => void },
 ): Promise<NodeCredentials> {
-  return await openNodeCredentials(
-    {
-      nodeConfig: values["node-config"],
-      providerConfig: values["image-credential-provider-config"],
-      providerBinDir: values["image-credential-provider-bin-dir"],
-      extensions: values["credential-extension"],
-      extensionSettings: values["extension-settings"],
-      docker: values["docker-credentials"],
-    },
-    { context, root: values["kubelet-root"] ?? KUBELET_ROOT, track: false, onWarning: warn },
-  );
+  return await openNodeCredentials(nodeCredentialOptions(values), {
+    context,
+    root: values["kubelet-root"] ?? KUBELET_ROOT,
+    track: false,
+    onWarning: warn,
+  });
 }
 
 /** What would travel, and whether there is room for it. */

@@ -20,7 +20,8 @@ import type { JsonObject, KubernetesObject } from "../../kubernetes/index.ts";
 import type { CommandContext } from "../context.ts";
 import { UsageError } from "../errors.ts";
 import { readFiles } from "../explain/read-files.ts";
-import { findMaker, openWorkloads } from "./cluster-workloads.ts";
+import { findMaker } from "../find-maker.ts";
+import { openWorkloads } from "./cluster-workloads.ts";
 import type { PrefetchValues } from "./options.ts";
 
 /** Who wants an image. */

@@ -1,3 +1,6 @@
+import type { OptionValues } from "../command.ts";
+import type { NodeCredentialOptions } from "./node-credentials.ts";
+
 /** Who the node is to registries, beside what its Pods bring along. */
 export const NODE_CREDENTIAL_OPTIONS = {
   "node-config": {
@@ -32,3 +35,16 @@ export const NODE_CREDENTIAL_OPTIONS = {
     summary: "Also ask what the other commands ask: Docker's credential helpers, Podman's auth.json",
   },
 } as const;
+
+export function nodeCredentialOptions(
+  values: OptionValues<typeof NODE_CREDENTIAL_OPTIONS>,
+): NodeCredentialOptions {
+  return {
+    nodeConfig: values["node-config"],
+    providerConfig: values["image-credential-provider-config"],
+    providerBinDir: values["image-credential-provider-bin-dir"],
+    extensions: values["credential-extension"],
+    extensionSettings: values["extension-settings"],
+    docker: values["docker-credentials"],
+  };
+}

@@ -1,7 +1,4 @@
-import { connect } from "node:net";
-
 import { type CallOptions, type Client, createClient } from "@connectrpc/connect";
-import { createGrpcTransport } from "@connectrpc/connect-node";
 
 import type { SignalOptions } from "../../oci/index.ts";
 import { Content } from "../generated/containerd/content_v1_pb.ts";
@@ -13,6 +10,7 @@ import { Namespaces } from "../generated/containerd/namespaces_v1_pb.ts";
 import { Snapshots } from "../generated/containerd/snapshots_v1_pb.ts";
 import { Version } from "../generated/containerd/version_v1_pb.ts";
 import { ImageService } from "../generated/runtime/v1_pb.ts";
+import { openUnixTransport } from "../unix-transport.ts";
 import { type RawCall, RawConnection } from "./raw-call.ts";
 
 export interface LeasedOptions extends SignalOptions {
@@ -40,28 +38,11 @@ export interface ContainerdConnection extends Disposable {
   readonly rawCall: (method: string, options?: LeasedOptions) => RawCall;
 }
 
-/** What containerd sends and takes in one message. */
-const MAX_MESSAGE = 16 * 1024 * 1024;
-
 /** Connects when the first call is made, and again when containerd was restarted. */
 export function openContainerd(address: string, namespace: string): ContainerdConnection {
-  const socketPath = address.replace(/^unix:\/\//, "");
-  const sockets = new Set<{ destroy(): void }>();
-  const transport = createGrpcTransport({
-    // As gRPC's own clients of unix sockets say it.
-    baseUrl: "http://localhost",
-    readMaxBytes: MAX_MESSAGE,
-    idleConnectionTimeoutMs: 60_000,
-    nodeOptions: {
-      createConnection: () => {
-        const socket = connect(socketPath);
-        sockets.add(socket);
-        socket.once("close", () => sockets.delete(socket));
-        return socket;
-      },
-    },
-  });
-  const raw = new RawConnection(socketPath);
+  const opened = openUnixTransport(address);
+  const { transport } = opened;
+  const raw = new RawConnection(opened.path);
   const headers = (lease: string | undefined): Record<string, string> => ({
     "containerd-namespace": namespace,
     ...(lease !== undefined && { "containerd-lease": lease }),
@@ -85,7 +66,7 @@ export function openContainerd(address: string, namespace: string): ContainerdCo
     rawCall: (method, { lease, signal } = {}) => raw.call(method, headers(lease), { signal }),
     [Symbol.dispose]: () => {
       raw[Symbol.dispose]();
-      for (const socket of sockets) socket.destroy();
+      opened[Symbol.dispose]();
     },
   };
 }
