@@ -7,6 +7,7 @@ import {
   type Repository,
   type RetryOptions,
   SocketTransport,
+  SplitBudget,
   loadTlsSettings,
   selectProxy,
 } from "../client/index.ts";
@@ -16,6 +17,7 @@ import type { Reference } from "../reference/index.ts";
 import type { CommandContext } from "./context.ts";
 import { type CredentialValues, credentialSource } from "./credentials-option.ts";
 import { UsageError } from "./errors.ts";
+import { readSplit } from "./settings.ts";
 import { printable } from "./terminal/width.ts";
 import { readVersion } from "./version.ts";
 
@@ -26,6 +28,7 @@ export interface ConnectValues extends CredentialValues {
   readonly "tls-cert"?: string;
   readonly "tls-key"?: string;
   readonly "hosts-dir"?: readonly string[];
+  readonly "blob-connections"?: string;
   readonly debug?: boolean;
 }
 
@@ -60,10 +63,13 @@ export async function connect(
   const warn = (text: string): void => void stderr.write(`Warning: ${printable(text)}\n`);
   const tls = await loadTlsSettings(readTlsFiles(values, cwd));
   const roots = (values["hosts-dir"] ?? []).map((folder) => resolve(cwd, folder));
+  const split = readSplit(values);
   const transport = new SocketTransport({ proxy: (url) => selectProxy(url, env) });
   const settings = {
     send: transport.send,
     retry,
+    // One for all identities: what is held back of parts is this process's memory, whosever they are.
+    split: split === false ? split : new SplitBudget(split),
     hosts: new ConfiguredHosts({
       roots,
       ...(Object.keys(tls).length > 0 && { tls }),

@@ -60,6 +60,25 @@ export function readCount(text: string | undefined, option: string): number | un
   return count;
 }
 
+const MAX_CONNECTIONS = 64;
+/** Connections that help with all blobs together, however few of them one blob may have. */
+const HELPERS = 6;
+
+/** How many connections a large blob may have; `false` for one alone. */
+export function readSplit(values: {
+  readonly "blob-connections"?: string;
+}): { readonly connections?: number; readonly helpers?: number } | false {
+  const option = "--blob-connections";
+  const connections = readCount(values["blob-connections"], option);
+  if (connections === undefined) return {};
+  if (connections > MAX_CONNECTIONS) {
+    throw new UsageError(
+      `Option ${option} does not take "${connections}": it is a whole number from 1 to ${MAX_CONNECTIONS}`,
+    );
+  }
+  return connections === 1 ? false : { connections, helpers: Math.max(HELPERS, connections - 1) };
+}
+
 /** A TCP port; 0 for any free one. */
 export function readPort(text: string | undefined, option: string): number | undefined {
   if (text === undefined) return undefined;

@@ -54,6 +54,15 @@ export const TRANSFER_OPTIONS = {
   quiet: { type: "boolean", short: "q", summary: "No progress" },
 } as const;
 
+/** Of commands that fetch layers. */
+export const FETCH_OPTIONS = {
+  "blob-connections": {
+    type: "string",
+    value: "NUMBER",
+    summary: "Connections over which a large blob is read when it comes slowly; 4 by default, 1 for only one",
+  },
+} as const;
+
 /** Of commands that read from registries and from them alone wait long. */
 export const STALL_OPTIONS = {
   "stall-timeout": {

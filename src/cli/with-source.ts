@@ -2,10 +2,13 @@ import type { ConnectValues, RegistryAccess } from "./connect.ts";
 import type { CommandContext } from "./context.ts";
 import { type OpenPlaceOptions, type OpenedSource, openSource } from "./open-place.ts";
 import { parsePlace } from "./place.ts";
+import { readSplit } from "./settings.ts";
 
 export type PlaceValues = ConnectValues & { readonly "data-dir"?: string };
 
 export function placeOptions(values: PlaceValues, context: CommandContext): OpenPlaceOptions {
+  // A mistake is told whether or not a registry is asked in the end.
+  readSplit(values);
   return { context, values, connect };
 
   // Most of the client's code is for places that aren't asked for.

@@ -64,7 +64,7 @@ export { type ListOptions } from "./lists.ts";
 export { fallbackTag } from "./fallback-tag.ts";
 export { type ClientEvent, type ClientEventListener } from "./events.ts";
 export { STALL_TIMEOUT, StallError, StallGuard, type StallGuardOptions } from "./stall-guard.ts";
-export { type SplitOptions } from "./split-options.ts";
+export { SplitBudget, type SplitOptions } from "./split-options.ts";
 export { type RetryOptions, type Sleep } from "./retry.ts";
 export { SocketTransport, type SocketTransportOptions } from "./socket-transport.ts";
 export { fetchTransport, type Fetch } from "./fetch-transport.ts";

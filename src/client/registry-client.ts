@@ -36,8 +36,11 @@ export interface RegistryClientOptions {
   readonly retry?: RetryOptions | undefined;
   /** Uploads blobs in parts of this many bytes, for registries behind a limit. In one request by default. */
   readonly chunkSize?: number | undefined;
-  /** How large blobs that come slowly are read over several connections; `false`: never. */
-  readonly split?: SplitOptions | false | undefined;
+  /**
+   * How large blobs that come slowly are read over several connections; `false`: never. Clients that are given the same
+   * budget keep to it together.
+   */
+  readonly split?: SplitOptions | SplitBudget | false | undefined;
   /** What registries and the client itself want users to know; each text once. */
   readonly onWarning?: ((text: string) => void) | undefined;
   readonly onEvent?: ClientEventListener | undefined;
@@ -74,7 +77,7 @@ export class RegistryClient implements AsyncDisposable {
     const dispatcher = new Dispatcher({ send, authorizer, userAgent, onEvent, onWarning, clock });
     this.#policy = new RetryPolicy(options.retry ?? {}, options.random ?? Math.random);
     this.#sleep = options.sleep ?? sleepOnTimer;
-    this.#split = options.split === false ? undefined : new SplitBudget(options.split ?? {});
+    this.#split = openSplit(options.split);
     this.#exchange = new Exchange({
       dispatcher,
       hosts: options.hosts,
@@ -164,3 +167,8 @@ function openTransport({ transport, env }: RegistryClientOptions): SocketTranspo
 }
 
 function ignore(): void {}
+
+function openSplit(split: RegistryClientOptions["split"]): SplitBudget | undefined {
+  if (split === false || split instanceof SplitBudget) return split || undefined;
+  return new SplitBudget(split ?? {});
+}

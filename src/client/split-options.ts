@@ -27,7 +27,7 @@ export function splitSettings(options: SplitOptions): SplitSettings {
   };
 }
 
-/** Shared by all blobs of one client: connections that may help, and registries that won't have it. */
+/** Shared by all blobs of a client, or of several: connections that may help, and registries that won't have it. */
 export class SplitBudget {
   readonly settings: SplitSettings;
   /** Registries whose answers to ranges weren't what was asked for. */

@@ -332,6 +332,25 @@ test("helpers of all blobs together stay within their number, and are given back
   assert.ok(connections.opened > before + 1, "helpers came back");
 });
 
+test("clients that were given the same budget keep to it together", async () => {
+  const budget = new SplitBudget({ ...SPLIT, helpers: 1 });
+  await using registry = await new SlowRegistry((asked, response) => {
+    // Whoever finds no helper free isn't kept waiting.
+    if (asked.to !== undefined || budget.free > 0) return false;
+    response.end(blob.subarray(asked.from));
+    return true;
+  }).listen();
+  assert.ok(budget.take(), "for another client's blob");
+  const alone = await read(registry, { split: budget });
+  assert.ok(alone.bytes.equals(blob));
+  assert.deepEqual(registry.parts, []);
+  budget.give(1);
+  const helped = await read(registry, { split: budget });
+  assert.ok(helped.bytes.equals(blob));
+  assert.ok(registry.parts.length > 0);
+  assert.equal(budget.free, 1);
+});
+
 test("a pull that was cut off goes on behind what is on disk, over several connections again", async () => {
   const folder = mkdtempSync(join(tmpdir(), "dray-split-"));
   try {

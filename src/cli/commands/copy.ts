@@ -1,7 +1,13 @@
 import { type Command, defineCommand } from "../command.ts";
 import { copyPlaces } from "../copy-places.ts";
 import { parsePlace } from "../place.ts";
-import { PLATFORM_OPTIONS, REGISTRY_OPTIONS, STORE_OPTIONS, TRANSFER_OPTIONS } from "../shared-options.ts";
+import {
+  FETCH_OPTIONS,
+  PLATFORM_OPTIONS,
+  REGISTRY_OPTIONS,
+  STORE_OPTIONS,
+  TRANSFER_OPTIONS,
+} from "../shared-options.ts";
 
 export const copy: Command = defineCommand({
   name: "copy",
@@ -10,7 +16,13 @@ export const copy: Command = defineCommand({
   details: [
     "Every platform comes along, unless --platform chooses one. Bytes flow straight from one side to the other; from registry to registry nothing is kept here. Prints the digest at the target.",
   ],
-  options: { ...PLATFORM_OPTIONS, ...TRANSFER_OPTIONS, ...STORE_OPTIONS, ...REGISTRY_OPTIONS },
+  options: {
+    ...PLATFORM_OPTIONS,
+    ...TRANSFER_OPTIONS,
+    ...FETCH_OPTIONS,
+    ...STORE_OPTIONS,
+    ...REGISTRY_OPTIONS,
+  },
   arguments: [
     { name: "SOURCE", summary: "Where the image is" },
     { name: "TARGET", summary: "Where it should be" },

@@ -5,8 +5,8 @@ import { readContainerd } from "../cri/containerd.ts";
 import { CRI_OPTIONS, SOCKET_OPTIONS } from "../cri/options.ts";
 import { runCri } from "../cri/run-cri.ts";
 import { readSocketOwner } from "../cri/socket-owner.ts";
-import { dataDir, readCount, readDuration, readPort } from "../settings.ts";
-import { REGISTRY_OPTIONS, STORE_OPTIONS } from "../shared-options.ts";
+import { dataDir, readCount, readDuration, readPort, readSplit } from "../settings.ts";
+import { FETCH_OPTIONS, REGISTRY_OPTIONS, STORE_OPTIONS } from "../shared-options.ts";
 import { printable } from "../terminal/width.ts";
 import { NODE_CREDENTIAL_OPTIONS, nodeCredentialOptions } from "../up/node-credential-options.ts";
 
@@ -31,6 +31,7 @@ export const cri: Command = defineCommand({
   options: {
     ...SOCKET_OPTIONS,
     ...CRI_OPTIONS,
+    ...FETCH_OPTIONS,
     ...NODE_CREDENTIAL_OPTIONS,
     ...STORE_OPTIONS,
     ...CONNECTION_OPTIONS,
@@ -54,6 +55,8 @@ export const cri: Command = defineCommand({
   ],
   async run({ values }, context) {
     const { stdout, stderr, cwd } = context;
+    // Told before anything is made.
+    readSplit(values);
     const folder = dataDir(values, context);
     const socket = resolve(cwd, values.socket?.replace(/^unix:\/\//, "") ?? join(folder, "cri.sock"));
     const owner = values["socket-owner"];

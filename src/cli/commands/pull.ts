@@ -9,6 +9,7 @@ import { foreignPlatform } from "../foreign-platform.ts";
 import { type Place, parsePlace } from "../place.ts";
 import { dataDir, localPlatform, readCount, readStallTimeout, wantedPlatform } from "../settings.ts";
 import {
+  FETCH_OPTIONS,
   PLATFORM_OPTIONS,
   REGISTRY_OPTIONS,
   STALL_OPTIONS,
@@ -27,6 +28,7 @@ export const pull: Command = defineCommand({
   options: {
     ...PLATFORM_OPTIONS,
     ...TRANSFER_OPTIONS,
+    ...FETCH_OPTIONS,
     ...STALL_OPTIONS,
     ...STORE_OPTIONS,
     ...REGISTRY_OPTIONS,

@@ -8,7 +8,13 @@ import type { CommandContext } from "../context.ts";
 import { UsageError } from "../errors.ts";
 import { parsePlace } from "../place.ts";
 import { givenPlatform, localPlatform, readCount, readStallTimeout } from "../settings.ts";
-import { PLATFORM_OPTIONS, REGISTRY_OPTIONS, STALL_OPTIONS, STORE_OPTIONS } from "../shared-options.ts";
+import {
+  FETCH_OPTIONS,
+  PLATFORM_OPTIONS,
+  REGISTRY_OPTIONS,
+  STALL_OPTIONS,
+  STORE_OPTIONS,
+} from "../shared-options.ts";
 import { ProgressLines } from "../terminal/progress.ts";
 import { printable } from "../terminal/width.ts";
 import { withSource } from "../with-source.ts";
@@ -34,6 +40,7 @@ export const unpack: Command = defineCommand({
     },
     jobs: { type: "string", short: "j", value: "NUMBER", summary: "Layers fetched at a time; 3 by default" },
     quiet: { type: "boolean", short: "q", summary: "No progress" },
+    ...FETCH_OPTIONS,
     ...STALL_OPTIONS,
     ...STORE_OPTIONS,
     ...REGISTRY_OPTIONS,

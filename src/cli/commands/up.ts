@@ -3,9 +3,9 @@ import { resolve } from "node:path";
 import type { AccessSettings } from "../../registry/index.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { UsageError } from "../errors.ts";
-import { dataDir, readDuration, readPort } from "../settings.ts";
+import { dataDir, readDuration, readPort, readSplit } from "../settings.ts";
 import type { CommandContext } from "../context.ts";
-import { REGISTRY_OPTIONS, STORE_OPTIONS } from "../shared-options.ts";
+import { FETCH_OPTIONS, REGISTRY_OPTIONS, STORE_OPTIONS } from "../shared-options.ts";
 import { IMAGE_OPTIONS, readImageSettings } from "../up/image-settings.ts";
 import { NODE_CREDENTIAL_OPTIONS, nodeCredentialOptions } from "../up/node-credential-options.ts";
 import { runUp } from "../up/run-up.ts";
@@ -86,6 +86,7 @@ export const up: Command = defineCommand({
       summary: "How often to look whether tags of policy Always moved; 60s by default",
     },
     once: { type: "boolean", summary: "End when every image is here (exit code 0) or has failed (1)" },
+    ...FETCH_OPTIONS,
     ...STORE_OPTIONS,
     ...CONNECTION_OPTIONS,
   },
@@ -114,6 +115,8 @@ export const up: Command = defineCommand({
     if (values["no-registry"] === true && values.access !== undefined) {
       throw new UsageError("Options --no-registry and --access contradict each other", "up");
     }
+    // Told before anything is started.
+    readSplit(values);
     const folder = resolve(context.cwd, positionals[0] ?? "pods");
     const port =
       values["no-registry"] === true
