@@ -14,23 +14,30 @@ import { digestOf, MEDIA_TYPES, type Digest } from "../../src/oci/index.ts";
 import { checkRegistryDirectory } from "../../src/registry/index.ts";
 
 const ROUNDS = Number(process.env["DRAY_KILLS"] ?? 12);
-/** The registry's time passes a hundred times faster; its time of grace takes three seconds of ours. */
-const SPEED = 100;
 const GRACE = 300_000;
 const WRITERS = 3;
+/**
+ * The registry's time is none of ours. A round is as long as the time of grace, and goes on with each collection, but
+ * never to its end: however slow the machine is, what was left in the round before is collected while this one's pushes
+ * come, and nothing of this round is.
+ */
+const PART = GRACE / 100;
+const PARTS = 90;
 
 const dir = await mkdtemp(join(tmpdir(), "dray-crash-"));
 after(() => rm(dir, { recursive: true }));
 
 const SERVER = `
   import { serveRegistry } from ${JSON.stringify(import.meta.resolve("../../src/registry/index.ts"))};
-  const began = ${Date.now()};
-  const clock = () => began + (Date.now() - began) * ${SPEED};
+  let now = Number(process.argv[1]);
+  const end = Number(process.argv[2]);
+  const clock = () => now;
   const collection = { grace: ${GRACE}, pauseTime: 1, retention: [{ repositories: ["**"], untaggedAfter: ${GRACE} }] };
   const served = await serveRegistry({ dir: ${JSON.stringify(dir)}, port: 0, clock, collection });
   console.log(served.port);
   for (;;) {
     await served.registry.collect();
+    now = Math.min(end, now + ${PART});
     await new Promise((resolve) => setTimeout(resolve, 2));
   }
 `;
@@ -40,12 +47,14 @@ interface Running {
   readonly base: string;
 }
 
-async function start(): Promise<Running> {
-  const child = spawn(process.execPath, ["--input-type=module", "--eval", SERVER], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  const [line] = (await once(child.stdout as NodeJS.ReadableStream, "data")) as [Buffer];
-  return { child, base: `http://127.0.0.1:${Number(line.toString())}` };
+/** By the registry's clock, which begins at `now` and stands still from `end` on. */
+async function start(now: number, end: number): Promise<Running> {
+  const args = ["--input-type=module", "--eval", SERVER, String(now), String(end)];
+  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
+  const ended = once(child, "exit").then(([code]) => assert.fail(`the server ended with ${code}`));
+  ended.catch(() => {});
+  const line = once(child.stdout as NodeJS.ReadableStream, "data").then(([chunk]) => String(chunk));
+  return { child, base: `http://127.0.0.1:${Number(await Promise.race([line, ended]))}` };
 }
 
 async function kill(running: Running): Promise<void> {
@@ -169,9 +178,12 @@ test(`killed ${ROUNDS} times at random moments, it lost nothing it acknowledged`
   const random = randomFrom(42);
   let pushes = 0;
   let resumed = 0;
+  const began = Date.now();
   for (let round = 0; round < ROUNDS; round++) {
+    const from = began + round * GRACE;
+    const until = from + PARTS * PART;
     const noted: Acknowledged = { blobs: new Map(), manifests: new Map(), uploads: new Map() };
-    const running = await start();
+    const running = await start(from, until);
     const writers = Array.from({ length: WRITERS }, (_, index) =>
       push(running.base, `w${round}-${index}`, noted),
     );
@@ -183,7 +195,7 @@ test(`killed ${ROUNDS} times at random moments, it lost nothing it acknowledged`
     await kill(running);
     await Promise.all(writers);
     pushes += noted.manifests.size;
-    const again = await start();
+    const again = await start(until, until);
     try {
       await verify(again.base, noted);
       resumed += await resume(again.base, noted);
