@@ -25,6 +25,8 @@ export type Decision =
       readonly reason: string;
       /** For `WWW-Authenticate`. */
       readonly challenge?: string | undefined;
+      /** The same challenge for other access: a request may go well with more than it has to have. */
+      readonly challengeFor?: ((access: readonly Access[]) => string) | undefined;
       /** Seconds, for `Retry-After`. */
       readonly retryAfter?: number | undefined;
       /** The same caller has only to ask for another token. */

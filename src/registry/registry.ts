@@ -18,7 +18,7 @@ import type { Observer } from "./operations/exchange.ts";
 import { Watch } from "./operations/watch.ts";
 import { listReferrers } from "./referrers.ts";
 import { RequestAborted, type RegistryRequest, type RegistryResponse } from "./request.ts";
-import { accessFor, decodePath, methodsOf } from "./route-rules.ts";
+import { accessFor, decodePath, methodsOf, wishFor } from "./route-rules.ts";
 import { deny, refuse, respondJson, withoutBody } from "./respond.ts";
 import { openRules, type RegistryRules } from "./rules.ts";
 import { UploadSessions } from "./upload-sessions.ts";
@@ -268,8 +268,8 @@ class DistributionRegistry implements Registry {
     if (mirrored !== undefined) return await mirrored;
     const wanted = accessFor(match, request.method);
     const decision = await this.#context.access.authorize(request, wanted);
-    if (!decision.allowed) return deny(decision, wanted);
     const query = new URLSearchParams(mark < 0 ? "" : request.target.slice(mark + 1));
+    if (!decision.allowed) return deny(decision, wanted, wishFor(match, query, wanted));
     return await this.#dispatch(request, match, query);
   }
 

@@ -76,12 +76,15 @@ export function refuseAll(
 
 const DENIALS = { 401: "UNAUTHORIZED", 403: "DENIED", 429: "TOOMANYREQUESTS" } as const;
 
-/** The answer for a request that may not have the access it wants. */
+/** The answer for a request that may not have the access it wants; a token is asked for with all of `wish`. */
 export function deny(
   decision: Extract<Decision, { readonly allowed: false }>,
   wanted: readonly Access[],
+  wish: readonly Access[] = wanted,
 ): RegistryResponse {
-  const { status, reason, challenge, retryAfter } = decision;
+  const { status, reason, retryAfter } = decision;
+  const challenge =
+    wish === wanted ? decision.challenge : (decision.challengeFor?.(wish) ?? decision.challenge);
   const detail = wanted.flatMap(({ type, name, actions }) =>
     actions.map((action) => ({ Type: type, Class: "", Name: name, Action: action })),
   );

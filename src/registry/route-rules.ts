@@ -1,4 +1,4 @@
-import type { RouteMatch } from "../oci/index.ts";
+import { isRepositoryName, type RouteMatch } from "../oci/index.ts";
 import { pullFrom, type Access } from "./access.ts";
 
 /** No part of a route needs an escape, but some clients write the digest's colon as one. */
@@ -39,6 +39,20 @@ export function accessFor(match: RouteMatch, method: string): readonly Access[] 
   // Giving up an upload undoes what a push began; only visible content takes the right to delete.
   if (method !== "DELETE" || match.route === "upload") return [pushTo(match.name)];
   return [{ type: "repository", name: match.name, actions: ["delete"] }];
+}
+
+/**
+ * What a client that has to log in should ask for at once: clients repeat a request once with what its challenge
+ * named, and a mount does well with its source, too.
+ */
+export function wishFor(
+  match: RouteMatch,
+  query: URLSearchParams,
+  wanted: readonly Access[],
+): readonly Access[] {
+  const from = match.route === "uploads" && query.has("mount") ? query.get("from") : null;
+  const isOther = from !== null && isRepositoryName(from) && wanted.every(({ name }) => name !== from);
+  return isOther ? [...wanted, pullFrom(from)] : wanted;
 }
 
 export function pushTo(name: string): Access {

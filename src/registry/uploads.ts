@@ -122,8 +122,9 @@ async function mountBlob(
   for await (const source of from === null ? mountSources(context, request, digest) : [from]) {
     const both = [pushTo(name), pullFrom(source)];
     const decision = await access.authorize(request, both);
-    // The caller may read it, and only their token doesn't say so: with the next one the upload is saved.
-    if (!decision.allowed && decision.renewable === true) return deny(decision, both);
+    // The caller may read it, and only their token doesn't say so: with the next one the upload is saved. Who named
+    // no source can't have asked for it, and most clients don't ask twice.
+    if (from !== null && !decision.allowed && decision.renewable === true) return deny(decision, both);
     if (!decision.allowed) continue;
     const blob = await metadata.findBlob(source, digest);
     if (blob === undefined || (await blobs.find(digest, { touch: true })) === undefined) continue;

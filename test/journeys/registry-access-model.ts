@@ -100,7 +100,7 @@ export class Model {
     return { status: 202 };
   }
 
-  /** Only what the caller may pull counts, and only what their token says is linked without another one. */
+  /** Only what the caller may pull counts, and of that what their token says; for a source they named they may get another. */
   mount(
     actor: Actor,
     scopes: Scopes,
@@ -110,9 +110,10 @@ export class Model {
     const { digest, from } = blob;
     const readable = (name: string): boolean => actor.may("pull", name);
     const holders = this.#names().filter((name) => this.#repositories.get(name)?.blobs.has(digest) === true);
-    const source = from === undefined ? holders.find(readable) : readable(from) ? from : undefined;
+    const granted = (name: string): boolean => readable(name) && isGranted(scopes, name, "pull");
+    const source = from === undefined ? holders.find(granted) : readable(from) ? from : undefined;
     if (source === undefined) return { status: 202 };
-    if (!isGranted(scopes, source, "pull")) return { status: 401 };
+    if (!granted(source)) return { status: 401 };
     const text = this.#repositories.get(source)?.blobs.get(digest);
     if (text === undefined) return { status: 202 };
     this.#show(to, text);

@@ -226,14 +226,13 @@ describe("with tokens", () => {
       await world.send("POST", `/v2/${query}`, bearer(token));
     const { token: narrow = "" } = await world.token("repository:team/two:pull,push", basic("alice"));
     const path = `team/two/blobs/uploads/?mount=${digest}`;
-    for (const query of [`${path}&from=team/app`, path]) {
-      const answer = await mount(narrow, query);
-      assert.equal(answer.status, 401);
-      assert.match(
-        answer.headers.get("www-authenticate") ?? "",
-        /scope="repository:team\/two:pull,push repository:team\/app:pull",error="insufficient_scope"/,
-      );
-    }
+    const answer = await mount(narrow, `${path}&from=team/app`);
+    assert.equal(answer.status, 401);
+    assert.match(
+      answer.headers.get("www-authenticate") ?? "",
+      /scope="repository:team\/two:pull,push repository:team\/app:pull",error="insufficient_scope"/,
+    );
+    assert.equal((await mount(narrow, path)).status, 202, "without a source, the token's are all there are");
     const wide = "repository:team/two:pull,push repository:team/app:pull";
     const { token = "" } = await world.token(wide, basic("alice"));
     assert.equal((await mount(token, `${path}&from=team/app`)).status, 201);
@@ -242,5 +241,28 @@ describe("with tokens", () => {
     const other = `other/app/blobs/uploads/?mount=${digest}`;
     assert.equal((await mount(bobs.access_token, `${other}&from=team/app`)).status, 202);
     assert.equal((await mount(bobs.access_token, other)).status, 202);
+  });
+
+  test("a client that repeats a mount once, with what the challenge named, is done", async () => {
+    await using world = await open();
+    const digest = await world.fill("team/app", basic("root"));
+    const other = await world.token("repository:team/elsewhere:pull", basic("alice"));
+    for (const first of [undefined, bearer(other.access_token)]) {
+      for (const [query, expected] of [
+        [`?mount=${digest}&from=team/app`, 201],
+        [`?mount=${digest}&from=other/app`, 202],
+        [`?mount=${digest}&from=team/two`, 202],
+        [`?mount=${digest}&from=NONE`, 202],
+        [`?mount=${digest}`, 202],
+      ] as const) {
+        const path = `/v2/team/two/blobs/uploads/${query}`;
+        const refused = await world.send("POST", path, first);
+        assert.equal(refused.status, 401, query);
+        const scope = /scope="([^"]+)"/.exec(refused.headers.get("www-authenticate") ?? "")?.[1] ?? "";
+        const { access_token: token } = await world.token(scope, basic("alice"));
+        assert.equal((await world.send("POST", path, bearer(token))).status, expected, query);
+        await world.send("DELETE", `/v2/team/two/blobs/${digest}`, basic("root"));
+      }
+    }
   });
 });

@@ -106,20 +106,19 @@ export class RegistryAccess implements AccessControl {
     if (who.identity === undefined) {
       const { reason, retryAfter, error } = who;
       if (retryAfter !== undefined) return { allowed: false, status: 429, reason, retryAfter };
-      return { allowed: false, status: 401, reason, challenge: this.#challenge(request, wanted, error) };
+      return { allowed: false, status: 401, reason, ...this.#challenge(request, wanted, error) };
     }
     const verdict = decideRequest(this.#options.policy, who.identity, wanted);
     const caller = loginOf(who.identity);
     if (verdict.allowed) return { allowed: true, caller };
     const { status, reason, insufficient } = verdict;
     if (status === 403) return { allowed: false, status, reason, caller };
-    const challenge = this.#challenge(request, wanted, insufficient ? "insufficient_scope" : undefined);
     return {
       allowed: false,
       status,
       reason,
       caller,
-      challenge,
+      ...this.#challenge(request, wanted, insufficient ? "insufficient_scope" : undefined),
       renewable: this.#isRenewable(who.identity, verdict, wanted),
     };
   }
@@ -139,10 +138,17 @@ export class RegistryAccess implements AccessControl {
     return true;
   }
 
-  #challenge(request: RegistryRequest, wanted: readonly Access[], error: BearerChallenge["error"]): string {
+  #challenge(
+    request: RegistryRequest,
+    wanted: readonly Access[],
+    error: BearerChallenge["error"],
+  ): Pick<Extract<Decision, { readonly allowed: false }>, "challenge" | "challengeFor"> {
     const { bearer, realm } = this.#options;
-    if (bearer === undefined) return formatBasicChallenge(realm);
-    return formatBearerChallenge({ ...bearer(request), scope: formatAccess(wanted), error });
+    if (bearer === undefined) return { challenge: formatBasicChallenge(realm) };
+    const asked = bearer(request);
+    const challengeFor = (access: readonly Access[]): string =>
+      formatBearerChallenge({ ...asked, scope: formatAccess(access), error });
+    return { challenge: challengeFor(wanted), challengeFor };
   }
 
   #identify(request: RegistryRequest): Identified | Promise<Identified> {
