@@ -160,11 +160,15 @@ function answerList(text: string, it: Performing): Response {
   return respondJson({ code: 200, text, encoding, pretty: it.pretty, warnings: it.call.warnings });
 }
 
+/** A request's signal ceases to follow its client's when the request is collected, which a watch outlives. */
+const held = new WeakMap<AbortSignal, Request>();
+
 function watch(options: HandlerOptions, it: Performing): Response {
   const { context, closing, metrics } = options;
   if (it.format.shape.encoding !== "json") {
     throw failure("NotAcceptable", "only the following media types are accepted: application/json");
   }
+  held.set(it.call.signal, it.request);
   const stream = watchObjects(context, it.call, {
     options: parseListOptions(it.call.query),
     format: watchFormat(it.format),

@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 
 import { configMap, openTestApi, pod, type TestApi, TestWatch } from "../testing.ts";
 
@@ -279,7 +282,27 @@ describe("watch", () => {
       /^apiserver_longrunning_requests\{verb="WATCH"\} 0$/m,
     );
   });
+
+  it(
+    "hears that its client goes away though its request was long collected",
+    { timeout: 60_000 },
+    async () => {
+      await using api = await openTestApi();
+      const leave = new AbortController();
+      const response = await api.send("GET", `${MAPS}?watch=1`, { signal: leave.signal });
+      const watch = new TestWatch(response);
+      await nextTurn();
+      collect();
+      leave.abort();
+      assert.equal(await watch.next(), undefined);
+    },
+  );
 });
+
+function collect(): void {
+  setFlagsFromString("--expose-gc");
+  (runInNewContext("gc") as () => void)();
+}
 
 async function withMaps(...list: readonly string[]): Promise<TestApi> {
   const api = await openTestApi();
