@@ -141,6 +141,25 @@ test("while another process fetches the same blob it is waited for, and the upst
   assert.ok(upstream.heads >= 2);
 });
 
+test("another process that ends between a look and a claim has fetched the blob for both", async (t) => {
+  const upstream = new MemoryUpstream();
+  upstream.add(bytes);
+  const dir = folder();
+  await using elsewhere = await FileBlobStore.open(dir);
+  await using blobs = await FileBlobStore.open(dir);
+  const ingest = await elsewhere.ingest(INGEST_PREFIX + digest);
+  await ingest.write(bytes);
+  await using mirror = await openTestMirror(upstream, { blobs });
+  const claim = blobs.ingest.bind(blobs);
+  t.mock.method(blobs, "ingest", async (...args: Parameters<typeof claim>) => {
+    await ingest.commit({ digest }).catch(() => {});
+    return await claim(...args);
+  });
+  assert.deepEqual(Buffer.from(await (await mirror.get(path)).bytes()), bytes);
+  assert.deepEqual(upstream.opened, []);
+  assert.equal(await blobs.findIngest(INGEST_PREFIX + digest), undefined);
+});
+
 test("content that is in the store is not for a repository that doesn't have it", async () => {
   const upstream = new MemoryUpstream();
   const blobs = new MemoryBlobStore();

@@ -232,13 +232,26 @@ export class Download {
           `Cannot mirror blob "${digest}" of "${this.#options.name}": ${why}`,
         );
       }
-      try {
-        const algorithms = [digestAlgorithm(digest)];
-        return await blobs.ingest(INGEST_PREFIX + digest, { algorithms, signal });
-      } catch (error) {
-        if (!(error instanceof StoreError) || error.code !== "INGEST_BUSY") throw error;
+      const ingest = await this.#claim();
+      if (ingest === undefined) {
+        await sleep(POLL, undefined, { signal });
+        continue;
       }
-      await sleep(POLL, undefined, { signal });
+      // Whoever had it until now may have finished since we looked; then there is nothing left to fetch.
+      if ((await blobs.find(digest)) === undefined) return ingest;
+      await ingest.abort();
+    }
+  }
+
+  /** `undefined` while another process has it. */
+  async #claim(): Promise<Ingest | undefined> {
+    const { blobs, digest } = this.#options;
+    const options = { algorithms: [digestAlgorithm(digest)], signal: this.#cancel.signal };
+    try {
+      return await blobs.ingest(INGEST_PREFIX + digest, options);
+    } catch (error) {
+      if (error instanceof StoreError && error.code === "INGEST_BUSY") return undefined;
+      throw error;
     }
   }
 
