@@ -6,9 +6,9 @@ import { changeImage, lookAt, nameSecret, shell, startAnew } from "./advice.ts";
 import { classifyAttempt, classifyMirrors, classifyUpstream } from "./classify-attempts.ts";
 import { classifyDenial, foresee, isDenial } from "./classify-denial.ts";
 import { classifyMismatches, classifySources, type SourceContext } from "./classify-sources.ts";
-import { causeOfText, denialOfText, dependsOnPlace, isNodeOnly } from "./classify-text.ts";
+import { causeOfText, denialOfText, dependsOnPlace, isBeforeAsking, isNodeOnly } from "./classify-text.ts";
 import { isImageReason } from "../world/observe.ts";
-import { classifyWords, wordsOf } from "./classify-words.ts";
+import { classifyWords, nodeSays, wordsOf } from "./classify-words.ts";
 import { type CauseCode, CAUSES } from "./codes.ts";
 import { finding, orderFindings } from "./finding.ts";
 
@@ -114,7 +114,10 @@ function besideTheNode(image: ImageTrace, known: Known, found: readonly Finding[
   const told = words === "" ? [] : classifyWords(image, known, words);
   const [there] = told.filter(({ severity }) => severity === "failure");
   const ours = found.filter(({ severity }) => severity === "failure");
-  if (there === undefined || ours.some(({ code }) => alike(code, there.code))) return found;
+  if (there === undefined) return found;
+  // What is behind it waits until that is mended.
+  if (isBeforeAsking(there.code)) return [...told, ...found];
+  if (ours.some(({ code }) => alike(code, there.code))) return found;
   if (ours.every(({ code }) => dependsOnPlace(code) || code === "TOKEN_SERVICE_FAILED")) {
     return [
       ...told,
@@ -208,9 +211,10 @@ function ofDisagreement(image: ImageTrace, { pod }: Known): readonly Finding[] {
   if (observed.agrees !== false && !open) return [];
   const words = wordsOf(image);
   const code = causeOfText(words);
+  const says = (told: CauseCode): Finding => nodeSays(told, "failure", { image, pod, words });
   // Nobody but the node has tried to fetch the layers.
-  if (open && code === "CONTENT_MISSING") return [finding(code, "failure", `The node says: ${words}`)];
-  if (code !== undefined && isNodeOnly(code)) return [finding(code, "failure", `The node says: ${words}`)];
+  if (open && code === "CONTENT_MISSING") return [says(code)];
+  if (code !== undefined && isNodeOnly(code)) return [says(code)];
   const next = observed.backOff?.nextAttempt;
   const again = next === undefined ? "" : `; the next attempt is due at ${next}`;
   if (code !== undefined && dependsOnPlace(code)) {

@@ -48,7 +48,51 @@ const CAUSES: readonly (readonly [string, string])[] = [
     "failed to copy: httpReadSeeker: failed open: could not fetch content descriptor sha256:1 (application/vnd.oci.image.layer.v1.tar+gzip) from remote: not found",
     "CONTENT_MISSING",
   ],
+  [`${DIALS}Forbidden`, "PROXY_FAILED"],
+  [`${DIALS}Proxy Authentication Required`, "PROXY_FAILED"],
+  [`${DIALS}dial tcp 192.0.2.1:443: connect: host is down`, "HOST_UNREACHABLE"],
+  [`${DIALS}http2: server sent GOAWAY and closed the connection; LastStreamID=1`, "CONNECTION_CUT"],
+  [
+    `${DIALS}net/http: HTTP/1.x transport connection broken: malformed HTTP status code "x"`,
+    "RESPONSE_INVALID",
+  ],
+  ['Get "https://r.example/v2/": stopped after 10 redirects', "RESPONSE_INVALID"],
+  [`${HEAD}: 400 Bad Request`, "RESPONSE_INVALID"],
+  [`${HEAD.replace("https:", "http:")}: 400 Bad Request`, "HTTPS_REQUIRED"],
+  ['failed to pull and unpack image "r.example/a:1": context canceled', "CONNECTION_TIMEOUT"],
+  [
+    "failed to fetch anonymous token: unexpected status from GET request to https://t/token: 404 Not Found",
+    "TOKEN_SERVICE_FAILED",
+  ],
+  [
+    'media type "application/vnd.docker.distribution.manifest.v1+prettyjws" is no longer supported since containerd v2.1, please rebuild the image: not implemented',
+    "MANIFEST_UNSUPPORTED",
+  ],
+  ["unknown image config media type application/vnd.cncf.helm.config.v1+json", "MANIFEST_UNSUPPORTED"],
+  [
+    "failed to extract layer sha256:1: failed to get stream processor for application/vnd.oci.image.layer.v1.tar+gzip+encrypted: no processor for media-type: unknown",
+    "MANIFEST_UNSUPPORTED",
+  ],
+  [
+    "unable to fetch descriptor (sha256:1) which reports content size of zero: invalid argument",
+    "RESPONSE_INVALID",
+  ],
+  [
+    'failed to extract layer sha256:1: mount callback failed on /m: failed to Lchown "/x" for UID 1000000 GID 1000000: lchown /x: invalid argument: unknown',
+    "UNPACK_FAILED",
+  ],
+  ["failed to extract layer sha256:1: unexpected EOF: unknown", "UNPACK_FAILED"],
+  [
+    'failed to prepare extraction snapshot "extract-1 sha256:1": parent snapshot sha256:2 does not exist: not found',
+    "UNPACK_FAILED",
+  ],
   // CRI-O
+  ["reading manifest 1 in r.example/a: StatusCode: 404, <html><head>", "NOT_A_REGISTRY"],
+  ["pinging container registry r.example: StatusCode: 503, upstream", "REGISTRY_ERROR"],
+  ["Requesting bearer token: invalid status code from registry 404 (Not Found)", "TOKEN_SERVICE_FAILED"],
+  ["Manifest does not match provided manifest digest sha256:1", "DIGEST_MISMATCH"],
+  ["short name mode is enforcing, but image name a:1 returns ambiguous list", "NAME_AMBIGUOUS"],
+  ["short-name resolution enforced but cannot prompt without a TTY", "NAME_AMBIGUOUS"],
   ["reading manifest 1 in r.example/a: manifest unknown", "TAG_MISSING"],
   [
     "reading manifest 1 in r.example/a: name unknown: repository name not known to registry",
@@ -67,7 +111,23 @@ const CAUSES: readonly (readonly [string, string])[] = [
     "RATE_LIMITED",
   ],
   ["Source image rejected: A signature was required, but no signature exists", "SIGNATURE_REFUSED"],
+  // Docker
+  ["filesystem layer verification failed for digest sha256:1", "DIGEST_MISMATCH"],
+  ["failed to register layer: lchown /x: operation not permitted", "UNPACK_FAILED"],
+  [
+    'Get "https://r.example/v2/": dial tcp: lookup r.example: Temporary failure in name resolution',
+    "DNS_FAILED",
+  ],
   // the kubelet
+  [
+    'connection error: desc = "transport: Error while dialing: dial unix /run/containerd/containerd.sock: connect: connection refused"',
+    "RUNTIME_UNAVAILABLE",
+  ],
+  [
+    'Failed to inspect image "a:1": rpc error: code = DeadlineExceeded desc = context deadline exceeded',
+    "RUNTIME_UNAVAILABLE",
+  ],
+  ["image pull failed for r.example/a:1 because the registry is unavailable: no words", "REGISTRY_ERROR"],
   ["illegal base64 data at input byte 0", "SECRET_BROKEN"],
   ["pull QPS exceeded", "PULL_QPS_EXCEEDED"],
   [
@@ -125,6 +185,14 @@ const DENIALS: readonly (readonly [string, string])[] = [
     "unclear",
   ],
   ["denied: requested access to the resource is denied", "unclear"],
+  ['Error response from daemon: Head "https://ghcr.io/v2/a/b/manifests/1": denied', "unclear"],
+  ['Error response from daemon: Head "https://ghcr.io/v2/a/b/manifests/1": unauthorized', "unclear"],
+  ["unknown: Authentication is required", "unclear"],
+  ["httpReadSeeker: failed open: server message: invalid_token: authorization failed", "unclear"],
+  ["error parsing HTTP 403 response body: no error details found in HTTP response body", "forbidden"],
+  ['fetching blob: StatusCode: 403, <?xml version="1.0"?><Error><Code>AccessDenied</Code>', "forbidden"],
+  ["unknown: Forbidden", "forbidden"],
+  ["Requesting bearer token: invalid status code from registry 401 (Unauthorized)", "login"],
   [
     'Cannot read manifest "1" of "r.example/a": HEAD https://r.example/v2/a/manifests/1 answered 401, log in, or check that the repository exists',
     "unclear",

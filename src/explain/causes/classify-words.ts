@@ -1,5 +1,6 @@
 /** Causes from what the cluster says alone: where nobody was asked, or where asking tells something else. */
 import type { AttemptTrace, Finding, ImageTrace } from "../trace.ts";
+import { changeImage } from "./advice.ts";
 import { classifyDenial, type DenialContext } from "./classify-denial.ts";
 import { classifySources } from "./classify-sources.ts";
 import { causeOfText, type Denial, denialOfText } from "./classify-text.ts";
@@ -36,7 +37,19 @@ export function classifyWords(
     const broken = classifySources(image, context).filter((one) => one.code === code);
     if (broken.length > 0) return broken;
   }
-  return [finding(code, severity, `The node says: ${words}`)];
+  return [nodeSays(code, severity, { image, pod: known.pod, words })];
+}
+
+/** The node's own words as a finding. */
+export function nodeSays(
+  code: CauseCode,
+  severity: Finding["severity"],
+  of: { readonly image: ImageTrace; readonly pod: DenialContext["pod"]; readonly words: string },
+): Finding {
+  const { name } = of.image;
+  const advice =
+    code === "NAME_AMBIGUOUS" ? [changeImage(of.pod, of.image, name.normalised ?? name.written)] : [];
+  return finding(code, severity, `The node says: ${of.words}`, advice);
 }
 
 interface Told {

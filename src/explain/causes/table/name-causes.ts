@@ -2,6 +2,7 @@ import type { Cause } from "../cause.ts";
 
 export type NameCauseCode =
   | "NAME_INVALID"
+  | "NAME_AMBIGUOUS"
   | "POD_INVALID"
   | "ADMISSION_REFUSED"
   | "SERVICE_ACCOUNT_MISSING"
@@ -21,6 +22,18 @@ export const NAME_CAUSES: Readonly<Record<NameCauseCode, Cause>> = {
     see: "The container waits with reason `InvalidImageName` and no request is ever sent.",
     fix: "Write the name as `registry/repository:tag`. A template that left a variable empty is the usual reason.",
     example: "name-invalid",
+  },
+  NAME_AMBIGUOUS: {
+    title: "The image's name has no registry, and the node doesn't guess",
+    exit: 3,
+    symptoms: [
+      'ImageInspectError: Failed to inspect image "nginx:1": rpc error: code = Unknown desc = short name mode is enforcing, but image name nginx:1 returns ambiguous list',
+    ],
+    story:
+      "A name without a registry is Docker Hub's for containerd and Docker. CRI-O looks such short names up in the registries of its own list; where there are several, or none, and the mode is `enforcing`, it refuses rather than pull from the wrong one.",
+    see: "On the node: `unqualified-search-registries` and `short-name-mode` in `/etc/containers/registries.conf`, aliases in `registries.conf.d`.",
+    fix: "Write the registry into the name, such as `docker.io/library/nginx:1`.",
+    example: "name-ambiguous",
   },
   POD_INVALID: {
     title: "The API server refuses the Pod",

@@ -10,7 +10,9 @@ export type PresenceCauseCode =
   | "BACKOFF_LINGERING"
   | "NODE_DIFFERS"
   | "PULL_QPS_EXCEEDED"
-  | "SIGNATURE_REFUSED";
+  | "SIGNATURE_REFUSED"
+  | "RUNTIME_UNAVAILABLE"
+  | "UNPACK_FAILED";
 
 /** What a node does with images that are there, and that aren't. */
 export const PRESENCE_CAUSES: Readonly<Record<PresenceCauseCode, Cause>> = {
@@ -122,5 +124,29 @@ export const PRESENCE_CAUSES: Readonly<Record<PresenceCauseCode, Cause>> = {
     see: "The runtime's policy on the node: `/etc/containers/policy.json`, or `image_verifier` in containerd's configuration.",
     fix: "Sign the image with a key that the policy names, or run what is signed.",
     example: "signature-refused",
+  },
+  RUNTIME_UNAVAILABLE: {
+    title: "The node's container runtime doesn't answer",
+    exit: 8,
+    symptoms: [
+      'ImageInspectError: Failed to inspect image "shop/web:1": rpc error: code = Unavailable desc = connection error: desc = "transport: Error while dialing: dial unix /run/containerd/containerd.sock: connect: no such file or directory"',
+    ],
+    story:
+      "The kubelet asks its container runtime over a socket on the node, and nobody answers there: the runtime is stopped, hangs, or was upgraded under the kubelet. No registry was asked for this, whatever the words of refused connections and timeouts suggest.",
+    see: "On the node: `systemctl status containerd` (or `crio`), `crictl info`. The node's condition `Ready` follows within a minute.",
+    fix: "Start the runtime again, and look in its log for why it stopped. Until then move the Pod: `kubectl cordon NODE`.",
+    example: "runtime-unavailable",
+  },
+  UNPACK_FAILED: {
+    title: "The image came, and the node can't unpack it",
+    exit: 8,
+    symptoms: [
+      'ErrImagePull: failed to extract layer sha256:…: mount callback failed on /var/lib/containerd/tmpmounts/containerd-mount1: failed to Lchown "/x" for UID 1000000 GID 1000000: invalid argument (Hint: try increasing the number of subordinate IDs)',
+    ],
+    story:
+      "Every byte was fetched and checked, and unpacking the layers on the node fails: a file system that is read-only or broken, user and group numbers beyond what a rootless runtime may use, a snapshot that was deleted under the runtime's feet, a layer that was packed wrongly. Neither registry nor credentials are to blame.",
+    see: "On the node: `crictl pull IMAGE` says it again at once; `dmesg` and the runtime's log say more. `docker pull` elsewhere tells whether the layer itself is at fault.",
+    fix: "See to the file system below the runtime's folder; remove the image (`crictl rmi`) so that nothing half-done stays. If it fails everywhere, build the image anew.",
+    example: "unpack-failed",
   },
 };
