@@ -1,7 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { createDockerRegistrySecret, createDockerRegistrySecretFromFiles } from "./docker-registry-secret.ts";
+import {
+  createDockerRegistrySecret,
+  createDockerRegistrySecretFromFiles,
+  parseFileSource,
+} from "./docker-registry-secret.ts";
 
 test("createDockerRegistrySecret() escapes as Go does and puts the Secret where it's told", () => {
   const login = { username: "<u>", password: "p&q", server: "r.example" };
@@ -41,4 +45,16 @@ test("createDockerRegistrySecretFromFiles() keeps bytes as they are, and says wh
     code: "SETTINGS_INVALID",
     message: "cannot add key .dockerconfigjson, another key by that name already exists",
   });
+});
+
+test("a source without a key has its file's name for one, as Go finds it", () => {
+  for (const [path, key] of [
+    ["a/b.json", "b.json"],
+    ["b.json", "b.json"],
+    ["a/b//", "b"],
+    ["//", "/"],
+    ["", "."],
+  ] as const) {
+    assert.deepEqual(parseFileSource(path), { key, path });
+  }
 });

@@ -91,11 +91,18 @@ export async function createDockerRegistrySecretFromFiles(
 export function parseFileSource(source: string): { readonly key: string; readonly path: string } {
   const parts = source.split("=");
   const [first = "", second = ""] = parts;
-  if (parts.length === 1) return { key: first.slice(first.lastIndexOf("/") + 1), path: first };
+  if (parts.length === 1) return { key: baseName(first), path: first };
   if (parts.length === 2 && first === "") throw refuse(`key name for file path ${second} missing`);
   if (parts.length === 2 && second === "") throw refuse(`file path for key name ${first} missing`);
   if (parts.length > 2) throw refuse("key names or file paths cannot contain '='");
   return { key: first, path: second };
+}
+
+/** The last part of a path as Go takes it: slashes at the end don't count, and no path is `.`. */
+function baseName(path: string): string {
+  if (path === "") return ".";
+  const trimmed = path.replace(/\/+$/, "");
+  return trimmed === "" ? "/" : trimmed.slice(trimmed.lastIndexOf("/") + 1);
 }
 
 async function read(path: string, readFile: ReadFile): Promise<Uint8Array> {

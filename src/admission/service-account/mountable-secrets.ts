@@ -1,7 +1,7 @@
 /** A ServiceAccount that lists which Secrets its Pods may use, and what is said to one that uses others. */
 import type { JsonObject, KubernetesObject } from "../../kubernetes/index.ts";
 import { objectsOf, textOf } from "../json.ts";
-import { envSecrets } from "./secret-references.ts";
+import { envSecrets, wholeSecrets } from "./secret-references.ts";
 
 const ENFORCE_ANNOTATION = "kubernetes.io/enforce-mountable-secrets";
 /** The words Go reads as true; anything else, also what it can't read, is false here. */
@@ -46,11 +46,16 @@ export function findForbiddenVariable(
   list: keyof typeof CONTAINER_WORDS,
 ): string | undefined {
   const mountable = namesOf(account["secrets"]);
+  const says = `is not allowed because service account ${account.metadata.name ?? ""} does not reference that secret`;
   for (const container of objectsOf(spec[list])) {
-    const found = envSecrets(container).find(({ secret }) => !mountable.has(secret));
-    if (found === undefined) continue;
-    const subject = `${CONTAINER_WORDS[list]} ${textOf(container["name"])} with envVar ${found.variable}`;
-    return `${subject} referencing secret.secretName="${found.secret}" is not allowed because service account ${account.metadata.name ?? ""} does not reference that secret`;
+    const subject = `${CONTAINER_WORDS[list]} ${textOf(container["name"])}`;
+    const variable = envSecrets(container).find(({ secret }) => !mountable.has(secret));
+    if (variable !== undefined) {
+      return `${subject} with envVar ${variable.variable} referencing secret.secretName="${variable.secret}" ${says}`;
+    }
+    const whole = wholeSecrets(container).find((secret) => !mountable.has(secret));
+    if (whole !== undefined)
+      return `${subject} with envFrom referencing secret.secretName="${whole}" ${says}`;
   }
   return undefined;
 }

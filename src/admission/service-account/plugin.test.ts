@@ -180,6 +180,7 @@ test("waiting ends when the request does", async () => {
 
 const ENFORCED = { "kubernetes.io/enforce-mountable-secrets": "true" };
 const fromSecret = (name: string): JsonObject => ({ name: "TOKEN", valueFrom: { secretKeyRef: { name } } });
+const fromWhole = (name: string): JsonObject => ({ secretRef: { name } });
 
 const REFUSED: readonly (readonly [spec: JsonObject, why: string])[] = [
   [
@@ -195,13 +196,24 @@ const REFUSED: readonly (readonly [spec: JsonObject, why: string])[] = [
     'container c with envVar TOKEN referencing secret.secretName="x" is not allowed because service account default does not reference that secret',
   ],
   [
+    {
+      initContainers: [{ name: "i", envFrom: [{ configMapRef: {} }, fromWhole("x")] }],
+      containers: [CONTAINER],
+    },
+    'init container i with envFrom referencing secret.secretName="x" is not allowed because service account default does not reference that secret',
+  ],
+  [
+    { containers: [{ name: "c", env: [fromSecret("ok")], envFrom: [fromWhole("ok"), fromWhole("x")] }] },
+    'container c with envFrom referencing secret.secretName="x" is not allowed because service account default does not reference that secret',
+  ],
+  [
     { containers: [CONTAINER], imagePullSecrets: [{ name: "pull" }, { name: "x" }] },
     'imagePullSecrets[1].name="x" is not allowed because service account default does not reference that imagePullSecret',
   ],
 ];
 
 for (const [spec, why] of REFUSED) {
-  test(`an account that keeps to its list refuses: ${why.slice(0, 40)}`, async () => {
+  test(`an account that keeps to its list refuses: ${why.slice(0, why.indexOf(" referencing"))}`, async () => {
     const members = { secrets: [{ name: "ok" }], imagePullSecrets: [{ name: "pull" }] };
     const kept = await admit(podRequest(spec), [account("default", members, ENFORCED)]);
     assert.equal(kept.allowed ? "" : kept.status.message, `pods "web" is forbidden: ${why}`);
@@ -210,18 +222,20 @@ for (const [spec, why] of REFUSED) {
   });
 }
 
-test("an ephemeral container is kept to the list, too", async () => {
-  const spec = {
-    serviceAccountName: "default",
-    containers: [{ name: "c", env: [fromSecret("x")] }],
-    ephemeralContainers: [{ name: "e", env: [fromSecret("x")] }],
-  };
-  const request = podRequest(spec, { operation: "UPDATE", subresource: "ephemeralcontainers" });
-  const decision = await admit(request, [account("default", {}, ENFORCED)]);
-  assert.match(decision.allowed ? "" : (decision.status.message ?? ""), /: ephemeral container e with/);
-  const plain = podRequest(spec, { operation: "UPDATE" });
-  assert.ok((await admit(plain, [account("default", {}, ENFORCED)])).allowed);
-});
+for (const from of [{ env: [fromSecret("x")] }, { envFrom: [fromWhole("x")] }]) {
+  test(`an ephemeral container is kept to the list, too: ${Object.keys(from).join()}`, async () => {
+    const spec = {
+      serviceAccountName: "default",
+      containers: [{ name: "c", ...from }],
+      ephemeralContainers: [{ name: "e", ...from }],
+    };
+    const request = podRequest(spec, { operation: "UPDATE", subresource: "ephemeralcontainers" });
+    const decision = await admit(request, [account("default", {}, ENFORCED)]);
+    assert.match(decision.allowed ? "" : (decision.status.message ?? ""), /: ephemeral container e with/);
+    const plain = podRequest(spec, { operation: "UPDATE" });
+    assert.ok((await admit(plain, [account("default", {}, ENFORCED)])).allowed);
+  });
+}
 
 test("a mirror of a node's own Pod is left as it is, and brings nothing of the API", async () => {
   const mirror = (spec: JsonObject): AdmissionRequest => {

@@ -21,9 +21,7 @@ export function* secretNames(spec: JsonObject): Generator<string> {
   for (const reference of objectsOf(spec["imagePullSecrets"])) yield textOf(reference["name"]);
   for (const list of CONTAINER_LISTS) {
     for (const container of objectsOf(spec[list])) {
-      for (const from of objectsOf(container["envFrom"])) {
-        if (isObject(from["secretRef"])) yield textOf(from["secretRef"]["name"]);
-      }
+      yield* wholeSecrets(container);
       for (const { secret } of envSecrets(container)) yield secret;
     }
   }
@@ -39,6 +37,13 @@ export function envSecrets(
     const reference = isObject(valueFrom) ? valueFrom["secretKeyRef"] : undefined;
     return isObject(reference) ? [{ variable: textOf(name), secret: textOf(reference["name"]) }] : [];
   });
+}
+
+/** Secrets all of whose keys become environment variables. */
+export function wholeSecrets(container: JsonObject): readonly string[] {
+  return objectsOf(container["envFrom"]).flatMap(({ secretRef }) =>
+    isObject(secretRef) ? [textOf(secretRef["name"])] : [],
+  );
 }
 
 /** Whether a volume of the Pod holds a token of a ServiceAccount. */

@@ -20,6 +20,9 @@ interface PodShape extends JsonObject {
   readonly annotations?: Readonly<Record<string, string>>;
   readonly imagePullSecrets?: readonly string[];
   readonly serviceAccountTokenProjection?: boolean;
+  /** Names of the Secrets that its volumes hold. */
+  readonly secretVolumes?: readonly string[];
+  readonly volumes?: readonly JsonObject[];
 }
 
 interface Expectation {
@@ -84,7 +87,8 @@ async function handledOf(operations: readonly string[]): Promise<Record<string, 
 function requestOf(vector: Vector, request: Readonly<Record<string, string>>): AdmissionRequest {
   const { resource = "", subresource = "", namespace = "", name = "" } = request;
   const core = { group: "", version: "v1" };
-  const pod = vector["pod"] as PodShape | null;
+  const pod = vector["pod"] as PodShape | null | undefined;
+  const objectKind = vector["objectKind"];
   return {
     operation: request["operation"] as AdmissionOperation,
     resource: { ...core, resource },
@@ -92,15 +96,22 @@ function requestOf(vector: Vector, request: Readonly<Record<string, string>>): A
     subresource,
     name,
     namespace,
-    ...(pod !== null && { object: toPod(pod) }),
+    ...(pod !== null && {
+      object: { ...toPod(pod ?? {}), ...(typeof objectKind === "string" && { kind: objectKind }) },
+    }),
     dryRun: false,
     user: { name: "", groups: [] },
   };
 }
 
 function toPod(shape: PodShape): KubernetesObject {
-  const { annotations, imagePullSecrets, serviceAccountTokenProjection, ...spec } = shape;
+  const { annotations, imagePullSecrets, serviceAccountTokenProjection, secretVolumes, ...spec } = shape;
   const projected = { sources: [{ serviceAccountToken: { path: "token" } }] };
+  const volumes: readonly JsonObject[] = [
+    ...(spec.volumes ?? []),
+    ...(secretVolumes ?? []).map((secretName) => ({ name: secretName, secret: { secretName } })),
+    ...(serviceAccountTokenProjection === true ? [{ name: "token", projected }] : []),
+  ];
   return {
     apiVersion: "v1",
     kind: "Pod",
@@ -108,7 +119,7 @@ function toPod(shape: PodShape): KubernetesObject {
     spec: {
       ...spec,
       ...(imagePullSecrets !== undefined && { imagePullSecrets: references(imagePullSecrets) }),
-      ...(serviceAccountTokenProjection === true && { volumes: [{ name: "token", projected }] }),
+      ...(volumes.length > 0 && { volumes }),
     },
   };
 }
@@ -129,6 +140,6 @@ function references(names: readonly string[]): readonly JsonObject[] {
 
 function reduce(object: KubernetesObject | undefined): Record<string, unknown> {
   const { imagePullSecrets, ...spec } = (object?.["spec"] ?? {}) as JsonObject;
-  const names = (imagePullSecrets as readonly JsonObject[] | undefined)?.map(({ name }) => name);
+  const names = (imagePullSecrets as readonly JsonObject[] | undefined)?.map(({ name }) => name ?? "");
   return { ...spec, ...(names !== undefined && { imagePullSecrets: names }) };
 }

@@ -20,10 +20,7 @@ export const topic: Topic = byOperation({
 /** Cases give data as plain text. */
 function secret(given: unknown): KubernetesObject {
   const { data, dataGenerated = {}, ...rest } = given as PlainSecret;
-  const texts = [
-    ...Object.entries(data ?? {}),
-    ...Object.entries(dataGenerated).map(([key, how]): [string, string] => [key, generate(how)]),
-  ];
+  const texts = [...Object.entries(data ?? {}), ...generated(dataGenerated)];
   const encoded = texts.map(([key, text]) => [key, Buffer.from(text).toString("base64")]);
   return {
     apiVersion: "v1",
@@ -31,6 +28,13 @@ function secret(given: unknown): KubernetesObject {
     ...rest,
     ...(texts.length > 0 && { data: Object.fromEntries(encoded) as Record<string, string> }),
   };
+}
+
+/** By key; or one value that names its own. */
+function generated(given: Readonly<Record<string, unknown>>): readonly (readonly [string, string])[] {
+  const { key } = given;
+  if (typeof key === "string") return [[key, generate(given)]];
+  return Object.entries(given).map(([name, how]) => [name, generate(how)]);
 }
 
 function generate(how: unknown): string {
