@@ -11,19 +11,20 @@ export interface WatchFilesOptions {
 }
 
 /**
- * Looks whether files are others than before, and calls back once for each change. Looking is the one way that sees
+ * Looks whether files are others than before, and calls back once for each change; and once for the first look, since
+ * what was read before it may have changed in between. Looking is the one way that sees
  * through symbolic links that are moved, as Kubernetes does with mounted Secrets.
  */
 export async function watchFiles(options: WatchFilesOptions): Promise<void> {
   const { paths, interval, signal, onChange } = options;
-  let before = await stampOf(paths());
+  let before: string | undefined;
   while (!signal.aborted) {
-    await sleep(interval, undefined, { signal }).catch(() => {});
-    if (signal.aborted) return;
     const now = await stampOf(paths());
-    if (now === before) continue;
-    before = now;
-    await onChange();
+    if (now !== before && !signal.aborted) {
+      before = now;
+      await onChange();
+    }
+    await sleep(interval, undefined, { signal }).catch(() => {});
   }
 }
 
