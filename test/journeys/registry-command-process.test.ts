@@ -57,7 +57,9 @@ test("SIGHUP reads anew and lets go of logs that were moved, SIGTERM ends it wel
   await registry.waitFor(/In force anew: access/);
   assert.equal((await fetch(`${url}/v2/`)).status, 200);
   while (!existsSync(log)) await new Promise((resolve) => setTimeout(resolve, 5));
-  writeFileSync(config, `${settings}access: {}\n`);
+  // At once, as tools do: half of it is another configuration.
+  writeFileSync(`${config}.new`, `${settings}access: {}\n`);
+  renameSync(`${config}.new`, config);
   await registry.waitFor(/In force anew: access[^]*In force anew: access/);
   assert.equal((await fetch(`${url}/v2/`)).status, 401);
   await registry.stop("SIGTERM");

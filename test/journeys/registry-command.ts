@@ -20,6 +20,11 @@ export interface RunningRegistry {
   hangUp(): void;
 }
 
+export interface StartOptions {
+  /** Instead of waiting for the time of the configuration. */
+  readonly waitFarewell?: (milliseconds: number) => Promise<void>;
+}
+
 /** A folder of a test's own. */
 export function makeWorkFolder(t: TestContext): string {
   const folder = mkdtempSync(join(tmpdir(), "dray-registry-"));
@@ -31,7 +36,7 @@ export async function startRegistry(
   t: TestContext,
   folder: string,
   config: string | undefined,
-  values: ServeValues = {},
+  { waitFarewell, ...values }: ServeValues & StartOptions = {},
 ): Promise<RunningRegistry> {
   const path = join(folder, "registry.yaml");
   if (config !== undefined) writeFileSync(path, config);
@@ -62,6 +67,7 @@ export async function startRegistry(
       resolve: () => resolveRegistry(given, context),
       json: false,
       lookEvery: 5,
+      waitFarewell,
       onListening: ({ port }, metricsPort) => listening.resolve({ port, metricsPort }),
     },
     context,

@@ -42,6 +42,8 @@ export interface RunRegistryOptions {
   readonly json: boolean;
   /** Milliseconds between looks at files; a second by default. */
   readonly lookEvery?: number | undefined;
+  /** Waits while load balancers hear that no more requests are wanted; by the time of the machine by default. */
+  readonly waitFarewell?: ((milliseconds: number) => Promise<void>) | undefined;
   /** Told when requests are answered. */
   readonly onListening?: ((served: ServedRegistry, metricsPort: number | undefined) => void) | undefined;
 }
@@ -134,7 +136,7 @@ export async function runRegistry(options: RunRegistryOptions, context: CommandC
   stack.defer(async () => {
     leaving = true;
     say("draining", "No more requests are wanted; those under way may finish");
-    await sleep(listen.farewell);
+    await (options.waitFarewell ?? sleep)(listen.farewell);
     await served.close();
     ending.abort();
     await watching;
