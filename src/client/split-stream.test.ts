@@ -42,8 +42,9 @@ interface Asked {
 type Answer = (asked: Asked, response: ServerResponse, earlier: number) => boolean | void;
 
 /**
- * A registry whose first connection sends 60 KB and then nothing until a part was asked for. `answer` may do it
- * otherwise, and says so by returning true.
+ * A registry whose first connection sends 60 KB and then nothing until the client, whose events it hears, has the head
+ * of a part: which of two connections is quicker is nothing to build on. `answer` may do it otherwise, and says so by
+ * returning true.
  */
 class SlowRegistry implements AsyncDisposable {
   readonly asked: Asked[] = [];
@@ -68,6 +69,10 @@ class SlowRegistry implements AsyncDisposable {
     return this.asked.filter(({ to }) => to !== undefined);
   }
 
+  readonly hear = ({ type }: ClientEvent): void => {
+    if (type === "response" && this.parts.length > 0) this.#part.resolve();
+  };
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#part.resolve();
     this.#server.closeAllConnections();
@@ -82,7 +87,6 @@ class SlowRegistry implements AsyncDisposable {
     const asked = { url: request.url ?? "", from, to, authorization };
     const earlier = this.asked.filter((other) => other.from === from && other.to === to).length;
     this.asked.push(asked);
-    if (to !== undefined) this.#part.resolve();
     if (this.#answer(asked, response, earlier) === true) return;
     const body = blob.subarray(from, to);
     const contentRange = `bytes ${from}-${from + body.length - 1}/${blob.length}`;
@@ -102,19 +106,34 @@ interface Read {
   readonly events: readonly ClientEvent[];
 }
 
-async function read(
-  registry: SlowRegistry,
-  options: Partial<RegistryClientOptions> & { readonly offset?: number; readonly times?: number } = {},
-): Promise<Read> {
-  const events: ClientEvent[] = [];
-  await using client = new RegistryClient({
+function clientOf(registry: SlowRegistry, options: Partial<RegistryClientOptions> = {}): RegistryClient {
+  return new RegistryClient({
     hosts: new ConfiguredHosts({ defaultScheme: "http" }),
     sleep: async () => {},
     random: () => 0.5,
+    // All the same how long something took: a part begins half way between what came and the end.
+    clock: () => 0,
     split: SPLIT,
-    onEvent: (event) => events.push(event),
+    onEvent: registry.hear,
     ...options,
   });
+}
+
+interface ReadOptions extends Partial<RegistryClientOptions> {
+  readonly offset?: number;
+  readonly times?: number;
+  /** Where redirects lead. */
+  readonly storage?: SlowRegistry;
+}
+
+async function read(registry: SlowRegistry, options: ReadOptions = {}): Promise<Read> {
+  const events: ClientEvent[] = [];
+  const onEvent = (event: ClientEvent): void => {
+    events.push(event);
+    registry.hear(event);
+    options.storage?.hear(event);
+  };
+  await using client = clientOf(registry, { onEvent, ...options });
   const parts: Buffer[] = [];
   for (let time = 0; time < (options.times ?? 1); time++) {
     parts.length = 0;
@@ -231,6 +250,7 @@ test("each part follows redirects, and shows nobody else who we are", async () =
   }).listen();
   const credential = { kind: "basic", username: "u", password: new Secret("p") } as const;
   const result = await read(registry, {
+    storage: elsewhere,
     credentials: { find: async () => [{ credential, origin: { kind: "argument", label: "test" } }] },
   });
   assert.ok(result.bytes.equals(blob));
@@ -241,10 +261,7 @@ test("each part follows redirects, and shows nobody else who we are", async () =
 
 test("a consumer's failure ends every connection and is passed on", async () => {
   await using registry = await new SlowRegistry().listen();
-  await using client = new RegistryClient({
-    hosts: new ConfiguredHosts({ defaultScheme: "http" }),
-    split: SPLIT,
-  });
+  await using client = clientOf(registry);
   for (const limit of [10 * KB, 1500 * KB]) {
     const stream = await client.repository(registry.domain, "a/b").open(descriptor);
     let bytes = 0;
@@ -356,14 +373,22 @@ test("a pull that was cut off goes on behind what is on disk, over several conne
   try {
     await using store = await FileBlobStore.open(folder);
     const stop = new AbortController();
+    const half = Promise.withResolvers<void>();
     await using first = await new SlowRegistry(({ from }, response) => {
       if (from < 1500 * KB) return false;
-      stop.abort(new Error("killed"));
-      response.destroy();
+      void half.promise.then(() => {
+        stop.abort(new Error("killed"));
+        response.destroy();
+      });
       return true;
     }).listen();
-    const sourceOf = (registry: SlowRegistry): ContentSource => clientOf().repository(registry.domain, "a/b");
-    await assert.rejects(store.write(descriptor, sourceOf(first), { signal: stop.signal }), /killed/);
+    const sourceOf = (registry: SlowRegistry): ContentSource =>
+      clientOf(registry).repository(registry.domain, "a/b");
+    const writing = store.write(descriptor, sourceOf(first), {
+      signal: stop.signal,
+      onProgress: (bytes) => bytes >= 1000 * KB && half.resolve(),
+    });
+    await assert.rejects(writing, /killed/);
     const kept = (await store.findIngest(descriptor.digest))?.offset ?? 0;
     assert.ok(kept >= 1000 * KB, `${kept} bytes were kept`);
 
@@ -375,7 +400,3 @@ test("a pull that was cut off goes on behind what is on disk, over several conne
     rmSync(folder, { recursive: true });
   }
 });
-
-function clientOf(): RegistryClient {
-  return new RegistryClient({ hosts: new ConfiguredHosts({ defaultScheme: "http" }), split: SPLIT });
-}
