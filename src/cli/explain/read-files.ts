@@ -12,15 +12,20 @@ import {
 } from "../../kubernetes/index.ts";
 import type { CommandContext } from "../context.ts";
 import { CliError } from "../errors.ts";
+import { decodeManifest, guessPasted } from "./manifest-text.ts";
 
 export interface ReadFiles {
   readonly objects: readonly Located<JsonObject>[];
   readonly secrets: readonly Located<SecretObject>[];
   /** What couldn't be read, in sentences. */
   readonly problems: readonly string[];
+  /** Whether manifests are among it: a folder may hold other files of these kinds, too. */
+  readonly incomplete: boolean;
 }
 
-const MANIFEST = /\.(ya?ml|json)$/;
+const MANIFEST = /\.(ya?ml|json)$/i;
+/** Every object has one; what is otherwise kept as YAML or JSON seldom does. */
+const KIND = /^[ \t"{]*kind"?[ \t]*:/m;
 /** A folder of a whole repository isn't one of manifests. */
 const MOST_FILES = 2000;
 const SKIPPED: ReadonlySet<string> = new Set(["node_modules", ".git"]);
@@ -30,32 +35,49 @@ export async function readFiles(paths: readonly string[], context: CommandContex
   const objects: Located<JsonObject>[] = [];
   const secrets: Located<SecretObject>[] = [];
   const problems: string[] = [];
+  let incomplete = false;
   for (const path of paths) {
-    for (const { text, file } of await readAll(path, context)) {
+    for (const { text, file, named } of await readAll(path, context)) {
       // A list of a node's images may lie beside the manifests.
       if (readCrictlImages(text) !== undefined) continue;
+      const pasted = guessPasted(text);
+      if (pasted !== undefined) {
+        problems.push(`${file}: ${pasted}`);
+        incomplete = true;
+        continue;
+      }
       const read = readManifests(text, { file, unread: true });
       objects.push(...read.objects);
       secrets.push(...read.secrets);
       problems.push(...read.problems.map(formatProblem));
+      if (read.problems.length > 0 && (named || KIND.test(text))) incomplete = true;
     }
   }
-  return { objects, secrets, problems };
+  return { objects, secrets, problems, incomplete };
 }
 
-async function readAll(
-  path: string,
-  { cwd, stdin }: CommandContext,
-): Promise<readonly { readonly text: string; readonly file: string }[]> {
+interface FoundFile {
+  readonly text: string;
+  readonly file: string;
+  /** Itself, and not found in a folder. */
+  readonly named: boolean;
+}
+
+async function readAll(path: string, { cwd, stdin }: CommandContext): Promise<readonly FoundFile[]> {
   if (path === "-") {
     const chunks: Uint8Array[] = [];
     for await (const chunk of stdin) chunks.push(chunk);
-    return [{ text: Buffer.concat(chunks).toString("utf8"), file: "standard input" }];
+    return [{ text: decodeManifest(Buffer.concat(chunks)), file: "standard input", named: true }];
   }
   const full = resolve(cwd, path);
-  const files = (await lookAt(full, path)).isDirectory() ? await listFolder(full) : [full];
+  const named = !(await lookAt(full, path)).isDirectory();
+  const files = named ? [full] : await listFolder(full);
   return await Promise.all(
-    files.map(async (file) => ({ text: await readFile(file, "utf8"), file: relative(cwd, file) || file })),
+    files.map(async (file) => ({
+      text: decodeManifest(await readFile(file)),
+      file: relative(cwd, file) || file,
+      named,
+    })),
   );
 }
 

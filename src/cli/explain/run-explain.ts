@@ -16,7 +16,7 @@ import {
   type Workload,
 } from "../../explain/index.ts";
 import type { CommandContext } from "../context.ts";
-import { UsageError } from "../errors.ts";
+import { CliError, UsageError } from "../errors.ts";
 import { createStyle } from "../terminal/style.ts";
 import { readVersion } from "../version.ts";
 import { admissionChain } from "../webhook/admission-chain.ts";
@@ -46,26 +46,29 @@ interface Subjects {
   readonly surroundings: Surroundings;
   readonly problems: readonly string[];
   readonly unseen: readonly string[];
+  /** Whether manifests were left out that couldn't be read. */
+  readonly incomplete: boolean;
 }
 
 const RATE = 20_000_000;
 
 /** Resolves with the exit code. */
 export async function runExplain(options: RunExplainOptions, context: CommandContext): Promise<number> {
-  const explanation = await makeExplanation(options, context);
+  const { explanation, incomplete } = await makeExplanation(options, context);
   const { values } = options;
   if (values.html !== undefined) {
     const { printHtml } = await import("./print-html.ts");
     await writeFile(resolve(context.cwd, values.html), printHtml(explanation));
   }
   await print(explanation, values, context);
-  return exitOf(explanation);
+  // A manifest that nobody could read may hold anything.
+  return exitOf(explanation) || (incomplete ? 1 : 0);
 }
 
 async function makeExplanation(
   { values, positionals, send }: RunExplainOptions,
   context: CommandContext,
-): Promise<Explanation> {
+): Promise<{ readonly explanation: Explanation; readonly incomplete: boolean }> {
   await using stack = new AsyncDisposableStack();
   const settings = await readNodeSettings(values, context);
   const facts = await readNodeFacts(values, settings, context);
@@ -99,10 +102,14 @@ async function makeExplanation(
     },
     { signal: context.signal },
   );
-  return problems.length === 0
-    ? explanation
-    : { ...explanation, problems: [...explanation.problems, ...problems] };
+  return {
+    explanation: { ...explanation, problems: [...explanation.problems, ...problems] },
+    incomplete: subjects.incomplete,
+  };
 }
+
+/** Nothing in a cluster is named so by a person. */
+const LIKE_A_FILE = /\.(ya?ml|json)$|^\.{0,2}\/|\/$/i;
 
 /** A word is a file if there is one of that name, and otherwise something in a cluster. */
 function sortOut(
@@ -113,6 +120,10 @@ function sortOut(
   const isFile = (word: string): boolean => word === "-" || existsSync(resolve(cwd, word));
   const paths = [...files, ...words.filter(isFile)];
   const targets = words.filter((word) => !isFile(word));
+  const lost = targets.find((word) => LIKE_A_FILE.test(word));
+  if (lost !== undefined) {
+    throw new CliError("UNREADABLE", `Cannot read ${JSON.stringify(lost)}: there is no such file or folder`);
+  }
   if (paths.length > 0 && targets.length > 0) {
     throw new UsageError(
       `There is no file ${JSON.stringify(targets[0])}; explain files or a cluster, not both`,
@@ -138,7 +149,7 @@ async function fromFiles(
   { values, facts }: { readonly values: ExplainValues; readonly facts: NodeFacts },
   context: CommandContext,
 ): Promise<Subjects> {
-  const { objects, secrets, problems } = await readFiles(paths, context);
+  const { objects, secrets, problems, incomplete } = await readFiles(paths, context);
   const known = objects.flatMap(({ object, file, line }) =>
     isKubernetesObject(object) ? [{ object, file, line }] : [],
   );
@@ -155,7 +166,7 @@ async function fromFiles(
   const inNamespace = ({ object }: Workload): boolean =>
     values.namespace === undefined || (object.metadata.namespace ?? "default") === values.namespace;
   const workloads = known.filter((one) => podOf(one.object) !== undefined).filter(inNamespace);
-  return { workloads: withoutMade(workloads), nodes, surroundings, problems, unseen: [] };
+  return { workloads: withoutMade(workloads), nodes, surroundings, problems, incomplete, unseen: [] };
 }
 
 /** Of Pods and what made them, the Pods tell more. */
@@ -186,7 +197,7 @@ async function fromCluster(
   const { openLive } = await import("./live.ts");
   const live = work.stack.use(await openLive(targets, work, context));
   const { workloads, nodes, surroundings, unseen } = live;
-  return { workloads, nodes, surroundings, unseen, problems: [] };
+  return { workloads, nodes, surroundings, unseen, problems: [], incomplete: false };
 }
 
 async function readAdmission(

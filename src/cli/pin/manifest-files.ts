@@ -2,6 +2,7 @@ import { readdir, readFile, stat } from "node:fs/promises";
 import { join, relative, resolve } from "node:path";
 
 import { CliError } from "../errors.ts";
+import { decodeUtf8 } from "../explain/manifest-text.ts";
 import { describeError } from "../report-error.ts";
 
 export interface ManifestFile {
@@ -60,10 +61,7 @@ async function read(path: string, name: string): Promise<ManifestFile> {
   try {
     const { mode, size } = await stat(path);
     if (size > MAX_BYTES) throw new CliError("UNREADABLE", `it has more than ${MAX_BYTES} bytes`);
-    const bytes = await readFile(path);
-    // What isn't UTF-8 would come back as something else.
-    const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
-    return { name, path, text, mode: mode & 0o777 };
+    return { name, path, text: decodeUtf8(await readFile(path)), mode: mode & 0o777 };
   } catch (error) {
     throw unreadable(name, error);
   }

@@ -6,8 +6,10 @@ import { isKubernetesObject, namespaceOf, podOf } from "../../explain/index.ts";
 import { writeFileAtomically } from "../../internal/atomic-write.ts";
 import type { KubernetesObject } from "../../kubernetes/index.ts";
 import type { CommandContext } from "../context.ts";
-import { UsageError } from "../errors.ts";
+import { CliError, UsageError } from "../errors.ts";
+import { decodeManifest, decodeUtf8 } from "../explain/manifest-text.ts";
 import { readFiles } from "../explain/read-files.ts";
+import { describeError } from "../report-error.ts";
 import { printable } from "../terminal/width.ts";
 import { admissionChain } from "../webhook/admission-chain.ts";
 import type { AdmissionSettings } from "../webhook/settings-file.ts";
@@ -136,9 +138,15 @@ async function writeFixed(
   },
 ): Promise<void> {
   const { fix, texts, context } = work;
-  for (const [index, file] of [...new Set(work.files)].entries()) {
+  // All of them first: a file that can't be written back stops everything before anything is written.
+  const read = await Promise.all(
+    [...new Set(work.files)].map(async (file) => ({
+      file,
+      before: texts.get(file) ?? (await readWhole(resolve(context.cwd, file), { file, fix })),
+    })),
+  );
+  for (const [index, { file, before }] of read.entries()) {
     const path = resolve(context.cwd, file);
-    const before = texts.get(file) ?? (await readFile(path, "utf8"));
     const own = judged.filter((one) => one.file === file);
     const after = fixText(before, own);
     if (fix) {
@@ -153,6 +161,20 @@ async function writeFixed(
   }
 }
 
+async function readWhole(
+  path: string,
+  { file, fix }: { readonly file: string; readonly fix: boolean },
+): Promise<string> {
+  const bytes = await readFile(path);
+  if (!fix) return decodeManifest(bytes);
+  try {
+    return decodeUtf8(bytes);
+  } catch (cause) {
+    const why = describeError(cause).message;
+    throw new CliError("UNREADABLE", `Cannot change ${JSON.stringify(file)}: ${why}`, { cause });
+  }
+}
+
 function rememberingInput(context: CommandContext, texts: Map<string, string>): CommandContext {
   const { stdin } = context;
   async function* remember(): AsyncGenerator<Uint8Array> {
@@ -161,7 +183,7 @@ function rememberingInput(context: CommandContext, texts: Map<string, string>): 
       chunks.push(chunk);
       yield chunk;
     }
-    texts.set("standard input", Buffer.concat(chunks).toString("utf8"));
+    texts.set("standard input", decodeManifest(Buffer.concat(chunks)));
   }
   return { ...context, stdin: Object.assign(remember(), { isTTY: false }) as CommandContext["stdin"] };
 }
