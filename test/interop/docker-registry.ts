@@ -1,10 +1,14 @@
 /** Debian's docker-registry 2.8 on a free loopback port: with htpasswd, over TLS with a private authority, or plain. */
+import { randomInt } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { join } from "node:path";
 
 import { run, start, type Started } from "../processes.ts";
 import { findPeer } from "./peers.ts";
+
+/** Below those that Linux gives to whoever asks for any. */
+const [FIRST_PORT, LAST_PORT] = [12_000, 32_000];
 
 export interface DockerRegistry extends AsyncDisposable {
   /** `127.0.0.1:PORT`. */
@@ -53,14 +57,26 @@ export async function startDockerRegistry(
   return { host: `127.0.0.1:${port}`, process, [Symbol.asyncDispose]: async () => await process.stop() };
 }
 
-/** A port nobody listens on now. */
+/**
+ * A port nobody listens on now, and that nobody is given who asks the system for any: until the program that it is
+ * for listens, one of those could go to another test.
+ */
 export async function findFreePort(): Promise<number> {
+  for (let attempts = 0; attempts < 1_000; attempts++) {
+    const port = randomInt(FIRST_PORT, LAST_PORT);
+    if (await isFree(port)) return port;
+  }
+  throw new Error("Cannot find a free port");
+}
+
+async function isFree(port: number): Promise<boolean> {
   const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  await new Promise<void>((resolve) => server.close(() => resolve()));
-  if (address === null || typeof address === "string") throw new Error("Cannot find a free port");
-  return address.port;
+  const free = await new Promise<boolean>((resolve) => {
+    server.once("error", () => resolve(false));
+    server.listen(port, "127.0.0.1", () => resolve(true));
+  });
+  if (free) await new Promise<void>((resolve) => server.close(() => resolve()));
+  return free;
 }
 
 /** Resolves when something accepts connections; fails when the program that should ends. */
