@@ -10,7 +10,7 @@ import { attempt, type Ended } from "../processes.ts";
 import { findPeer, missingPeers } from "./peers.ts";
 import { writeSampleLayout } from "./sample-images.ts";
 
-const PATIENCE = { timeout: 120_000 };
+const PATIENCE = { timeout: 600_000 };
 
 describe("tenants", { skip: missingPeers("crane", "skopeo", "kubectl") }, () => {
   test("crane and skopeo push and pull as a tenant, until its login ends", PATIENCE, async (t) => {

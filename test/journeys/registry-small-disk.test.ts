@@ -104,7 +104,7 @@ const missing =
 
 test(
   `full ${ROUNDS} times to the last byte, killed, and usable again`,
-  { skip: missing, timeout: 180_000 },
+  { skip: missing, timeout: 600_000 },
   async (t) => {
     const disk = await mountSmallDisk();
     t.after(() => disk.stdin?.end());

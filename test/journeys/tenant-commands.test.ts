@@ -8,7 +8,7 @@ import type { JsonObject, KubernetesObject } from "../../src/kubernetes/index.ts
 import { digestOf } from "../../src/oci/index.ts";
 import { ask, type Login, loginIn, loginOf, podOf, setUpTenants } from "./tenant-commands-world.ts";
 
-const PATIENCE = { timeout: 60_000 };
+const PATIENCE = { timeout: 300_000 };
 
 function phaseOf(object: KubernetesObject): unknown {
   return ((object["status"] ?? {}) as JsonObject)["phase"];
