@@ -169,9 +169,11 @@ describe("hostile protobuf bodies", () => {
       { apiVersion: "v1", kind: "Secret", metadata: { finalizers }, data },
       secret.message,
     );
-    const started = performance.now();
+    const before = process.cpuUsage();
     assert.equal(Object.keys(decode(body, secret).data as object).length, 50_000);
-    assert.ok(performance.now() - started < 2_000);
+    // What it costs, not how long it takes: the processors may have others to serve.
+    const { user, system } = process.cpuUsage(before);
+    assert.ok(user + system < 2_000_000, `${user + system} µs`);
   });
 });
 

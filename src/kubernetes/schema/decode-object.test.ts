@@ -329,10 +329,12 @@ describe("decodeObject()", () => {
   it("is not slowed down by duplicates or long numbers", () => {
     const labels = Array.from({ length: 20_000 }, (_, index) => `"l${index}":"v"`).join(",");
     const again = `"labels":{},`.repeat(20_000);
-    const started = performance.now();
+    const before = process.cpuUsage();
     decode(`{"metadata":{"labels":{${labels}},${again}"name":"p"}}`);
     refusal(`{"spec":{"priority":${"9".repeat(1_000_000)}}}`);
     refusal(`{"spec":{"overhead":{"cpu":${"9".repeat(1_000_000)}}}}`);
-    assert.ok(performance.now() - started < 2_000);
+    // What it costs, not how long it takes: the processors may have others to serve.
+    const { user, system } = process.cpuUsage(before);
+    assert.ok(user + system < 2_000_000, `${user + system} µs`);
   });
 });
