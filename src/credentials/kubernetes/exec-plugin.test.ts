@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 
 import { Secret } from "../../internal/secret.ts";
-import type { RunProgram } from "../run-program.ts";
+import { type RunProgram, runProgram } from "../run-program.ts";
 import { StaticSource } from "../static-source.ts";
 import { answerProviderRequest } from "./answer-request.ts";
 import { ExecPlugin, type ExecPluginOptions, type PluginRun } from "./exec-plugin.ts";
@@ -52,6 +52,21 @@ function says(stdout: string): RunProgram {
   return () => Promise.resolve({ code: 0, stdout, stderr: "" });
 }
 
+/** Runs a real program, and lets its time end no sooner than it has said something. */
+const endedOnceHeard: RunProgram = (command, input, { env, signal, onStderr }) => {
+  const heard = Promise.withResolvers<void>();
+  const over = new AbortController();
+  signal?.addEventListener("abort", () => void heard.promise.then(() => over.abort(signal.reason)));
+  return runProgram(command, input, {
+    env,
+    signal: over.signal,
+    onStderr: (text) => {
+      onStderr?.(text);
+      heard.resolve();
+    },
+  });
+};
+
 const FAILED = "error execing credential provider plugin plugin for image r.io/a";
 
 describe("a real program", () => {
@@ -94,7 +109,7 @@ describe("a real program", () => {
   test("that doesn't end is ended, and what it said so far is passed on", async () => {
     const path = await program("hanging", "echo waiting >&2; exec tail -f /dev/null");
     const runs: PluginRun[] = [];
-    const plugin = pluginOf({ path, timeout: 300, onRun: (run) => runs.push(run) });
+    const plugin = pluginOf({ path, timeout: 1, run: endedOnceHeard, onRun: (run) => runs.push(run) });
     assert.equal(await problemOf(plugin), `${FAILED}: context deadline exceeded: waiting\n`);
     assert.deepEqual([runs.length, runs[0]?.failed], [1, true]);
   });
