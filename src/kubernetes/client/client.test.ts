@@ -21,6 +21,7 @@ import {
   testIdentity,
 } from "./testing.ts";
 
+const HOUR = 3_600_000;
 const DEPLOYMENTS = { group: "apps", version: "v1", resource: "deployments", namespaced: true } as const;
 const NODES = { group: "", version: "v1", resource: "nodes", namespaced: false } as const;
 
@@ -204,9 +205,9 @@ test("an answer that doesn't begin in time, isn't JSON or never comes is a failu
   });
   const codeOf = (code: string) => (error: unknown) =>
     error instanceof KubernetesClientError && error.code === code;
-  const pods = server.client({ timeout: 50, clock: impatientClock() }).resource(PODS);
-  await assert.rejects(pods.get("slow"), codeOf("NETWORK_TIMEOUT"));
-  await assert.rejects(pods.get("page"), codeOf("RESPONSE_INVALID"));
+  const hasty = server.client({ timeout: 50, clock: impatientClock() }).resource(PODS);
+  await assert.rejects(hasty.get("slow"), codeOf("NETWORK_TIMEOUT"));
+  await assert.rejects(server.client().resource(PODS).get("page"), codeOf("RESPONSE_INVALID"));
   const transport = connectToCluster({
     server: server.url,
     namespace: "default",
@@ -222,7 +223,7 @@ test("tokens, passwords, certificates, other names and impersonation reach the s
     commonName: "someone",
     usage: "client",
     now: Date.now,
-    lifetimeMs: 60_000,
+    lifetimeMs: HOUR,
   });
   const seen: unknown[] = [];
   await using server = await openScriptedServer(
@@ -267,7 +268,7 @@ test("tokens, passwords, certificates, other names and impersonation reach the s
 test("credentials that are refused are renewed once, and the request goes out again with its body", async () => {
   const { authority } = await testIdentity();
   const issue = (commonName: string): Promise<CertificatePair> =>
-    issueCertificate(authority, { commonName, usage: "client", now: Date.now, lifetimeMs: 60_000 });
+    issueCertificate(authority, { commonName, usage: "client", now: Date.now, lifetimeMs: HOUR });
   const pairs = [await issue("old"), await issue("new")];
   const seen: string[] = [];
   let welcome = "new";
