@@ -112,7 +112,8 @@ test("processes may create and migrate one file at the same moment, and print no
   const script = `
     import { openDatabase } from ${JSON.stringify(import.meta.resolve("./sqlite.ts"))};
     const migrations = ["CREATE TABLE t (a INTEGER) STRICT", "INSERT INTO t VALUES (0)"];
-    const database = openDatabase(${JSON.stringify(path)}, { migrations });
+    // Each waits for all the others, whose every commit has to reach the disk.
+    const database = openDatabase(${JSON.stringify(path)}, { migrations, timeout: 120_000 });
     for (let i = 0; i < 20; i++) database.transaction(() => database.run("UPDATE t SET a = a + 1"));
     database.close();`;
   const run = promisify(execFile);
