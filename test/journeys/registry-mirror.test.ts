@@ -107,7 +107,11 @@ test("a stale tag may be answered at once and checked behind the caller's back",
   mirror.advance(2 * MINUTE);
   assert.equal(await digest(), first);
   await mirror.settled();
+  // All of it is here, and nobody has to be asked any more.
+  upstream.script(() => ({ kind: "down" }));
   assert.equal(await digest(), second);
+  await mirror.settled();
+  assert.deepEqual(mirror.failures, []);
 });
 
 test("while the upstream is down or refuses, what is known serves with a warning, until it is too old", async () => {

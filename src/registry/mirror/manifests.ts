@@ -34,6 +34,8 @@ export class MirrorManifests {
   readonly #heads = new SingleFlight<Descriptor>();
   readonly #fetches = new SingleFlight<CachedManifest>();
   readonly #unknown: Remembered<UpstreamError>;
+  /** What goes on after its request was answered, in more than one step. */
+  readonly #behind = new Set<Promise<void>>();
 
   constructor(options: MirrorManifestsOptions) {
     this.#options = options;
@@ -47,6 +49,7 @@ export class MirrorManifests {
 
   /** Resolves when nothing runs in the background any more. */
   async settled(): Promise<void> {
+    await Promise.all(this.#behind);
     await this.#heads.settled();
     await this.#fetches.settled();
   }
@@ -135,9 +138,12 @@ export class MirrorManifests {
         await this.#fetch(asked, found.digest);
       }
     };
-    check().catch((error: unknown) => {
-      if (!(error instanceof UpstreamError)) this.#options.onFailure(error);
-    });
+    const behind = check()
+      .catch((error: unknown) => {
+        if (!(error instanceof UpstreamError)) this.#options.onFailure(error);
+      })
+      .finally(() => this.#behind.delete(behind));
+    this.#behind.add(behind);
   }
 
   #head(asked: Asked, reference: string): Promise<Descriptor> {
