@@ -49,18 +49,29 @@ export function classifyAttempt(attempt: AttemptTrace, image: ImageTrace, pod: P
     : [finding("TOKEN_SERVICE_FAILED", "failure", summary), own];
 }
 
+const BY_STATUS: Readonly<Record<number, CauseCode>> = { 407: "PROXY_FAILED", 451: "ACCESS_DENIED" };
+
+/** What takes plain HTTP for nonsense, and wasn't found to speak nothing else. */
+function speaksTls(exchanges: readonly ExchangeTrace[]): boolean {
+  const last = exchanges.at(-1)?.url ?? "";
+  if (!last.startsWith("http://")) return false;
+  const { host } = new URL(last);
+  return !exchanges.some(({ url }) => url.startsWith("https://") && new URL(url).host === host);
+}
+
 function codeOf(error: ErrorTrace, { exchanges }: AttemptTrace, { name }: ImageTrace): CauseCode {
   const { code, status = 0, message, said } = error;
   if (code === "MANIFEST_UNKNOWN" || code === "NAME_UNKNOWN") {
     if (said.some((entry) => entry.code === "NAME_UNKNOWN")) return "REPOSITORY_MISSING";
     return name.digest === undefined ? "TAG_MISSING" : "DIGEST_MISSING";
   }
+  // A refusal is only called invalid for being a web page.
   if (code === "RESPONSE_INVALID")
-    return message.includes("HTML page") ? "NOT_A_REGISTRY" : "RESPONSE_INVALID";
+    return status >= 400 || message.includes("HTML page") ? "NOT_A_REGISTRY" : "RESPONSE_INVALID";
   if (code === "STATUS_UNEXPECTED") {
     if (status >= 500) return "REGISTRY_ERROR";
-    const plain = exchanges.at(-1)?.url.startsWith("http://") === true;
-    return status === 400 && plain ? "HTTPS_REQUIRED" : "RESPONSE_INVALID";
+    if (status === 400 && speaksTls(exchanges)) return "HTTPS_REQUIRED";
+    return BY_STATUS[status] ?? "RESPONSE_INVALID";
   }
   return BY_CODE[code] ?? "RESPONSE_INVALID";
 }
@@ -99,6 +110,13 @@ const OWN_WORDS: Readonly<Partial<Record<CauseCode, (known: Known) => Finding>>>
     return finding("REPOSITORY_MISSING", "failure", summary, [
       changeImage(pod, image, "REGISTRY/REPOSITORY:TAG"),
     ]);
+  },
+  NOT_A_REGISTRY: ({ error }) => {
+    const { status = 0, message } = error;
+    if (status < 400) return finding("NOT_A_REGISTRY", "failure", message);
+    const answered = message.replace(/, (no such [a-z ]+ there|an HTML page)$/, "");
+    const summary = `${answered} with a web page, where a registry answers in JSON`;
+    return finding("NOT_A_REGISTRY", "failure", summary);
   },
   PLATFORM_MISSING: ofPlatform,
   RATE_LIMITED: ofRateLimit,

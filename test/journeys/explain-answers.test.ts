@@ -1,0 +1,68 @@
+/** What registries, and what stands in front of them, answer besides the ordinary. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { findCommand } from "../../src/cli/catalogue.ts";
+import { runExplain } from "../../src/cli/explain/run-explain.ts";
+import { parseArguments } from "../../src/cli/parse-arguments.ts";
+import { createMemoryContext } from "../../src/cli/testing.ts";
+import { ClientError, type HttpSend } from "../../src/client/index.ts";
+import type { Explanation } from "../../src/explain/index.ts";
+import { ScriptedRegistries, type ScriptedRegistry } from "./scripted-registries.ts";
+
+async function explain(
+  image: string,
+  send: HttpSend,
+  words: readonly string[] = [],
+): Promise<readonly { readonly code: string; readonly summary: string }[]> {
+  const pod = {
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: { name: "web" },
+    spec: { containers: [{ name: "web", image }] },
+  };
+  const context = createMemoryContext({ stdin: JSON.stringify(pod), now: () => Date.UTC(2026, 0, 5) });
+  const command = await findCommand("explain");
+  assert.ok(command !== undefined);
+  const { values, positionals } = parseArguments(command, ["-", "--json", ...words]);
+  await runExplain({ values, positionals, send }, context);
+  const { pods } = JSON.parse(context.stdout.text) as Explanation;
+  return pods.flatMap(({ images }) => images.flatMap(({ causes }) => causes));
+}
+
+const HOST = "registry.example.com";
+
+const ANSWERS: readonly (readonly [string, ScriptedRegistry, string])[] = [
+  ["a web server's 404", { status: 404, html: true }, "NOT_A_REGISTRY"],
+  ["a web server's 400", { status: 400, html: true }, "NOT_A_REGISTRY"],
+  ["a registry's 404", { status: 404 }, "TAG_MISSING"],
+  ["a gateway's 502", { status: 502, html: true }, "REGISTRY_ERROR"],
+  ["a proxy that nobody set", { status: 407 }, "PROXY_FAILED"],
+  ["a country rule", { status: 451 }, "ACCESS_DENIED"],
+  ["nonsense", { status: 400 }, "RESPONSE_INVALID"],
+];
+
+test("what answers instead of a registry is named", async () => {
+  for (const [what, registry, code] of ANSWERS) {
+    const { send } = new ScriptedRegistries({ [HOST]: registry });
+    const causes = await explain(`${HOST}/shop/web:1`, send);
+    assert.deepEqual(
+      causes.map((cause) => cause.code),
+      [code],
+      what,
+    );
+    if (code === "NOT_A_REGISTRY") assert.match(causes[0]?.summary ?? "", /answered 40\d with a web page/);
+  }
+});
+
+test("a 400 to plain HTTP wants TLS, unless TLS is what failed before", async () => {
+  const { send } = new ScriptedRegistries({ "localhost:5000": { status: 400 } });
+  const noTls: HttpSend = async (request) => {
+    if (request.url.protocol !== "https:") return await send(request);
+    throw new ClientError("TLS_NOT_SPOKEN", 'Cannot reach "localhost:5000": it does not speak TLS');
+  };
+  const codes = async (through: HttpSend, words: readonly string[]): Promise<readonly string[]> =>
+    (await explain("localhost:5000/shop/web:1", through, words)).map(({ code }) => code);
+  assert.deepEqual(await codes(noTls, []), ["RESPONSE_INVALID"]);
+  assert.deepEqual(await codes(send, ["--plain-http"]), ["HTTPS_REQUIRED"]);
+});
