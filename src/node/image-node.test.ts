@@ -3,12 +3,16 @@ import { mkdtemp, rename, rm, unlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { setImmediate as nextTurn } from "node:timers/promises";
 
 import { ImageManager, type ImageRuntime, type RuntimeImage } from "../images/index.ts";
 import { digestOf } from "../oci/index.ts";
 import { FolderSource } from "./folder-source.ts";
 import { ImageNode, type NodeChange, type TagChange } from "./image-node.ts";
 import type { ContainerState, NodeState } from "./pod-state.ts";
+
+/** Longer than the look that a folder gets now and then where the system has no notices of changes left to give. */
+const PATIENCE = { timeout: 60_000 };
 
 /** A runtime whose registry is a map: image to content. */
 class MapRuntime implements ImageRuntime {
@@ -38,8 +42,8 @@ interface World {
   readonly changes: NodeChange[];
   readonly clock: { now: number };
   readonly tagChanged: (change: TagChange) => void;
-  /** Ends every wait for a next attempt. */
-  readonly elapse: (milliseconds: number) => void;
+  /** Lets time go by once a next attempt waits for it, and ends every such wait. */
+  readonly elapse: (milliseconds: number) => Promise<void>;
   /** Resolves once the state is as wanted. */
   readonly until: (wanted: (state: NodeState) => boolean) => Promise<void>;
   readonly write: (name: string, text: string) => Promise<void>;
@@ -72,7 +76,10 @@ async function setUp(t: TestContext): Promise<World> {
     wait: (_, signal) =>
       new Promise((resolve, reject) => {
         waits.add(resolve);
-        signal.addEventListener("abort", () => reject(signal.reason));
+        signal.addEventListener("abort", () => {
+          waits.delete(resolve);
+          reject(signal.reason);
+        });
       }),
   });
   t.after(async () => {
@@ -87,7 +94,8 @@ async function setUp(t: TestContext): Promise<World> {
     changes,
     clock,
     tagChanged: (change) => tagChanged(change),
-    elapse: (milliseconds) => {
+    elapse: async (milliseconds) => {
+      while (waits.size === 0) await nextTurn();
       clock.now += milliseconds;
       for (const resolve of waits) resolve();
       waits.clear();
@@ -118,37 +126,33 @@ const settled = (state: NodeState): boolean =>
   containers(state).length > 0 &&
   containers(state).every(({ phase }) => phase !== "waiting" && phase !== "pulling");
 
-test(
-  "a node brings the images of a folder's Pods, and says why one can't come",
-  { timeout: 10_000 },
-  async (t) => {
-    const world = await setUp(t);
-    world.runtime.remote.set("good:1", "good");
-    await world.write(
-      "a.yaml",
-      `${pod("web", "{containers: [{name: c, image: 'good:1'}]}")}---\n${pod("bad", "{containers: [{name: c, image: 'bad:1'}]}")}`,
-    );
-    await world.node.start();
-    await world.until(settled);
-    assert.deepEqual(
-      world.node.state.pods.map(({ name, containers: [c] }) => [
-        name,
-        c?.phase,
-        c?.outcome ?? c?.reason,
-        c?.message,
-      ]),
-      [
-        ["bad", "failed", "ErrImagePull", "bad:1: not found"],
-        ["web", "ready", "pulled", undefined],
-      ],
-    );
-    assert.equal(containers(world.node.state)[1]?.digest, digestOf("good"));
-  },
-);
+test("a node brings the images of a folder's Pods, and says why one can't come", PATIENCE, async (t) => {
+  const world = await setUp(t);
+  world.runtime.remote.set("good:1", "good");
+  await world.write(
+    "a.yaml",
+    `${pod("web", "{containers: [{name: c, image: 'good:1'}]}")}---\n${pod("bad", "{containers: [{name: c, image: 'bad:1'}]}")}`,
+  );
+  await world.node.start();
+  await world.until(settled);
+  assert.deepEqual(
+    world.node.state.pods.map(({ name, containers: [c] }) => [
+      name,
+      c?.phase,
+      c?.outcome ?? c?.reason,
+      c?.message,
+    ]),
+    [
+      ["bad", "failed", "ErrImagePull", "bad:1: not found"],
+      ["web", "ready", "pulled", undefined],
+    ],
+  );
+  assert.equal(containers(world.node.state)[1]?.digest, digestOf("good"));
+});
 
 test(
   "a failing init container keeps the others waiting, and an attempt is made again after a while",
-  { timeout: 10_000 },
+  PATIENCE,
   async (t) => {
     const world = await setUp(t);
     world.runtime.remote.set("main:1", "m");
@@ -160,38 +164,32 @@ test(
     await world.until((state) => containers(state)[0]?.phase === "failed");
     const [, main] = containers(world.node.state);
     assert.deepEqual([main?.phase, main?.reason], ["waiting", "PodInitializing"]);
-    await new Promise(setImmediate);
-    world.elapse(9000);
+    await world.elapse(9000);
     await world.until((state) => containers(state)[0]?.reason === "ImagePullBackOff");
     world.runtime.remote.set("init:1", "i");
-    await new Promise(setImmediate);
-    world.elapse(1000);
+    await world.elapse(1000);
     await world.until((state) => containers(state).every(({ phase }) => phase === "ready"));
     assert.deepEqual(world.runtime.pulls, ["init:1", "init:1", "main:1"]);
   },
 );
 
-test(
-  "a node follows edits: files replaced by renaming, changed Pods, removed files",
-  { timeout: 10_000 },
-  async (t) => {
-    const world = await setUp(t);
-    for (const image of ["a:1", "a:2"]) world.runtime.remote.set(image, image);
-    await world.node.start();
-    assert.equal(world.node.state.pods.length, 0);
-    await world.write(".hidden", pod("hidden", "{containers: [{name: c, image: 'a:1'}]}"));
-    await rename(join(world.folder, ".hidden"), join(world.folder, "p.yaml"));
-    await world.until((state) => containers(state)[0]?.digest === digestOf("a:1"));
-    const uid = world.node.state.pods[0]?.uid;
-    await world.write("p.yaml", pod("hidden", "{containers: [{name: c, image: 'a:2'}]}"));
-    await world.until((state) => containers(state)[0]?.digest === digestOf("a:2"));
-    assert.notEqual(world.node.state.pods[0]?.uid, uid);
-    await unlink(join(world.folder, "p.yaml"));
-    await world.until((state) => state.pods.length === 0);
-  },
-);
+test("a node follows edits: files replaced by renaming, changed Pods, removed files", PATIENCE, async (t) => {
+  const world = await setUp(t);
+  for (const image of ["a:1", "a:2"]) world.runtime.remote.set(image, image);
+  await world.node.start();
+  assert.equal(world.node.state.pods.length, 0);
+  await world.write(".hidden", pod("hidden", "{containers: [{name: c, image: 'a:1'}]}"));
+  await rename(join(world.folder, ".hidden"), join(world.folder, "p.yaml"));
+  await world.until((state) => containers(state)[0]?.digest === digestOf("a:1"));
+  const uid = world.node.state.pods[0]?.uid;
+  await world.write("p.yaml", pod("hidden", "{containers: [{name: c, image: 'a:2'}]}"));
+  await world.until((state) => containers(state)[0]?.digest === digestOf("a:2"));
+  assert.notEqual(world.node.state.pods[0]?.uid, uid);
+  await unlink(join(world.folder, "p.yaml"));
+  await world.until((state) => state.pods.length === 0);
+});
 
-test("a broken file is a problem with a place, and the others go on", { timeout: 10_000 }, async (t) => {
+test("a broken file is a problem with a place, and the others go on", PATIENCE, async (t) => {
   const world = await setUp(t);
   world.runtime.remote.set("a:1", "a");
   await world.write("good.yaml", pod("good", "{containers: [{name: c, image: 'a:1'}]}"));
@@ -214,7 +212,7 @@ test("a broken file is a problem with a place, and the others go on", { timeout:
   await world.until((state) => state.problems.length === 0);
 });
 
-test("a folder that is missing is a problem until it is there", { timeout: 10_000 }, async (t) => {
+test("a folder that is missing is a problem until it is there", PATIENCE, async (t) => {
   const world = await setUp(t);
   await rm(world.folder, { recursive: true });
   await world.node.start();
@@ -227,7 +225,7 @@ test("a folder that is missing is a problem until it is there", { timeout: 10_00
 
 test(
   "a pushed tag is taken up: by Always when it moved, by whoever failed for want of it",
-  { timeout: 10_000 },
+  PATIENCE,
   async (t) => {
     const world = await setUp(t);
     world.runtime.remote.set("r.example/a:1", "one");

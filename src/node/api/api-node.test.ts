@@ -4,6 +4,7 @@ import { mkdtemp, rm, unlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { setImmediate as nextTurn } from "node:timers/promises";
 
 import { openApiServer } from "../../apiserver/index.ts";
 import { ImageManager, type ImageRuntime, type RuntimeImage } from "../../images/index.ts";
@@ -33,6 +34,9 @@ const FACTS: NodeFacts = {
   runtimeVersion: "dray://0",
 };
 
+/** Longer than the look that a folder gets now and then where the system has no notices of changes left to give. */
+const PATIENCE = { timeout: 60_000 };
+
 /** A runtime whose registry is a set of names. */
 class NamedImages implements ImageRuntime {
   readonly remote = new Set(["app:1"]);
@@ -59,8 +63,8 @@ interface World {
   /** Runs a node until the test ends. */
   readonly start: () => Promise<void>;
   readonly pod: (name: string, image: string) => Promise<KubernetesObject>;
-  /** Ends every wait for a next attempt. */
-  readonly elapse: (milliseconds: number) => void;
+  /** Lets time go by once a next attempt waits for it, and ends every such wait. */
+  readonly elapse: (milliseconds: number) => Promise<void>;
   /** An object of the kind, once one is as wanted. */
   readonly until: (kind: Watched, wanted: (object: KubernetesObject) => boolean) => Promise<KubernetesObject>;
   /** Resolves once nothing of the kind is as said. */
@@ -121,7 +125,10 @@ async function setUp(t: TestContext): Promise<World> {
         wait: (_, signal) =>
           new Promise((resolve, reject) => {
             waits.add(resolve);
-            signal.addEventListener("abort", () => reject(signal.reason));
+            signal.addEventListener("abort", () => {
+              waits.delete(resolve);
+              reject(signal.reason);
+            });
           }),
       }),
     );
@@ -149,7 +156,8 @@ async function setUp(t: TestContext): Promise<World> {
     images,
     start,
     pod: (name, image) => resource(client, "pods").create(podOf(name, image)),
-    elapse: (milliseconds) => {
+    elapse: async (milliseconds) => {
+      while (waits.size === 0) await nextTurn();
       clock.now += milliseconds;
       for (const wake of waits) wake();
       waits.clear();
@@ -184,7 +192,7 @@ function waitingFor(object: KubernetesObject): string | undefined {
   return first?.state?.waiting?.reason;
 }
 
-test("a Pod bound to the node gets its image, and the API hears of it step by step", async (t) => {
+test("a Pod bound to the node gets its image, and the API hears of it step by step", PATIENCE, async (t) => {
   const world = await setUp(t);
   await world.start();
   await world.pod("web", "app:1");
@@ -197,21 +205,25 @@ test("a Pod bound to the node gets its image, and the API hears of it step by st
   assert.equal((pulled["involvedObject"] as JsonObject)["uid"], pod.metadata.uid);
 });
 
-test("an image that isn't there shows as ErrImagePull, then ImagePullBackOff, and heals", async (t) => {
-  const world = await setUp(t);
-  await world.start();
-  await world.pod("web", "app:2");
-  await world.until("events", (one) => one["reason"] === "Failed");
-  world.elapse(1_000);
-  await world.until("pods", (one) => /^(?:ErrImagePull|ImagePullBackOff)$/.test(waitingFor(one) ?? ""));
-  world.elapse(1_000);
-  await world.until("pods", (one) => waitingFor(one) === "ImagePullBackOff");
-  world.images.remote.add("app:2");
-  world.elapse(30_000);
-  await world.until("pods", (one) => statusOf(one)["phase"] === "Running");
-});
+test(
+  "an image that isn't there shows as ErrImagePull, then ImagePullBackOff, and heals",
+  PATIENCE,
+  async (t) => {
+    const world = await setUp(t);
+    await world.start();
+    await world.pod("web", "app:2");
+    await world.until("events", (one) => one["reason"] === "Failed");
+    await world.elapse(1_000);
+    await world.until("pods", (one) => /^(?:ErrImagePull|ImagePullBackOff)$/.test(waitingFor(one) ?? ""));
+    await world.elapse(1_000);
+    await world.until("pods", (one) => waitingFor(one) === "ImagePullBackOff");
+    world.images.remote.add("app:2");
+    await world.elapse(30_000);
+    await world.until("pods", (one) => statusOf(one)["phase"] === "Running");
+  },
+);
 
-test("deleting a Pod of the API waits for the node to let it go, and no longer", async (t) => {
+test("deleting a Pod of the API waits for the node to let it go, and no longer", PATIENCE, async (t) => {
   const world = await setUp(t);
   await world.start();
   await world.pod("web", "app:1");
@@ -220,46 +232,54 @@ test("deleting a Pod of the API waits for the node to let it go, and no longer",
   await world.untilNone("pods", (one) => one.metadata.name === "web");
 });
 
-test("a Pod of a file has a mirror with its status; deleting the mirror deletes nothing, deleting the file does", async (t) => {
-  const world = await setUp(t);
-  const file = join(world.folder, "web.yaml");
-  await writeFile(
-    file,
-    "{apiVersion: v1, kind: Pod, metadata: {name: web, namespace: shop, labels: {app: web}}, spec: {containers: [{name: c, image: 'app:1', env: [{name: A, value: b}]}], imagePullSecrets: [{name: s}]}}",
-  );
-  await world.start();
-  const isMirror = (one: KubernetesObject): boolean => one.metadata.name === "web-lab1";
-  const mirror = await world.until("pods", (one) => isMirror(one) && statusOf(one)["phase"] === "Running");
-  assert.equal(mirror.metadata.namespace, "shop");
-  assert.deepEqual(mirror.metadata.labels, { app: "web" });
-  assert.equal(mirror.metadata.ownerReferences?.[0]?.kind, "Node");
-  const [container] = (mirror["spec"] as JsonObject)["containers"] as readonly JsonObject[];
-  assert.deepEqual(container?.["env"], [{ name: "A", value: "b" }]);
-  const event = await world.until("events", (one) => one["reason"] === "Pulled");
-  const about = event["involvedObject"] as JsonObject;
-  assert.deepEqual(
-    [about["name"], about["uid"]],
-    ["web-lab1", mirror.metadata.annotations?.["kubernetes.io/config.mirror"]],
-  );
-  await resource(world.client, "pods").delete("web-lab1", { namespace: "shop" });
-  await world.until("pods", (one) => isMirror(one) && one.metadata.uid !== mirror.metadata.uid);
-  await unlink(file);
-  await world.untilNone("pods", isMirror);
-});
+test(
+  "a Pod of a file has a mirror with its status; deleting the mirror deletes nothing, deleting the file does",
+  PATIENCE,
+  async (t) => {
+    const world = await setUp(t);
+    const file = join(world.folder, "web.yaml");
+    await writeFile(
+      file,
+      "{apiVersion: v1, kind: Pod, metadata: {name: web, namespace: shop, labels: {app: web}}, spec: {containers: [{name: c, image: 'app:1', env: [{name: A, value: b}]}], imagePullSecrets: [{name: s}]}}",
+    );
+    await world.start();
+    const isMirror = (one: KubernetesObject): boolean => one.metadata.name === "web-lab1";
+    const mirror = await world.until("pods", (one) => isMirror(one) && statusOf(one)["phase"] === "Running");
+    assert.equal(mirror.metadata.namespace, "shop");
+    assert.deepEqual(mirror.metadata.labels, { app: "web" });
+    assert.equal(mirror.metadata.ownerReferences?.[0]?.kind, "Node");
+    const [container] = (mirror["spec"] as JsonObject)["containers"] as readonly JsonObject[];
+    assert.deepEqual(container?.["env"], [{ name: "A", value: "b" }]);
+    const event = await world.until("events", (one) => one["reason"] === "Pulled");
+    const about = event["involvedObject"] as JsonObject;
+    assert.deepEqual(
+      [about["name"], about["uid"]],
+      ["web-lab1", mirror.metadata.annotations?.["kubernetes.io/config.mirror"]],
+    );
+    await resource(world.client, "pods").delete("web-lab1", { namespace: "shop" });
+    await world.until("pods", (one) => isMirror(one) && one.metadata.uid !== mirror.metadata.uid);
+    await unlink(file);
+    await world.untilNone("pods", isMirror);
+  },
+);
 
-test("a mirror whose file went while no node ran is taken away, a stranger's Pod is not", async (t) => {
-  const world = await setUp(t);
-  const annotations = { "kubernetes.io/config.mirror": "0123" };
-  const pods = resource(world.client, "pods");
-  const orphan = podOf("old-lab1", "app:1");
-  await pods.create({ ...orphan, metadata: { ...orphan.metadata, annotations } });
-  await world.pod("web", "app:1");
-  await world.start();
-  await world.untilNone("pods", (one) => one.metadata.name === "old-lab1");
-  await world.until("pods", (one) => one.metadata.name === "web" && statusOf(one)["phase"] === "Running");
-});
+test(
+  "a mirror whose file went while no node ran is taken away, a stranger's Pod is not",
+  PATIENCE,
+  async (t) => {
+    const world = await setUp(t);
+    const annotations = { "kubernetes.io/config.mirror": "0123" };
+    const pods = resource(world.client, "pods");
+    const orphan = podOf("old-lab1", "app:1");
+    await pods.create({ ...orphan, metadata: { ...orphan.metadata, annotations } });
+    await world.pod("web", "app:1");
+    await world.start();
+    await world.untilNone("pods", (one) => one.metadata.name === "old-lab1");
+    await world.until("pods", (one) => one.metadata.name === "web" && statusOf(one)["phase"] === "Running");
+  },
+);
 
-test("the node registers itself, its images and a Lease", async (t) => {
+test("the node registers itself, its images and a Lease", PATIENCE, async (t) => {
   const world = await setUp(t);
   await world.start();
   const node = await world.until("nodes", (one) => statusOf(one)["images"] !== undefined);
@@ -275,7 +295,7 @@ test("the node registers itself, its images and a Lease", async (t) => {
   assert.equal((lease["spec"] as JsonObject)["holderIdentity"], "lab1");
 });
 
-test("tokens for providers come from the API, bound to the Pod", async (t) => {
+test("tokens for providers come from the API, bound to the Pod", PATIENCE, async (t) => {
   const world = await setUp(t);
   const issuer = new ApiTokenIssuer(world.client);
   const account = await issuer.get("default", "default");
