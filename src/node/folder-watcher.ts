@@ -67,11 +67,7 @@ export class FolderWatcher implements AsyncDisposable {
       return await this.#scanning;
     }
     this.#scanning = this.#scanUntilQuiet();
-    try {
-      await this.#scanning;
-    } finally {
-      this.#scanning = undefined;
-    }
+    await this.#scanning;
   }
 
   async close(): Promise<void> {
@@ -87,12 +83,17 @@ export class FolderWatcher implements AsyncDisposable {
   }
 
   async #scanUntilQuiet(): Promise<void> {
-    do {
-      this.#again = false;
-      // Watching begins before reading: what changes in between is noticed.
-      this.#watch();
-      await this.#scan();
-    } while (this.#again && !this.#closed);
+    try {
+      do {
+        this.#again = false;
+        // Watching begins before reading: what changes in between is noticed.
+        this.#watch();
+        await this.#scan();
+      } while (this.#again && !this.#closed);
+    } finally {
+      // Here, where nobody comes between: a look that is asked for from now on is one of its own.
+      this.#scanning = undefined;
+    }
   }
 
   async #scan(): Promise<void> {
