@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { JsonObject, KubernetesObject } from "../../kubernetes/index.ts";
 import { REVISION, replicasOf, revisionOf } from "./deployment-replica-sets.ts";
 import { isDeleting, listOf, member, nameOf, specOf, statusOf, textOf } from "./objects.ts";
@@ -35,6 +36,10 @@ async function rolledOut(cluster: Cluster, name: string): Promise<KubernetesObje
 function setImage(cluster: Cluster, image: string): Promise<KubernetesObject> {
   const body = { spec: { template: { spec: { containers: [{ name: "c", image }] } } } };
   return cluster.of("deployments").patch("web", { type: "strategic", body });
+}
+
+function podImage(pod: KubernetesObject): unknown {
+  return listOf(specOf(pod), "containers")[0]?.["image"];
 }
 
 function imageOf(set: KubernetesObject): unknown {
@@ -91,15 +96,17 @@ test("a rolling update never has fewer available nor more in all than its strate
   await cluster.of("deployments").create(workload("apps/v1", "Deployment", "web", { replicas: 6, strategy }));
   await rolledOut(cluster, "web");
   const stop = new AbortController();
-  const bounds: [available: number, total: number][] = [];
+  const bounds: [available: number, wanted: number][] = [];
   const looking = (async (): Promise<void> => {
     while (!stop.signal.aborted) {
       const pods = (await cluster.list("pods")).filter((pod) => !isDeleting(pod));
       const ready = pods.filter((pod) =>
         listOf(statusOf(pod), "conditions").some(({ type, status }) => type === "Ready" && status === "True"),
       );
-      bounds.push([ready.length, pods.length]);
-      await new Promise((resolve) => setImmediate(resolve));
+      // What ReplicaSets are told, not the Pods they have: one is told to grow while another still shrinks.
+      const wanted = (await cluster.list("replicasets")).map((set) => replicasOf(set));
+      bounds.push([ready.length, wanted.reduce((sum, size) => sum + size, 0)]);
+      await nextTurn();
     }
   })();
   await setImage(cluster, "app:v2");
@@ -107,14 +114,14 @@ test("a rolling update never has fewer available nor more in all than its strate
   stop.abort();
   await looking;
   assert.ok(Math.min(...bounds.map(([ready]) => ready)) >= 5, "one may be missing");
-  assert.ok(Math.max(...bounds.map(([, total]) => total)) <= 8, "two may be too many");
+  assert.equal(Math.max(...bounds.map(([, wanted]) => wanted)), 8, "two may be too many");
 });
 
 test("a rollout that doesn't work stands still with the old Pods running, and goes on when it is mended", async () => {
   await using cluster = await openCluster();
   await cluster.of("deployments").create(workload("apps/v1", "Deployment", "web", { replicas: 2 }));
   await rolledOut(cluster, "web");
-  cluster.becomesReady = (pod) => listOf(specOf(pod), "containers")[0]?.["image"] !== "app:broken";
+  cluster.becomesReady = (pod) => podImage(pod) !== "app:broken";
   await setImage(cluster, "app:broken");
   const stuck = async (): Promise<KubernetesObject> => await cluster.of("deployments").get("web");
   await cluster.until("one new Pod tries", async () => statusOf(await stuck())["updatedReplicas"] === 1);
@@ -139,11 +146,9 @@ test("Recreate waits until the last old Pod is gone", async () => {
   const stop = new AbortController();
   const looking = (async (): Promise<void> => {
     while (!stop.signal.aborted) {
-      const images = (await cluster.list("pods")).map((pod) =>
-        textOf(listOf(specOf(pod), "containers")[0] ?? {}, "image"),
-      );
+      const images = (await cluster.list("pods")).map((pod) => podImage(pod));
       seen.add([...new Set(images)].join("+"));
-      await new Promise((resolve) => setImmediate(resolve));
+      await nextTurn();
     }
   })();
   await setImage(cluster, "app:v2");
@@ -194,7 +199,7 @@ test("a resize in the middle of a rollout is shared by the ReplicaSets", async (
   const deployments = cluster.of("deployments");
   await deployments.create(workload("apps/v1", "Deployment", "web", { replicas: 4 }));
   await rolledOut(cluster, "web");
-  cluster.becomesReady = (pod) => listOf(specOf(pod), "containers")[0]?.["image"] !== "app:v2";
+  cluster.becomesReady = (pod) => podImage(pod) !== "app:v2";
   await setImage(cluster, "app:v2");
   const sizes = async (): Promise<string> =>
     (await cluster.list("replicasets"))
@@ -204,8 +209,12 @@ test("a resize in the middle of a rollout is shared by the ReplicaSets", async (
   await cluster.until("the rollout stands", async () => (await sizes()) === "app:v1=3 app:v2=2");
   await deployments.patch("web", { type: "merge", body: { spec: { replicas: 8 } } });
   await cluster.until("both grow", async () => (await sizes()) === "app:v1=6 app:v2=4");
+  // The old ones are there no longer than it takes the first of these to become ready.
+  const waiting = async (): Promise<readonly KubernetesObject[]> =>
+    (await cluster.list("pods")).filter((pod) => podImage(pod) === "app:v2");
+  await cluster.until("four wait", async () => (await waiting()).length === 4);
   cluster.becomesReady = () => true;
-  for (const pod of await cluster.list("pods"))
+  for (const pod of await waiting())
     await cluster
       .of("pods")
       .patch(nameOf(pod), { type: "merge", body: { metadata: { labels: { touched: "yes" } } } });

@@ -178,7 +178,7 @@ test("what a controller has just done counts, though its own view of the Pods co
     for (let index = 0; index < count; index++) {
       const body = { metadata: { annotations: { nudge: String(index) } } };
       await sets.patch("web", { type: "merge", body });
-      for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+      await cluster.rest();
     }
   };
   cluster.holdPods();
@@ -195,6 +195,8 @@ test("what a controller has just done counts, though its own view of the Pods co
   assert.equal((await cluster.list("pods")).length, 2);
   cluster.releasePods();
   await cluster.until("it has settled", observed);
+  // Events that aren't written when the controllers stop are lost.
+  await cluster.rest();
   assert.equal((await cluster.list("pods")).length, 2);
   await cluster.stopControllers();
   const deletions = (await cluster.list("events")).filter((event) => event["reason"] === "SuccessfulDelete");

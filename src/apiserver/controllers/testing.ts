@@ -2,6 +2,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import {
   type Clock,
   findResource,
@@ -12,6 +13,7 @@ import {
   KubernetesClient,
   type KubernetesObject,
   type ResourceClient,
+  type Transport,
 } from "../../kubernetes/index.ts";
 import { systemClock } from "../clock.ts";
 import type { ApiServer } from "../running-server.ts";
@@ -28,7 +30,10 @@ export interface Cluster extends AsyncDisposable {
   /** Whether Pods become ready on the node; all do, until told otherwise. */
   becomesReady: (pod: KubernetesObject) => boolean;
   now(): number;
+  /** Lets so much time go by, before and after which everybody comes to rest. */
   advance(milliseconds: number): Promise<void>;
+  /** Resolves when nobody asks the server for anything any more, other than watches. */
+  rest(): Promise<void>;
   of(resource: string): ResourceClient;
   list(resource: string): Promise<readonly KubernetesObject[]>;
   events(): Promise<readonly string[]>;
@@ -46,6 +51,11 @@ export interface Cluster extends AsyncDisposable {
 
 const GROUPS = ["", "apps", "batch", "events.k8s.io"];
 
+/** Milliseconds that something which has to come about may take on a machine that has other work, too. */
+const PATIENCE = 60_000;
+/** Turns of the loop without a request, after which none is to be expected. */
+const QUIET_TURNS = 50;
+
 export interface ClusterOptions {
   readonly nodes?: readonly string[];
   /** Lets time go by only when told; a minute's beginning at first. */
@@ -59,7 +69,17 @@ export async function openCluster(options: ClusterOptions = {}): Promise<Cluster
     folder,
     ...(clock && { clock: { ...systemClock, now: () => clock.now() } }),
   });
-  const transport = server.transport();
+  const answer = server.transport();
+  const asked = { count: 0, underWay: 0 };
+  const transport: Transport = async (request) => {
+    asked.count++;
+    asked.underWay++;
+    try {
+      return await answer(request);
+    } finally {
+      asked.underWay--;
+    }
+  };
   const client = new KubernetesClient({ server: "http://embedded", transport, ...(clock && { clock }) });
   const errors: unknown[] = [];
   const stop = new AbortController();
@@ -83,6 +103,7 @@ export async function openCluster(options: ClusterOptions = {}): Promise<Cluster
       const slow = new TransformStream<Uint8Array, Uint8Array>({
         transform: async (chunk, controller) => {
           await held?.promise;
+          asked.count++;
           controller.enqueue(chunk);
         },
       });
@@ -102,6 +123,16 @@ export async function openCluster(options: ClusterOptions = {}): Promise<Cluster
     running = started.stopped;
     await started.synced;
   };
+  const rest = async (): Promise<void> => {
+    const end = performance.now() + PATIENCE;
+    for (let quiet = 0, seen = asked.count; quiet < QUIET_TURNS; quiet++) {
+      await nextTurn();
+      if (asked.underWay === 0 && asked.count === seen) continue;
+      if (performance.now() > end) throw new Error("they never came to rest", { cause: errors.at(-1) });
+      seen = asked.count;
+      quiet = 0;
+    }
+  };
   const cluster: Cluster = {
     server,
     client,
@@ -109,11 +140,12 @@ export async function openCluster(options: ClusterOptions = {}): Promise<Cluster
     becomesReady: () => true,
     now: () => (clock === undefined ? Date.now() : clock.now()),
     advance: async (milliseconds) => {
-      // What is under way comes to rest first.
-      for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve));
+      // Whoever is at work may be about to ask to be woken.
+      await rest();
       clock?.advance(milliseconds);
-      for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve));
+      await rest();
     },
+    rest,
     of,
     list,
     events: async () =>
@@ -122,11 +154,11 @@ export async function openCluster(options: ClusterOptions = {}): Promise<Cluster
       await of("pods").updateStatus(withStatus(pod, { ...statusOf(pod), ...status }));
     },
     until: async (what, isSo) => {
-      const end = performance.now() + 15_000;
+      const end = performance.now() + PATIENCE;
       while (!(await isSo())) {
         if (performance.now() > end)
           throw new Error(`it never came about that ${what}`, { cause: errors.at(-1) });
-        await new Promise((resolve) => setImmediate(resolve));
+        await nextTurn();
       }
     },
     holdPods: () => {
@@ -173,7 +205,7 @@ function standingClock(): StandingClock {
     },
     wait: async (milliseconds, signal) => {
       // Attempts that follow a refusal are not what these tests are about.
-      if (milliseconds < 1000) return void (await new Promise((resolve) => setImmediate(resolve)));
+      if (milliseconds < 1000) return await nextTurn();
       await new Promise<void>((resolve, reject) => {
         const one = { at: now + milliseconds, resolve };
         waiting.add(one);

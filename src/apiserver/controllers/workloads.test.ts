@@ -56,8 +56,13 @@ test("a StatefulSet updates from the top down to its partition, and shrinks from
   await cluster.until("all are ready", async () => statusOf(await sets.get("web"))["readyReplicas"] === 3);
   await setImage(cluster, "statefulsets", "app:v2");
   await cluster.until("two are new", async () => String(await images(cluster)) === "app:v1,app:v2,app:v2");
-  await cluster.until("they are ready", async () => statusOf(await sets.get("web"))["readyReplicas"] === 3);
-  assert.equal(statusOf(await sets.get("web"))["updatedReplicas"], 2);
+  // Its status comes after its Pods: one that tells of three may still be that of the old ones.
+  await cluster.until("they are ready", async () => {
+    const { readyReplicas, updatedReplicas } = statusOf(await sets.get("web"));
+    return readyReplicas === 3 && updatedReplicas === 2;
+  });
+  await cluster.rest();
+  assert.equal(String(await images(cluster)), "app:v1,app:v2,app:v2", "the partition holds");
   await sets.patch("web", { type: "merge", body: { spec: { replicas: 1 } } });
   await cluster.until("one is left", async () => String(await podNames(cluster)) === "web-0");
 });
@@ -86,14 +91,13 @@ test("a DaemonSet has one Pod on every Node that it selects, as Nodes come and g
   await cluster.of("nodes").patch("n1", { type: "merge", body: { metadata: { labels: { disk: null } } } });
   await cluster.until("the first is left", async () => (await nodes()) === "n2 n3");
   await setImage(cluster, "daemonsets", "app:v2");
-  await cluster.until("both are new", async () => {
-    return (
-      String(await images(cluster)) === "app:v2,app:v2" &&
-      statusOf(await sets.get("web"))["numberAvailable"] === 2
+  await cluster.until("both are new", async () => String(await images(cluster)) === "app:v2,app:v2");
+  await cluster.until("it says so", async () => {
+    const status = statusOf(await sets.get("web"));
+    return ["desiredNumberScheduled", "updatedNumberScheduled", "numberAvailable"].every(
+      (count) => status[count] === 2,
     );
   });
-  const { desiredNumberScheduled, updatedNumberScheduled } = statusOf(await sets.get("web"));
-  assert.deepEqual([desiredNumberScheduled, updatedNumberScheduled], [2, 2]);
 });
 
 function job(spec: JsonObject): KubernetesObject {
