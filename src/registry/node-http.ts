@@ -69,7 +69,7 @@ class NodeRequest implements RegistryRequest, RequestBody {
 
   constructor(incoming: IncomingMessage, outgoing: ServerResponse) {
     this.method = incoming.method ?? "GET";
-    this.target = incoming.url ?? "/";
+    this.target = originForm(incoming.url ?? "/");
     this.#incoming = incoming;
     this.#outgoing = outgoing;
   }
@@ -201,6 +201,13 @@ class NodeRequest implements RegistryRequest, RequestBody {
   #awaitsContinue(): boolean {
     return !this.#continued && this.header("expect")?.toLowerCase() === "100-continue";
   }
+}
+
+/** Proxies may leave the whole URL in the first line, which servers have to take: RFC 9112, section 3.2.2. */
+function originForm(url: string): string {
+  if (url.startsWith("/")) return url;
+  const [, rest] = /^https?:\/\/[^/?#]*(.*)$/i.exec(url) ?? [];
+  return rest === undefined ? url : rest.startsWith("/") ? rest : `/${rest}`;
 }
 
 async function send(

@@ -97,6 +97,16 @@ test("several requests on one connection are answered in their order, HEAD witho
   assert.match(answers[2] as string, /\r\n\r\n\{\}$/);
 });
 
+test("a request line may have the whole URL, as proxies leave it", async () => {
+  await using served = await serveInMemory();
+  const client = new RawClient(served);
+  client.say("GET http://example.test/v2/app/tags/list?n=x HTTP/1.1", "Host: example.test", "", "");
+  await client.hear(/^HTTP\/1\.1 400 [^]*PAGINATION_NUMBER_INVALID/);
+  client.heard = "";
+  client.say("GET HTTP://example.test HTTP/1.1", "Host: example.test", "Connection: close", "", "");
+  await client.hear(/^HTTP\/1\.1 404 [^]*There is nothing at this path/);
+});
+
 test("a body that waits for 100 Continue is asked for only when it is wanted", async () => {
   await using served = await serveInMemory();
   const location = await begin(served);
