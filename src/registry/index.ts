@@ -91,6 +91,7 @@ export { importDockerLayout, type ImportOptions } from "./operations/docker-layo
 export { type LayoutTarget } from "./operations/docker-layout/import.ts";
 export { type Exchange, type Observer } from "./operations/exchange.ts";
 export { type NotificationEvent } from "./operations/notifications/event.ts";
+export { checkEndpointFiles } from "./operations/notifications/open-endpoint.ts";
 export { type DeadEvent, NotificationQueue, type QueueTally } from "./operations/notifications/queue.ts";
 export { NOTIFICATIONS_FILE, openOperations, type OpenOperationsOptions } from "./operations/open.ts";
 export { type Operations } from "./operations/open.ts";

@@ -103,7 +103,7 @@ export function openLimits(
 }
 
 export function patternOf(text: string, place: string): RepositoryPattern {
-  const pattern = RepositoryPattern.parse(text);
+  const pattern = RepositoryPattern.parseWithoutUser(text);
   if (pattern instanceof RepositoryPattern) return pattern;
   throw new RegistryError(
     "CONFIG_INVALID",

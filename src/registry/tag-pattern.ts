@@ -1,3 +1,11 @@
+/** What is wrong with a pattern: one that can match no tag would protect nothing, or keep nothing. */
+export function findTagPatternFault(text: string): string | undefined {
+  const strange = /[^A-Za-z0-9._*-]/.exec(text)?.[0];
+  return strange === undefined
+    ? undefined
+    : `has ${JSON.stringify(strange)}; tags are of letters, digits, ".", "_" and "-", and "*" is any text`;
+}
+
 /** A pattern of tags: `*` is any text, everything else itself. Matched without backtracking. */
 export class TagPattern {
   readonly text: string;

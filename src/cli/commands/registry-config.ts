@@ -1,7 +1,8 @@
 import { resolve } from "node:path";
 
-import { openAccess, readRegistryConfig } from "../../registry/index.ts";
+import { checkEndpointFiles, openAccess, readRegistryConfig } from "../../registry/index.ts";
 import { type Command, defineCommand } from "../command.ts";
+import { checkConfiguredMirror } from "../mirror/open-mirror.ts";
 import { TlsKeeper } from "../registry/tls-keeper.ts";
 
 export const registryCheckConfig: Command = defineCommand({
@@ -22,6 +23,10 @@ export const registryCheckConfig: Command = defineCommand({
       // Reads all files that it names; an issuer that is away is no fault of the file's.
       const control = await openAccess(access.config, { folder: access.folder });
       await control[Symbol.asyncDispose]();
+    }
+    await checkEndpointFiles(settings.notifications);
+    if (settings.mirror !== undefined) {
+      await checkConfiguredMirror(settings.mirror.config, settings.mirror.folder);
     }
     if (listen.tls !== undefined) await new TlsKeeper(listen.tls).look();
     await stdout.write(

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { makeFolder } from "../../internal/make-folder.ts";
 import { MIRROR_FILE, openMirror, type Mirror, type MirrorConfig } from "../../registry/index.ts";
 import type { MirrorEventListener } from "../../registry/index.ts";
-import { upstreamOpener, type UpstreamOpenerOptions } from "./open-upstream.ts";
+import { checkUpstreamFiles, upstreamOpener, type UpstreamOpenerOptions } from "./open-upstream.ts";
 
 export interface ConfiguredMirrorOptions extends UpstreamOpenerOptions {
   /** The registry's own folder. */
@@ -25,4 +25,20 @@ export async function openConfiguredMirror(
   makeFolder(dir, { mode: 0o700 });
   const path = join(dir, MIRROR_FILE);
   return await openMirror(config, { open: upstreamOpener(options), path, clock, onEvent, onFailure });
+}
+
+/**
+ * Whether such a mirror can be opened, with all the files that its configuration names; nothing is kept.
+ *
+ * @throws RegistryError `CONFIG_INVALID`, `CONFIG_UNREADABLE`; ClientError `HOSTS_INVALID`
+ */
+export async function checkConfiguredMirror(config: MirrorConfig, folder: string): Promise<void> {
+  const open = upstreamOpener({ folder });
+  const mirror = await openMirror(config, {
+    open: async (settings) => {
+      await checkUpstreamFiles(settings, folder);
+      return await open(settings);
+    },
+  });
+  await mirror[Symbol.asyncDispose]();
 }

@@ -11,7 +11,7 @@ import {
   type TlsSettings,
 } from "../../client/index.ts";
 import { type CredentialSource, Secret } from "../../credentials/index.ts";
-import { UpstreamError, type Upstream, type UpstreamSettings } from "../../registry/index.ts";
+import { RegistryError, UpstreamError, type Upstream, type UpstreamSettings } from "../../registry/index.ts";
 import { readVersion } from "../version.ts";
 import { ClientUpstream } from "./client-upstream.ts";
 
@@ -50,6 +50,24 @@ export function upstreamOpener(
       },
     });
   };
+}
+
+/**
+ * Whether the files that an upstream's settings name can be used; its password, which a mirror reads when it needs it
+ * first, too.
+ *
+ * @throws RegistryError `CONFIG_UNREADABLE`, ClientError `HOSTS_INVALID`
+ */
+export async function checkUpstreamFiles(settings: UpstreamSettings, folder: string): Promise<void> {
+  await readTls(settings, folder);
+  const { credentials, registry } = settings;
+  if (typeof credentials === "string") return;
+  try {
+    await readPassword(resolve(folder, credentials.passwordFile), registry);
+  } catch (cause) {
+    if (!(cause instanceof UpstreamError)) throw cause;
+    throw new RegistryError("CONFIG_UNREADABLE", cause.message, { cause });
+  }
 }
 
 async function readTls({ tls }: UpstreamSettings, folder: string): Promise<TlsSettings> {
@@ -96,18 +114,17 @@ function ownCredentials({ credentials, registry }: UpstreamSettings, folder: str
   const path = resolve(folder, credentials.passwordFile);
   return {
     async find() {
-      const password = await readFile(path, "utf8").catch((cause: unknown) => {
-        const why = `cannot read the password from ${JSON.stringify(path)}`;
-        throw new UpstreamError(
-          "UPSTREAM_UNREACHABLE",
-          `Cannot log in to ${JSON.stringify(registry)}: ${why}`,
-          {
-            cause,
-          },
-        );
-      });
-      const credential = { kind: "basic", username, password: new Secret(password.trim()) } as const;
-      return [{ credential, origin: { kind: "file", label: path } }];
+      const password = await readPassword(path, registry);
+      return [{ credential: { kind: "basic", username, password }, origin: { kind: "file", label: path } }];
     },
   };
+}
+
+async function readPassword(path: string, registry: string): Promise<Secret> {
+  try {
+    return new Secret((await readFile(path, "utf8")).trim());
+  } catch (cause) {
+    const message = `Cannot log in to ${JSON.stringify(registry)}: cannot read the password from ${JSON.stringify(path)}`;
+    throw new UpstreamError("UPSTREAM_UNREACHABLE", message, { cause });
+  }
 }

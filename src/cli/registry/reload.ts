@@ -117,7 +117,7 @@ export class Reloader {
     }
     for (const failure of failures) say("warning", failure);
     if (reloaded.length > 0) say("reloaded", `In force anew: ${reloaded.join("; ")}`);
-    else if (asked && failures.length === 0) say("reloaded", "Nothing changed");
+    else if (asked && failures.length === 0 && waiting.length === 0) say("reloaded", "Nothing changed");
     if (waiting.length > 0)
       say("warning", `Changed, and in force from the next start on: ${waiting.join(", ")}`);
     return { reloaded, failures, waiting };

@@ -37,6 +37,7 @@ import type { Document, LineCounter } from "yaml";
 
 import { yaml } from "../../internal/yaml.ts";
 import { RegistryError } from "../errors.ts";
+import { parseConfigDocument } from "./config-document.ts";
 import { ConfigReader, formatPath, type Fault, type Path } from "./config-reader.ts";
 import { readGroups, readRules } from "./config-rules.ts";
 import { DEFAULT_LIMITS, type LockOutLimits } from "./lock-out.ts";
@@ -143,13 +144,9 @@ const DAY = 24 * 60 * MINUTE;
  * @throws RegistryError `CONFIG_INVALID` with every fault and its line
  */
 export function parseAccessConfig(text: string, path: string): AccessConfig {
-  const lines = new (yaml().LineCounter)();
-  const document = yaml().parseDocument(text, { lineCounter: lines, logLevel: "silent" });
-  const [broken] = document.errors;
-  if (broken !== undefined) {
-    const why = broken.message.split(/ at line |\n/)[0] ?? "";
-    throw invalid(path, [`line ${broken.linePos?.[0].line ?? 1}: ${why}`]);
-  }
+  const { document, lines, faults: broken } = parseConfigDocument(text);
+  const [first] = broken;
+  if (first !== undefined) throw invalid(path, [`line ${first.line}: ${first.why}`]);
   const value: unknown = document.toJS() ?? {};
   const { faults } = compile(value);
   if (faults.length > 0) {

@@ -49,6 +49,12 @@ export class RepositoryPattern {
     );
   }
 
+  /** The same where nobody asks, so that `{user}` would match nothing. */
+  static parseWithoutUser(text: string): RepositoryPattern | { readonly fault: string } {
+    const fault = 'has {user}, which only policies know; write "*" for any of them';
+    return text.includes("{user}") ? { fault } : RepositoryPattern.parse(text);
+  }
+
   /** `user` is put in as it is; a name that is no part of a repository's name matches nothing. */
   matches(repository: string, user: string | undefined): boolean {
     const names = repository.split("/");

@@ -1,6 +1,7 @@
 import type { Document, LineCounter, Pair } from "yaml";
 
 import { yaml } from "../../internal/yaml.ts";
+import { parseConfigDocument } from "../access/config-document.ts";
 import { formatPath, type Fault, type Path } from "../access/config-reader.ts";
 import { RegistryError } from "../errors.ts";
 
@@ -23,15 +24,12 @@ export class LocatedDocument {
 
   /** @throws RegistryError `CONFIG_INVALID` for what is no YAML, with each place */
   static parse(text: string, file: string): LocatedDocument {
-    const lines = new (yaml().LineCounter)();
-    const document = yaml().parseDocument(text, { lineCounter: lines, logLevel: "silent" });
-    if (document.errors.length > 0) {
-      const faults = document.errors.map(({ message, linePos }) => {
-        // The parser's sentence ends where it begins to show the text itself.
-        const why = message.split(/ at line |\n/)[0]?.replace(/[:.]$/, "") ?? "";
-        return `${file}:${linePos?.[0].line ?? 1}:${linePos?.[0].col ?? 1}: ${why}`;
-      });
-      throw invalid(file, faults);
+    const { document, lines, faults } = parseConfigDocument(text);
+    if (faults.length > 0) {
+      throw invalid(
+        file,
+        faults.map(({ line, col, why }) => `${file}:${line}:${col}: ${why}`),
+      );
     }
     try {
       return new LocatedDocument(file, { document, lines, value: document.toJS() ?? {} });

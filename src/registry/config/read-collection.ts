@@ -1,7 +1,7 @@
 import type { ConfigReader, Path } from "../access/config-reader.ts";
 import type { CollectionSettings } from "../collect/collector.ts";
 import type { RetentionRule } from "../collect/retention.ts";
-import { readPatterns } from "./read-limits.ts";
+import { readPatterns, readTagPatterns, requireOne } from "./read-limits.ts";
 
 const HOUR = 60 * 60 * 1_000;
 const WAYS = ["keepLast", "keepWithin", "keepTags", "untaggedAfter", "danglingAfter"];
@@ -32,19 +32,17 @@ function readRule(reader: ConfigReader, value: unknown, path: Path): RetentionRu
   if (rule["repositories"] === undefined) {
     reader.fault(at("repositories"), 'is missing; write ["**"] for all of them');
   }
-  if (!WAYS.some((name) => rule[name] !== undefined)) {
-    reader.fault(path, `says nothing; add ${WAYS.slice(0, -1).join(", ")} or ${WAYS.at(-1)}`);
-  }
-  const texts = (name: string): readonly string[] | undefined =>
-    rule[name] === undefined ? undefined : reader.texts(rule[name], at(name));
+  requireOne(reader, rule, { path, names: WAYS });
+  const tags = (name: string): readonly string[] | undefined =>
+    rule[name] === undefined ? undefined : readTagPatterns(reader, rule[name], at(name));
   const duration = (name: string): number | undefined => reader.duration(rule[name], at(name), 0);
   return [
     {
       repositories: readPatterns(reader, rule["repositories"], at("repositories")),
-      tags: texts("tags"),
+      tags: tags("tags"),
       keepLast: reader.count(rule["keepLast"], at("keepLast"), 0),
       keepWithin: duration("keepWithin"),
-      keepTags: texts("keepTags"),
+      keepTags: tags("keepTags"),
       untaggedAfter: duration("untaggedAfter"),
       danglingAfter: duration("danglingAfter"),
     },

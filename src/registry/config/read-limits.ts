@@ -1,9 +1,11 @@
 import type { ConfigReader, Path } from "../access/config-reader.ts";
 import { RepositoryPattern } from "../access/pattern.ts";
+import { isRepositoryName } from "../../oci/index.ts";
 import type { LimitRule, SharedQuota } from "../limits.ts";
+import { findTagPatternFault } from "../tag-pattern.ts";
 import type { LimitsSettings } from "./config.ts";
 
-const RULE = ["repositories", "maxManifestSize", "maxBlobSize", "maxBytes", "maxTags", "immutableTags"];
+const BOUNDS = ["maxManifestSize", "maxBlobSize", "maxBytes", "maxTags", "immutableTags"];
 
 export function readLimits(reader: ConfigReader, value: unknown): LimitsSettings {
   const limits = reader.object(value, ["limits"], ["manifest", "blob", "rules", "quotas"]) ?? {};
@@ -20,20 +22,33 @@ export function readLimits(reader: ConfigReader, value: unknown): LimitsSettings
 /** Patterns of repositories, each checked. */
 export function readPatterns(reader: ConfigReader, value: unknown, path: Path): readonly string[] {
   const texts = reader.texts(value, path);
+  if (Array.isArray(value) && value.length === 0)
+    reader.fault(path, 'is empty; write ["**"] for all of them');
   for (const [index, text] of texts.entries()) {
-    const pattern = RepositoryPattern.parse(text);
-    if (!(pattern instanceof RepositoryPattern)) reader.fault([...path, index], pattern.fault);
+    const pattern = RepositoryPattern.parseWithoutUser(text);
+    if ("fault" in pattern) reader.fault([...path, index], pattern.fault);
+  }
+  return texts;
+}
+
+/** Patterns of tags, each checked. */
+export function readTagPatterns(reader: ConfigReader, value: unknown, path: Path): readonly string[] {
+  const texts = reader.texts(value, path);
+  for (const [index, text] of texts.entries()) {
+    const fault = findTagPatternFault(text);
+    if (fault !== undefined) reader.fault([...path, index], fault);
   }
   return texts;
 }
 
 function readRule(reader: ConfigReader, value: unknown, path: Path): LimitRule[] {
-  const rule = reader.object(value, path, RULE);
+  const rule = reader.object(value, path, ["repositories", ...BOUNDS]);
   if (rule === undefined) return [];
   const at = (name: string): Path => [...path, name];
   if (rule["repositories"] === undefined) {
     reader.fault(at("repositories"), 'is missing; write ["**"] for all of them');
   }
+  requireOne(reader, rule, { path, names: BOUNDS });
   return [
     {
       repositories: readPatterns(reader, rule["repositories"], at("repositories")),
@@ -41,7 +56,7 @@ function readRule(reader: ConfigReader, value: unknown, path: Path): LimitRule[]
       maxBlobSize: reader.size(rule["maxBlobSize"], at("maxBlobSize")),
       maxBytes: reader.size(rule["maxBytes"], at("maxBytes")),
       maxTags: reader.count(rule["maxTags"], at("maxTags"), 0),
-      immutableTags: reader.texts(rule["immutableTags"], at("immutableTags")),
+      immutableTags: readTagPatterns(reader, rule["immutableTags"], at("immutableTags")),
     },
   ];
 }
@@ -50,12 +65,30 @@ function readQuota(reader: ConfigReader, value: unknown, path: Path): SharedQuot
   const quota = reader.object(value, path, ["under", "maxBytes", "maxTags"]);
   if (quota === undefined) return [];
   const at = (name: string): Path => [...path, name];
+  const under = reader.text(quota["under"], at("under"));
   if (quota["under"] === undefined) reader.fault(at("under"), "is missing; write what the names begin with");
+  if (under !== undefined && !isRepositoryName(under)) {
+    reader.fault(
+      at("under"),
+      "is not the beginning of repositories; write team, or team/part, without a slash after it",
+    );
+  }
+  requireOne(reader, quota, { path, names: ["maxBytes", "maxTags"] });
   return [
     {
-      under: reader.text(quota["under"], at("under")) ?? "",
+      under: under ?? "",
       maxBytes: reader.size(quota["maxBytes"], at("maxBytes")),
       maxTags: reader.count(quota["maxTags"], at("maxTags"), 0),
     },
   ];
+}
+
+/** A rule that bounds nothing was meant otherwise. */
+export function requireOne(
+  reader: ConfigReader,
+  rule: Readonly<Record<string, unknown>>,
+  { path, names }: { readonly path: Path; readonly names: readonly string[] },
+): void {
+  if (names.some((name) => rule[name] !== undefined)) return;
+  reader.fault(path, `says nothing; add ${names.slice(0, -1).join(", ")} or ${names.at(-1)}`);
 }

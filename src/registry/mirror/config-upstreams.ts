@@ -116,7 +116,7 @@ function readRules(reader: ConfigReader, value: unknown, path: Path): Repository
   const rules = reader.object(value, path, ["allow", "deny"]);
   const patterns = (name: string): readonly RepositoryPattern[] =>
     reader.texts(rules?.[name], [...path, name]).flatMap((text, index) => {
-      const pattern = RepositoryPattern.parse(text);
+      const pattern = RepositoryPattern.parseWithoutUser(text);
       if (!("fault" in pattern)) return [pattern];
       reader.fault([...path, name, index], pattern.fault);
       return [];

@@ -146,4 +146,5 @@ test("faults of a file come with its lines, all at once", () => {
     ].join("\n  "),
   });
   assert.throws(() => parseMirrorConfig("upstreams: [", "m"), /line 1: /);
+  assert.throws(() => parseMirrorConfig("upstreams: []\n---\n{}", "m"), /line 2: a second document begins/);
 });

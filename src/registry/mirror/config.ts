@@ -27,6 +27,7 @@
  * Only `registry` is needed. File names are relative to the configuration's own folder.
  */
 import { yaml } from "../../internal/yaml.ts";
+import { parseConfigDocument } from "../access/config-document.ts";
 import { ConfigReader, formatPath, type Fault, type Path } from "../access/config-reader.ts";
 import { RegistryError } from "../errors.ts";
 import { readFlag, readUpstreams } from "./config-upstreams.ts";
@@ -118,13 +119,9 @@ export interface UpstreamSettings {
  * @throws RegistryError `CONFIG_INVALID` with every fault and its line
  */
 export function parseMirrorConfig(text: string, path: string): MirrorConfig {
-  const lines = new (yaml().LineCounter)();
-  const document = yaml().parseDocument(text, { lineCounter: lines, logLevel: "silent" });
-  const [broken] = document.errors;
-  if (broken !== undefined) {
-    const why = broken.message.split(/ at line |\n/)[0] ?? "";
-    throw invalid(path, [`line ${broken.linePos?.[0].line ?? 1}: ${why}`]);
-  }
+  const { document, lines, faults: broken } = parseConfigDocument(text);
+  const [first] = broken;
+  if (first !== undefined) throw invalid(path, [`line ${first.line}: ${first.why}`]);
   const value: unknown = document.toJS();
   const faults = findMirrorFaults(value);
   if (faults.length === 0) return value as MirrorConfig;

@@ -11,7 +11,7 @@ export function matchRepositories(
   patterns: readonly string[] | undefined,
 ): ((repository: string) => boolean) | undefined {
   const parsed = patterns?.map((text) => {
-    const pattern = RepositoryPattern.parse(text);
+    const pattern = RepositoryPattern.parseWithoutUser(text);
     if (pattern instanceof RepositoryPattern) return pattern;
     throw new RegistryError(
       "CONFIG_INVALID",

@@ -1,10 +1,6 @@
-import { readFile } from "node:fs/promises";
-
-import { Secret } from "../../../internal/secret.ts";
 import type { EndpointSettings } from "../../config/config.ts";
-import { RegistryError } from "../../errors.ts";
-import { matchRepositories } from "../match-repositories.ts";
 import { Notifier, type NotifierOptions } from "./notifier.ts";
+import { openEndpoint } from "./open-endpoint.ts";
 
 export type SwitchableNotifierOptions = Omit<NotifierOptions, "endpoints"> & {
   /** Told of the notifier when there is one: with the first endpoint. */
@@ -49,27 +45,5 @@ export class SwitchableNotifier implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#notifier?.[Symbol.asyncDispose]();
-  }
-}
-
-async function openEndpoint(settings: EndpointSettings): Promise<NotifierOptions["endpoints"][number]> {
-  const { headers, headerFiles, repositories } = settings;
-  const given = Object.entries(headers).map(([name, value]) => [name, new Secret(value)] as const);
-  const read = await Promise.all(
-    Object.entries(headerFiles).map(async ([name, path]) => [name, await readSecret(path, name)] as const),
-  );
-  return {
-    ...settings,
-    headers: [...given, ...read],
-    matches: matchRepositories(repositories),
-  };
-}
-
-async function readSecret(path: string, header: string): Promise<Secret> {
-  try {
-    return new Secret((await readFile(path, "utf8")).trim());
-  } catch (cause) {
-    const message = `Cannot read header ${JSON.stringify(header)} from ${JSON.stringify(path)}: it is not there or not readable`;
-    throw new RegistryError("CONFIG_UNREADABLE", message, { cause });
   }
 }
