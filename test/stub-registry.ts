@@ -39,7 +39,8 @@ export class StubRegistry implements AsyncDisposable {
   connections = 0;
 
   private constructor(handler: StubHandler) {
-    this.#server = createServer({ maxHeaderSize: 128 * 1024 }, (request, response) => {
+    // By default it closes idle connections after five seconds, maybe just as a busy machine sends the next request.
+    this.#server = createServer({ maxHeaderSize: 128 * 1024, keepAliveTimeout: 0 }, (request, response) => {
       void this.#answer(handler, request, response);
     });
     this.#server.on("connection", (socket) => {

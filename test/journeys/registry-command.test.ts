@@ -357,7 +357,8 @@ interface Receiver {
 
 async function startReceiver(t: TestContext): Promise<Receiver> {
   const receiver = { url: "", actions: [] as string[], answer: 200 };
-  const server = createServer((request, response) => {
+  // By default it closes idle connections after five seconds, maybe just as a busy machine sends the next request.
+  const server = createServer({ keepAliveTimeout: 0 }, (request, response) => {
     void request.toArray().then((chunks) => {
       const { events } = JSON.parse(Buffer.concat(chunks).toString()) as { events: NotificationEvent[] };
       if (receiver.answer === 200) {

@@ -57,7 +57,8 @@ export class FaultyUpstream implements AsyncDisposable {
   private constructor(options: Partial<RegistryOptions>) {
     this.registry = openRegistry({ blobs: this.blobs, metadata: this.metadata, ...options });
     const honest = listenWith(this.registry);
-    this.#server = createServer((request, response) => {
+    // By default it closes idle connections after five seconds, maybe just as a busy machine sends the next request.
+    this.#server = createServer({ keepAliveTimeout: 0 }, (request, response) => {
       const asked = describe(request);
       this.asked.push(asked);
       const fault = this.#script(asked);

@@ -65,7 +65,8 @@ async function setUp(t: TestContext): Promise<World> {
     return true;
   };
   const meanwhile: World["meanwhile"] = {};
-  const door = createServer((request, response) => {
+  // By default it closes idle connections after five seconds, maybe just as a busy machine sends the next request.
+  const door = createServer({ keepAliveTimeout: 0 }, (request, response) => {
     void forward(request, response).catch((error: unknown) => response.destroy(error as Error));
   });
   const forward = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
