@@ -19,6 +19,7 @@ interface Line {
   readonly reason?: string | null;
   readonly message?: string | null;
   readonly digest?: string | null;
+  readonly registry?: { readonly port: number } | null;
 }
 
 interface World {
@@ -110,24 +111,15 @@ function pod(name: string, containers: string): string {
   return `apiVersion: v1\nkind: Pod\nmetadata: {name: ${name}}\nspec: {containers: [${containers}]}\n`;
 }
 
-/** A port nobody else will be given while the test runs is not to be had; one that was free a moment ago is. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-
-test("the table stays true while Pods are edited and tags are pushed", { timeout: 60_000 }, async (t) => {
+test("the table stays true while Pods are edited and tags are pushed", { timeout: 90_000 }, async (t) => {
   const { pods, up, push } = await setUp(t);
-  const port = await freePort();
-  const name = `localhost:${port}/team/app`;
+  const node = up("--registry-port", "0");
+  const { registry } = await node.line({ event: "started" });
+  const name = `localhost:${registry?.port}/team/app`;
   await writeFile(
     join(pods, "app.yaml"),
     pod("app", `{name: fixed, image: '${name}:1'}, {name: newest, image: '${name}:latest'}`),
   );
-  const node = up("--registry-port", String(port));
   const failed = await node.line({ container: "fixed", phase: "failed", reason: "ErrImagePull" });
   assert.match(failed.message ?? "", /team\/app/);
 
@@ -153,7 +145,7 @@ test("the table stays true while Pods are edited and tags are pushed", { timeout
   assert.equal(await node.stop(), 0);
 });
 
-test("bad YAML is one sentence with a place, and the rest goes on", { timeout: 60_000 }, async (t) => {
+test("bad YAML is one sentence with a place, and the rest goes on", { timeout: 90_000 }, async (t) => {
   const { pods, up } = await setUp(t);
   await writeFile(join(pods, "bad.yaml"), "kind: Pod\n  apiVersion: v1\n");
   await writeFile(join(pods, "never.yaml"), pod("never", "{name: c, image: 'x:1', imagePullPolicy: Never}"));
@@ -167,7 +159,7 @@ test("bad YAML is one sentence with a place, and the rest goes on", { timeout: 6
 
 test(
   "a port that is taken is one sentence, and the node goes on without the registry",
-  { timeout: 60_000 },
+  { timeout: 90_000 },
   async (t) => {
     const { pods, up } = await setUp(t);
     const taken = createServer();
@@ -188,14 +180,14 @@ test(
   },
 );
 
-test("--once ends by itself: 0 when every image came, 1 when one can't", { timeout: 60_000 }, async (t) => {
+test("--once ends by itself: 0 when every image came, 1 when one can't", { timeout: 90_000 }, async (t) => {
   const { pods, up } = await setUp(t);
   assert.equal(await up("--once", "--no-registry").ended, 0);
   await writeFile(join(pods, "p.yaml"), pod("p", "{name: c, image: 'x:1', imagePullPolicy: Never}"));
   assert.equal(await up("--once", "--no-registry").ended, 1);
 });
 
-test("a folder that cannot be written or read is one sentence", { timeout: 60_000 }, async (t) => {
+test("a folder that cannot be written or read is one sentence", { timeout: 90_000 }, async (t) => {
   const { folder, pods, up } = await setUp(t);
   await rm(pods, { recursive: true });
   await writeFile(pods, "a file, not a folder");

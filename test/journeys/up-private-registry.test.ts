@@ -10,12 +10,12 @@ import { createMemoryContext } from "../../src/cli/testing.ts";
 import type { PodState } from "../../src/node/index.ts";
 import { attempt, ROOT } from "../processes.ts";
 
-test("seven ways to a private image, and what goes wrong beside them", { timeout: 60_000 }, async (t) => {
+test("seven ways to a private image, and what goes wrong beside them", { timeout: 180_000 }, async (t) => {
   const dataDir = await mkdtemp(join(tmpdir(), "dray-private-"));
   t.after(() => rm(dataDir, { recursive: true }));
   const start = join(ROOT, "examples", "private-registry", "start.ts");
   const words = [start, "--once", "--json", "--registry-port", "0", "--data-dir", dataDir];
-  const ended = await attempt(process.execPath, words, { timeout: 50_000 });
+  const ended = await attempt(process.execPath, words, { timeout: 150_000 });
   assert.equal(ended.status, 0, ended.stderr);
 
   const context = createMemoryContext({ now: Date.now });
