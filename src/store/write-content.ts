@@ -17,11 +17,7 @@ export async function writeOnce(
   { sharing, ...options }: WriteOptions & { readonly sharing: SharedWrites },
 ): Promise<WriteOutcome> {
   const { descriptor, source } = content;
-  const existing = await store.find(descriptor.digest, { touch: true });
-  if (existing !== undefined) {
-    verifySize(descriptor, existing.size);
-    return "exists";
-  }
+  if (await isThere(store, descriptor)) return "exists";
   return sharing.write(
     { digest: descriptor.digest, source },
     (shared) => writeContent(store, content, shared),
@@ -65,14 +61,18 @@ async function begin(
 ): Promise<Ingest | undefined> {
   const { digest } = descriptor;
   for (let wait = FIRST_WAIT; ; wait = Math.min(wait * 2, LONGEST_WAIT)) {
-    const existing = await store.find(digest, { touch: true });
-    if (existing !== undefined) {
-      verifySize(descriptor, existing.size);
-      return undefined;
-    }
+    if (await isThere(store, descriptor)) return undefined;
     try {
       const algorithm = digest.slice(0, digest.indexOf(":")) as "sha256";
-      return await store.ingest(digest, { algorithms: [algorithm], signal });
+      const ingest = await store.ingest(digest, { algorithms: [algorithm], signal });
+      // Whoever held the ingest may have committed it after we looked; then everything would be fetched once more.
+      let there = true;
+      try {
+        there = await isThere(store, descriptor);
+      } finally {
+        if (there) await ingest.abort();
+      }
+      return there ? undefined : ingest;
     } catch (error) {
       if (!(error instanceof StoreError) || error.code !== "INGEST_BUSY") throw error;
     }
@@ -81,6 +81,12 @@ async function begin(
       throw error;
     });
   }
+}
+
+async function isThere(store: BlobStore, descriptor: Descriptor): Promise<boolean> {
+  const existing = await store.find(descriptor.digest, { touch: true });
+  if (existing !== undefined) verifySize(descriptor, existing.size);
+  return existing !== undefined;
 }
 
 async function fill(
