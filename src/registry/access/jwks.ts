@@ -18,7 +18,7 @@ export interface JwksOptions {
 
 /** Milliseconds after which keys are read again, so that one that was withdrawn stops counting. */
 const MAX_AGE = 10 * 60_000;
-/** Milliseconds between two readings, however many unknown keys tokens name. */
+/** Milliseconds between two readings for unknown keys, however many of them tokens name, and after a failure. */
 const COOLDOWN = 5_000;
 const TIMEOUT = 10_000;
 const MAX_BYTES = 1024 * 1024;
@@ -27,6 +27,8 @@ export class JwksSource {
   readonly #options: JwksOptions;
   #keys: JSONWebKeySet | undefined;
   #readAt = Number.NEGATIVE_INFINITY;
+  /** Apart from other readings: keys may be replaced right after one, and the first who comes with a new one is let in. */
+  #readForUnknownAt = Number.NEGATIVE_INFINITY;
   #reading: Promise<JSONWebKeySet> | undefined;
   #failure: unknown;
 
@@ -35,14 +37,18 @@ export class JwksSource {
   }
 
   /**
-   * The keys; those read before when they can't be read now.
+   * The keys; those read before when they can't be read now. `fresh`: a token names one that isn't among them.
    *
    * @throws RegistryError `CONFIG_UNREADABLE`, `CONFIG_INVALID` when they never could
    */
   async keys(options: { readonly fresh?: boolean } = {}): Promise<JSONWebKeySet> {
-    const age = this.#options.clock() - this.#readAt;
-    if (this.#keys !== undefined && age < (options.fresh === true ? COOLDOWN : MAX_AGE)) return this.#keys;
-    if (this.#keys === undefined && this.#reading === undefined && age < COOLDOWN) throw this.#failure;
+    const now = this.#options.clock();
+    const fresh = options.fresh === true;
+    const isDue = fresh ? now - this.#readForUnknownAt >= COOLDOWN : now - this.#readAt >= MAX_AGE;
+    if (this.#keys !== undefined && !isDue) return this.#keys;
+    const failedLately = this.#reading === undefined && now - this.#readAt < COOLDOWN;
+    if (this.#keys === undefined && failedLately) throw this.#failure;
+    if (fresh) this.#readForUnknownAt = now;
     this.#reading ??= this.#read().finally(() => (this.#reading = undefined));
     try {
       return await this.#reading;
