@@ -25,6 +25,9 @@ import {
   parseLabelSelector,
   prepareForCreate,
   prepareForUpdate,
+  type PatchType,
+  type ReadPatch,
+  readPatch,
   StatusError,
   toJson,
   trackManagedFields,
@@ -32,7 +35,7 @@ import {
   validateUpdate,
   warningsFor,
 } from "../kubernetes/index.ts";
-import type { ApiRules, Decoded, ManagerOptions, PatchOptions, PatchType } from "./rules.ts";
+import type { ApiRules, Decoded, ManagerOptions, PatchOptions } from "./rules.ts";
 
 export const kubernetesRules: ApiRules = {
   decode: (body, { contentType, kind, fieldValidation }) =>
@@ -56,6 +59,7 @@ export const kubernetesRules: ApiRules = {
   validateCreate,
   validateUpdate,
   warningsFor,
+  readPatch,
   applyPatch,
   applyConfiguration: (live, applied, options) =>
     applyServerSide(live, applied, { ...toManaging(options), force: options.force }),
@@ -104,18 +108,20 @@ const PATCHES: Readonly<Record<PatchType, (object: KubernetesObject, patch: Json
     strategic: (object, patch, schema) => applyStrategicMergePatch(object, patch, schema),
   };
 
-function applyPatch(object: KubernetesObject, patch: Json, options: PatchOptions): Decoded {
+function applyPatch(object: KubernetesObject, read: ReadPatch, options: PatchOptions): Decoded {
   const { type, kind, fieldValidation } = options;
+  const { patch } = read;
   const patched = PATCHES[type](object, patch, kind.schema);
   // What a refusal quotes: the outcome, or where the API server has no text of that, the patch.
   const quoted = (): string => (type === "strategic" ? formatGoValue(patch) : JSON.stringify(patched));
   try {
     const words = type === "strategic" ? "tree" : "json";
-    const { object: read, strictErrors } = convertToSchema(patched, kind.schema, words);
+    const { object: converted, strictErrors: unknown } = convertToSchema(patched, kind.schema, words);
+    const strictErrors = [...read.strictErrors, ...unknown];
     if (strictErrors.length > 0 && fieldValidation === "Strict") {
       throw refuse(quoted(), `strict decoding error: ${strictErrors.join(", ")}`);
     }
-    const typed = { ...read, kind: kind.kind, apiVersion: formatApiVersion(kind) };
+    const typed = { ...converted, kind: kind.kind, apiVersion: formatApiVersion(kind) };
     return { object: typed, warnings: fieldValidation === "Warn" ? strictErrors : [] };
   } catch (error) {
     if (!(error instanceof GoError)) throw error;

@@ -3,7 +3,7 @@
  * patched and who manages which field. The server itself knows storage, verbs and HTTP.
  */
 import type { FieldError } from "../internal/kubernetes/field-error.ts";
-import type { GroupVersionKind, Json, KubernetesObject } from "../kubernetes/index.ts";
+import type { GroupVersionKind, KubernetesObject, PatchType, ReadPatch } from "../kubernetes/index.ts";
 
 export type FieldValidation = "Strict" | "Warn" | "Ignore";
 
@@ -23,8 +23,6 @@ export interface Decoded {
   readonly object: KubernetesObject;
   readonly warnings: readonly string[];
 }
-
-export type PatchType = "json" | "merge" | "strategic";
 
 export interface PatchOptions {
   readonly type: PatchType;
@@ -56,8 +54,9 @@ export interface ApiRules {
   validateCreate(object: KubernetesObject): readonly FieldError[];
   validateUpdate(object: KubernetesObject, old: KubernetesObject, subresource: string): readonly FieldError[];
   warningsFor(object: KubernetesObject, old?: KubernetesObject): readonly string[];
+  readPatch(body: Uint8Array, type: PatchType, fieldValidation: FieldValidation): ReadPatch;
   /** Applies a patch and reads the outcome as its kind. */
-  applyPatch(object: KubernetesObject, patch: Json, options: PatchOptions): Decoded;
+  applyPatch(object: KubernetesObject, patch: ReadPatch, options: PatchOptions): Decoded;
   /** Server-side apply; `live` is absent where the object is to be created. */
   applyConfiguration(
     live: KubernetesObject | undefined,

@@ -121,6 +121,7 @@ export { type ApplyOptions, applyServerSide } from "./patch/apply-server-side.ts
 export { applyJsonPatch, type JsonPatchOperation } from "./patch/json-patch.ts";
 export { applyMergePatch } from "./patch/merge-patch.ts";
 export { applyStrategicMergePatch } from "./patch/strategic-merge.ts";
+export { type PatchType, readPatch, type ReadPatch } from "./patch/read-patch.ts";
 export { ignoreTimestampsAlone, type ManagedFieldsOptions } from "./patch/track-managed-fields.ts";
 export { trackManagedFields } from "./patch/track-managed-fields.ts";
 export {

@@ -1,9 +1,6 @@
 /** PATCH: four ways to say what shall change. */
-import { GoError } from "../../internal/go/errors.ts";
-import { parseJson } from "../../internal/go/json-parse.ts";
 import { forbiddenField, requiredField } from "../../internal/kubernetes/field-error.ts";
-import { badRequest, failure, type Json, notFound } from "../../kubernetes/index.ts";
-import type { PatchType } from "../rules.ts";
+import { badRequest, failure, notFound, type PatchType, type ReadPatch } from "../../kubernetes/index.ts";
 import { isConflict } from "../storage/errors.ts";
 import type { ApiCall, ApiContext, CallBody } from "./context.ts";
 import { admitNew, placeInNamespace, requireNamespace, withoutVersion } from "./create.ts";
@@ -37,9 +34,10 @@ export async function patchObject(context: ApiContext, call: ApiCall, body: Call
     const error = forbiddenField("force", "may not be specified for non-apply patch");
     throw invalidOptions("PatchOptions", [error]);
   }
-  const patch = parseJsonPatchBody(body.bytes);
   const { resource, fieldValidation } = call;
+  let patch: ReadPatch | undefined;
   const presented = await changeObject(context, call, (current) => {
+    patch ??= context.rules.readPatch(body.bytes, type, fieldValidation);
     const shown = forClient(resource, current);
     const patched = context.rules.applyPatch(shown, patch, { type, kind: resource, fieldValidation });
     for (const warning of patched.warnings) call.warnings.add(warning);
@@ -129,15 +127,4 @@ export function patchTypeOf(contentType: string): PatchType {
 
 function mediaTypeOf(contentType: string): string {
   return (contentType.split(";")[0] ?? "").trim().toLowerCase();
-}
-
-/** @throws StatusError for what isn't JSON */
-export function parseJsonPatchBody(bytes: Uint8Array): Json {
-  try {
-    parseJson(bytes);
-  } catch (error) {
-    if (!(error instanceof GoError)) throw error;
-    throw badRequest(`error decoding patch: ${error.message}`);
-  }
-  return JSON.parse(Buffer.from(bytes).toString("utf8")) as Json;
 }

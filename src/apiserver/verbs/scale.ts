@@ -4,10 +4,12 @@ import {
   type JsonObject,
   type KubernetesObject,
   parseApiVersion,
+  type PatchType,
+  type ReadPatch,
 } from "../../kubernetes/index.ts";
-import type { BodyKind, PatchType } from "../rules.ts";
+import type { BodyKind } from "../rules.ts";
 import type { ApiCall, ApiContext, CallBody } from "./context.ts";
-import { parseJsonPatchBody, patchTypeOf } from "./patch.ts";
+import { patchTypeOf } from "./patch.ts";
 import type { Presented } from "./present.ts";
 import { getStored } from "./read.ts";
 import { decodeAs } from "./subresources.ts";
@@ -36,9 +38,10 @@ export async function updateScale(context: ApiContext, call: ApiCall, body: Call
 
 export async function patchScale(context: ApiContext, call: ApiCall, body: CallBody): Promise<Presented> {
   const type: PatchType = patchTypeOf(body.contentType);
-  const patch = parseJsonPatchBody(body.bytes);
   const { fieldValidation } = call;
+  let patch: ReadPatch | undefined;
   return await change(context, call, (current) => {
+    patch ??= context.rules.readPatch(body.bytes, type, fieldValidation);
     const { object, warnings } = context.rules.applyPatch(current, patch, {
       type,
       kind: SCALE,

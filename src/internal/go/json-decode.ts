@@ -87,7 +87,7 @@ export class Decoding {
 
   refuse(what: "unknown" | "duplicate", name: string): void {
     if (!this.strict || this.strictErrors.size >= STRICT_ERRORS) return;
-    this.strictErrors.add(`${what} field ${goQuote(`${this.#path}.${name}`.slice(1))}`);
+    this.strictErrors.add(`${what} field ${goQuote(`${this.#path}.${name}`.replace(/^\./, ""))}`);
   }
 }
 

@@ -86,7 +86,7 @@ test("applyJsonPatch() refuses what doesn't apply without saying what it was", (
 test("applyJsonPatch() tells a patch that is none from one that doesn't apply", () => {
   assert.deepEqual(refusal({}, { op: "add" }), {
     code: 400,
-    message: "error decoding patch: json: cannot unmarshal object into Go value of type []interface {}",
+    message: "json: cannot unmarshal object into Go value of type jsonpatch.Patch",
   });
   assert.deepEqual(refusal({}, ["add"]), {
     code: 400,

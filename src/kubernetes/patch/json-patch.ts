@@ -32,11 +32,10 @@ export function applyJsonPatch(document: Json, patch: Json): Json {
 
 function parsePatch(patch: Json): readonly JsonObject[] {
   if (!isList(patch)) {
-    throw badRequest(
-      `error decoding patch: json: cannot unmarshal ${wireTypeOf(patch)} into Go value of type []interface {}`,
-    );
+    throw badRequest(`json: cannot unmarshal ${wireTypeOf(patch)} into Go value of type jsonpatch.Patch`);
   }
   for (const operation of patch) {
+    if (operation === null) throw inapplicable();
     if (isObject(operation)) continue;
     throw badRequest(
       `json: cannot unmarshal ${wireTypeOf(operation)} into Go value of type jsonpatch.Operation`,

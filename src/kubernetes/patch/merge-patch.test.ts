@@ -26,17 +26,12 @@ test("applyMergePatch() gives the results of RFC 7386's table", () => {
 });
 
 test("applyMergePatch() refuses what is no object", () => {
-  for (const [patch, type] of [
-    [[], "array"],
-    ["x", "string"],
-    [1, "number"],
-  ] as const) {
+  for (const patch of [[], "x", 1, null]) {
     assert.throws(
       () => applyMergePatch({}, patch),
       (error) => {
         assert.ok(error instanceof StatusError);
-        assert.equal(error.status.code, 400);
-        assert.match(error.message, new RegExp(`cannot unmarshal ${type} into`));
+        assert.deepEqual([error.status.code, error.message], [400, "Invalid JSON Patch"]);
         return true;
       },
     );

@@ -1,7 +1,6 @@
 /** JSON merge patch, RFC 7386. */
 import { badRequest } from "../objects/status.ts";
 import type { Json, JsonObject } from "../objects/object.ts";
-import { wireTypeOf } from "./go-value.ts";
 import { checkDepth, isObject, membersOf } from "./json.ts";
 
 /**
@@ -11,12 +10,7 @@ import { checkDepth, isObject, membersOf } from "./json.ts";
  */
 export function applyMergePatch(document: JsonObject, patch: Json): JsonObject {
   checkDepth(patch);
-  if (!isObject(patch)) {
-    const type = "map[string]interface {}";
-    throw badRequest(
-      `error decoding patch: json: cannot unmarshal ${wireTypeOf(patch)} into Go value of type ${type}`,
-    );
-  }
+  if (!isObject(patch)) throw badRequest("Invalid JSON Patch");
   return merge(document, patch);
 }
 
