@@ -10,6 +10,7 @@ import {
   applyServerSide,
   applyStrategicMergePatch,
   badRequest,
+  checkAppliedTypes,
   convertToSchema,
   decodeObject,
   formatApiVersion,
@@ -35,24 +36,12 @@ import {
   validateUpdate,
   warningsFor,
 } from "../kubernetes/index.ts";
-import type { ApiRules, Decoded, ManagerOptions, PatchOptions } from "./rules.ts";
+import type { ApiRules, Decoded, DecodeOptions, ManagerOptions, PatchOptions } from "./rules.ts";
 
 export const kubernetesRules: ApiRules = {
   decode: (body, { contentType, kind, fieldValidation }) =>
     decodeObject(body, { contentType, resource: kind, fieldValidation }),
-  decodeConfiguration: (body, { contentType, kind, fieldValidation }) => {
-    const written = readWritten(body);
-    const expected = formatApiVersion(kind);
-    const given = written?.["apiVersion"] ?? "";
-    if (written !== undefined && given !== expected) {
-      const versions = `Specified patch version: ${formatText(given)}, expected: ${expected}`;
-      throw badRequest(`Incorrect version specified in apply patch. ${versions}`);
-    }
-    const { object, warnings } = decodeObject(body, { contentType, resource: kind, fieldValidation });
-    const { apiVersion, kind: name } = object;
-    const metadata = written?.["metadata"] ?? {};
-    return { object: { ...written, metadata, apiVersion, kind: name } as KubernetesObject, warnings };
-  },
+  decodeConfiguration,
   applyDefaults,
   prepareForCreate,
   prepareForUpdate,
@@ -75,16 +64,47 @@ export const kubernetesRules: ApiRules = {
   },
 };
 
-/** Undefined for what is no object, or no YAML: who decodes it says so. Nothing at all is an object without members. */
-function readWritten(body: Uint8Array): JsonObject | undefined {
+function decodeConfiguration(body: Uint8Array, options: DecodeOptions): Decoded {
+  const { contentType, kind, fieldValidation } = options;
+  const { written, strictError } = readWritten(body);
+  const expected = formatApiVersion(kind);
+  const given = written["apiVersion"] ?? "";
+  if (given !== expected) {
+    const versions = `Specified patch version: ${formatText(given)}, expected: ${expected}`;
+    throw badRequest(`Incorrect version specified in apply patch. ${versions}`);
+  }
+  const configuration = { ...written, metadata: written["metadata"] ?? {} } as KubernetesObject;
+  if (configuration.kind === kind.kind) checkAppliedTypes(configuration, kind.schema);
+  if (strictError !== undefined && fieldValidation === "Strict") {
+    throw badRequest(`error strict decoding patch: ${strictError}`);
+  }
+  const { object } = decodeObject(body, { contentType, resource: kind, fieldValidation: "Ignore" });
+  return {
+    object: { ...configuration, apiVersion: object.apiVersion, kind: object.kind },
+    warnings: strictError !== undefined && fieldValidation === "Warn" ? [strictError] : [],
+  };
+}
+
+/** Nothing at all is an object without members. */
+function readWritten(body: Uint8Array): {
+  readonly written: JsonObject;
+  readonly strictError: string | undefined;
+} {
   try {
-    const written = toJson(parseYaml(decodeReplacing(body)).node);
-    if (written === null) return {};
-    const isObject = typeof written === "object" && !Array.isArray(written);
-    return isObject ? (written as JsonObject) : undefined;
+    const { node, strictError } = parseYaml(decodeReplacing(body));
+    const written = toJson(node) ?? {};
+    if (typeof written !== "object" || Array.isArray(written)) {
+      const type = Array.isArray(written) ? "array" : node.kind;
+      throw badRequest(
+        "error decoding patch: error unmarshaling JSON: while decoding JSON: " +
+          `json: cannot unmarshal ${type} into Go value of type map[string]interface {}`,
+      );
+    }
+    const strict = strictError === undefined ? undefined : `error converting YAML to JSON: ${strictError}`;
+    return { written: written as JsonObject, strictError: strict };
   } catch (error) {
-    if (error instanceof GoError) return undefined;
-    throw error;
+    if (!(error instanceof GoError)) throw error;
+    throw badRequest(`error decoding patch: error converting YAML to JSON: ${error.message}`);
   }
 }
 

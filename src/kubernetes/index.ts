@@ -117,7 +117,7 @@ export { generateServiceAccountKey, openServiceAccountKey } from "./service-acco
 export { publicJwk, type ServiceAccountKey, ServiceAccountKeyError } from "./service-account-token-key.ts";
 export { createJsonPatch } from "./patch/create-json-patch.ts";
 export { formatGoValue } from "./patch/go-value.ts";
-export { type ApplyOptions, applyServerSide } from "./patch/apply-server-side.ts";
+export { type ApplyOptions, applyServerSide, checkAppliedTypes } from "./patch/apply-server-side.ts";
 export { applyJsonPatch, type JsonPatchOperation } from "./patch/json-patch.ts";
 export { applyMergePatch } from "./patch/merge-patch.ts";
 export { applyStrategicMergePatch } from "./patch/strategic-merge.ts";

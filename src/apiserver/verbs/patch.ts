@@ -1,6 +1,13 @@
 /** PATCH: four ways to say what shall change. */
 import { forbiddenField, requiredField } from "../../internal/kubernetes/field-error.ts";
-import { badRequest, failure, notFound, type PatchType, type ReadPatch } from "../../kubernetes/index.ts";
+import {
+  badRequest,
+  conflict,
+  failure,
+  notFound,
+  type PatchType,
+  type ReadPatch,
+} from "../../kubernetes/index.ts";
 import { isConflict } from "../storage/errors.ts";
 import type { ApiCall, ApiContext, CallBody } from "./context.ts";
 import { admitNew, placeInNamespace, requireNamespace, withoutVersion } from "./create.ts";
@@ -63,7 +70,7 @@ async function applyObject(context: ApiContext, call: ApiCall, it: Applying): Pr
   const configuration = placeInNamespace(fromClient(resource, sent), call.namespace);
   const { name = call.name } = configuration.metadata;
   if (name !== call.name) {
-    throw badRequest(`name in URL does not match name in apply configuration: ${call.name} != ${name}`);
+    throw badRequest(`the name of the object (${name}) does not match the name on the URL (${call.name})`);
   }
   const named = { ...configuration, metadata: { ...configuration.metadata, name } };
   const options = {
@@ -105,15 +112,8 @@ function isAlreadyExists(error: unknown): boolean {
 }
 
 function conflictOfUid(call: ApiCall, uid: string): Error {
-  const why = `Precondition failed: UID in precondition: ${uid}, UID in object meta: `;
-  return failure(
-    "Conflict",
-    `Operation cannot be fulfilled on ${call.resource.resource} "${call.name}": ${why}`,
-    {
-      name: call.name,
-      kind: call.resource.resource,
-    },
-  );
+  const why = `the provided object specified uid ${uid}, and no existing object was found`;
+  return conflict(resourceSubject(call), `uid mismatch: ${why}`);
 }
 
 /** @throws StatusError for what is no way to patch */

@@ -208,11 +208,48 @@ describe("patch", () => {
       const message = `Incorrect version specified in apply patch. Specified patch version: ${specified}, expected: v1`;
       assert.deepEqual([code, status["reason"], status.message], [400, "BadRequest", message]);
     }
-    assert.equal((await apply([])).code, 400);
     assert.equal((await apply(null)).code, 400);
-    assert.equal((await apply({ apiVersion: "v1", metadata: "a" })).code, 400);
     assert.equal((await apply({ apiVersion: "v1", kind: "ConfigMap", data: { a: "b" } })).code, 201);
     assert.equal((await apply({ apiVersion: "v1", kind: "ConfigMap", metadata: null })).code, 200);
+  });
+
+  it("refuses to apply what isn't of its type, however strict it is asked to be", async () => {
+    await using api = await openTestApi();
+    const title = "failed to create typed patch object (/a; /v1, Kind=ConfigMap): ";
+    const map = '{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a"}';
+    const twice =
+      'error converting YAML to JSON: yaml: unmarshal errors:\n  line 1: key "a" already set in map';
+    for (const [body, code, message] of [
+      [
+        `${map},"data":{"a":5}}`,
+        500,
+        `${title}.data.a: expected string, got &value.valueUnstructured{Value:5}`,
+      ],
+      [`${map},"data":"x"}`, 500, `${title}.data: expected map, got &{x}`],
+      [`${map},"dta":{}}`, 500, `${title}.dta: field not declared in schema`],
+      [`${map},"data":{"a":"1","a":"2"}}`, 400, `error strict decoding patch: ${twice}`],
+      [
+        "[]",
+        400,
+        "error decoding patch: error unmarshaling JSON: while decoding JSON: json: cannot unmarshal array into Go value of type map[string]interface {}",
+      ],
+      [
+        "a: [",
+        400,
+        "error decoding patch: error converting YAML to JSON: yaml: line 1: did not find expected node content",
+      ],
+    ] as const) {
+      const path = `${MAPS}/a?fieldManager=one&fieldValidation=Strict`;
+      const refused = await api.call("PATCH", path, { body, type: "application/apply-patch+yaml" });
+      assert.deepEqual([refused.code, refused.body.message], [code, message]);
+    }
+    const body = `${map},"data":{"a":"1","a":"2"}}`;
+    const warned = await api.call("PATCH", `${MAPS}/a?fieldManager=one`, {
+      body,
+      type: "application/apply-patch+yaml",
+    });
+    assert.deepEqual([warned.code, warned.body["data"]], [201, { a: "2" }]);
+    assert.match(warned.headers.get("warning") ?? "", /key \\"a\\" already set in map/);
   });
 
   it("refuses an object that comes with a version, but for a trial", async () => {

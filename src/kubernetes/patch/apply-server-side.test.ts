@@ -223,14 +223,26 @@ test("applyServerSide() says what the types don't know, and what may not be appl
     [{ nosuch: 1 }, ".spec.nosuch: field not declared in schema"],
     [{ nodeName: 1 }, ".spec.nodeName: expected string, got &value.valueUnstructured{Value:1}"],
     [{ priority: "x" }, ".spec.priority: expected numeric (int or float), got string"],
-    [{ hostNetwork: "x" }, ".spec.hostNetwork: expected boolean, got string"],
+    [{ hostNetwork: "x" }, ".spec.hostNetwork: expected boolean, got &{x}"],
+    [
+      { nodeName: [1, { b: null, a: "x" }] },
+      '.spec.nodeName: expected string, got &value.valueUnstructured{Value:[]interface {}{1, map[string]interface {}{"a":"x", "b":interface {}(nil)}}}',
+    ],
+    [{ containers: { name: "a" } }, ".spec.containers: expected list, got &{map[name:a]}"],
+    [{ nodeSelector: [true] }, ".spec.nodeSelector: expected map, got &{[true]}"],
+    [
+      { containers: [{ name: "a", resources: { limits: { cpu: ["1"] } } }] },
+      '.spec.containers[name="a"].resources.limits.cpu: expected any scalar, got &{[1]}',
+    ],
     [
       { containers: [{ name: "a" }, { name: "a" }] },
       '.spec.containers: duplicate entries for key [name="a"]',
     ],
     [
-      { x: 1, y: 1 },
-      "errors:\n  .spec.x: field not declared in schema\n  .spec.y: field not declared in schema",
+      { nodeName: 1, hostname: 2, x: 1, y: 1 },
+      "errors:\n  .spec.nodeName: expected string, got &value.valueUnstructured{Value:1}\n" +
+        "  .spec.hostname: expected string, got &value.valueUnstructured{Value:2}\n" +
+        "  .spec.x: field not declared in schema",
     ],
   ];
   for (const [spec, text] of cases) {

@@ -97,6 +97,20 @@ function checkApplied(live: KubernetesObject | undefined, applied: KubernetesObj
   }
   const sent = managedFieldsOf(applied);
   if (sent !== undefined && sent !== null) throw badRequest("metadata.managedFields must be nil");
+  checkTypes(applied, place);
+}
+
+/**
+ * Whether someone may apply an object, as far as its types go.
+ *
+ * @throws StatusError with code 500
+ */
+export function checkAppliedTypes(applied: KubernetesObject, schema: string): void {
+  checkDepth(applied);
+  checkTypes(applied, rootPlace(schema));
+}
+
+function checkTypes(applied: KubernetesObject, place: Place): void {
   const faults = typeFaults(applied, place);
   if (faults.length === 0) return;
   const { group, version } = parseApiVersion(applied.apiVersion);

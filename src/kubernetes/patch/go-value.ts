@@ -1,4 +1,5 @@
 /** JSON values in messages, as Go prints them. */
+import { goQuote } from "../../internal/go/quote.ts";
 import { compareBytes } from "../../internal/go/utf8.ts";
 import type { Json } from "../objects/object.ts";
 import { isList, isObject, membersOf } from "./json.ts";
@@ -10,6 +11,17 @@ export function formatGoValue(value: Json | undefined): string {
   if (!isObject(value)) return String(value);
   const members = membersOf(value).toSorted(([a], [b]) => compareBytes(a, b));
   return `map[${members.map(([name, member]) => `${name}:${formatGoValue(member)}`).join(" ")}]`;
+}
+
+/** As `%#v` has it: `map[string]interface {}{"name":"web"}`. */
+export function formatGoSyntax(value: Json): string {
+  if (value === null) return "interface {}(nil)";
+  if (typeof value === "string") return goQuote(value);
+  if (isList(value)) return `[]interface {}{${value.map((item) => formatGoSyntax(item)).join(", ")}}`;
+  if (!isObject(value)) return String(value);
+  const members = membersOf(value).toSorted(([a], [b]) => compareBytes(a, b));
+  const texts = members.map(([name, member]) => `${goQuote(name)}:${formatGoSyntax(member)}`);
+  return `map[string]interface {}{${texts.join(", ")}}`;
 }
 
 /** The type of a decoded JSON value. */

@@ -2,7 +2,7 @@
 import type { Json } from "../objects/object.ts";
 import { FieldSetBuilder } from "./field-set.ts";
 import { formatFieldPath } from "./field-path.ts";
-import { goTypeOf, formatGoValue } from "./go-value.ts";
+import { formatGoSyntax, formatGoValue, goTypeOf } from "./go-value.ts";
 import { isList, isObject, memberOf, membersOf } from "./json.ts";
 import { itemPlace, memberPlace, type Place } from "./place.ts";
 import { itemsByStep, shapeOf, stepOf } from "./typed-walk.ts";
@@ -51,8 +51,11 @@ function* faultsIn(value: Json, place: Place, path: readonly string[]): Generato
     for (const [name, member] of membersOf(value)) {
       const below = memberPlace(place, name);
       const at = [...path, `f:${name}`];
-      if (below === undefined) yield `${formatFieldPath(at)}: field not declared in schema`;
-      else yield* faultsIn(member, below, at);
+      if (below === undefined) {
+        yield `${formatFieldPath(at)}: field not declared in schema`;
+        return;
+      }
+      yield* faultsIn(member, below, at);
     }
   } else if (isList(value)) yield* faultsInItems(value, place, path);
 }
@@ -62,18 +65,16 @@ function* faultsInItems(items: readonly Json[], place: Place, path: readonly str
   if (item === undefined) return;
   const keyed = shapeOf(place, items) === "items";
   const seen = new Set<string>();
-  const named = new Set<string>();
   for (const [at, one] of items.entries()) {
     const step = keyed ? stepOf(place, one) : `i:${at}`;
-    if (step === undefined) yield `${formatFieldPath(path)}: element ${at}: ${keylessText(place, one)}`;
-    else if (keyed && seen.has(step)) {
-      if (!named.has(step))
-        yield `${formatFieldPath(path)}: duplicate entries for key ${formatFieldPath([step])}`;
-      named.add(step);
-    } else {
-      seen.add(step);
-      yield* faultsIn(one, item, [...path, step]);
+    if (step === undefined) {
+      yield `${formatFieldPath(path)}: element ${at}: ${keylessText(place, one)}`;
+      return;
     }
+    if (keyed && seen.has(step))
+      yield `${formatFieldPath(path)}: duplicate entries for key ${formatFieldPath([step])}`;
+    seen.add(step);
+    yield* faultsIn(one, item, [...path, step]);
   }
 }
 
@@ -94,28 +95,30 @@ function wrongType(value: Json, place: Place): string | undefined {
   switch (place.schema.kind) {
     case "struct":
     case "map":
-      return isObject(value) ? undefined : `expected map, got ${shown(value)}`;
+      return isObject(value) ? undefined : `expected map, got ${pointedTo(value)}`;
     case "list":
-      return isList(value) ? undefined : `expected list, got ${shown(value)}`;
+      return isList(value) ? undefined : `expected list, got ${pointedTo(value)}`;
     case "string":
     case "bytes":
-      return typeof value === "string" ? undefined : `expected string, got ${shown(value)}`;
+      return typeof value === "string"
+        ? undefined
+        : `expected string, got &value.valueUnstructured{Value:${formatGoSyntax(value)}}`;
     case "integer":
       return typeof value === "number"
         ? undefined
         : `expected numeric (int or float), got ${goTypeOf(value)}`;
     case "boolean":
-      return typeof value === "boolean" ? undefined : `expected boolean, got ${goTypeOf(value)}`;
+      return typeof value === "boolean" ? undefined : `expected boolean, got ${pointedTo(value)}`;
     case "raw":
       return undefined;
     case "intOrString":
     case "quantity":
     case "time":
-      return isObject(value) || isList(value) ? `expected scalar, got ${goTypeOf(value)}` : undefined;
+      return isObject(value) || isList(value) ? `expected any scalar, got ${pointedTo(value)}` : undefined;
   }
 }
 
-function shown(value: Json): string {
-  const text = typeof value === "string" ? JSON.stringify(value) : formatGoValue(value);
-  return `&value.valueUnstructured{Value:${text}}`;
+/** As Go prints what it holds a value in. */
+function pointedTo(value: Json): string {
+  return `&{${formatGoValue(value)}}`;
 }
