@@ -98,6 +98,12 @@ test(
       ["CREDENTIAL_REFUSED"],
     );
 
+    // As dray up itself tells people to.
+    const env = { KUBECONFIG: `${folder}/data/dray/kubeconfig`, XDG_DATA_HOME: `${folder}/data` };
+    const exported = createMemoryContext({ cwd: folder, home: folder, env, now: Date.now });
+    assert.equal(await run(["explain", "deployment/web"], exported), 4);
+    assert.match(exported.stdout.text, /on the node: not there/);
+
     assert.deepEqual(await snapshot(folder), before, "explaining changes no file");
     const pods = await cluster.resource("pods").listAll({ namespace: "" });
     for (const { text } of [ofDeployment, ofAll, offline]) {

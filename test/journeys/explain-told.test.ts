@@ -50,8 +50,8 @@ function waiting(state: Json, secrets: readonly string[] = []): Json {
   );
 }
 
-function secret(password: string): Json {
-  const document = JSON.stringify({ auths: { [HOST]: { username: "alice", password } } });
+function secret(password: string, key = HOST): Json {
+  const document = JSON.stringify({ auths: { [key]: { username: "alice", password } } });
   return {
     apiVersion: "v1",
     kind: "Secret",
@@ -216,6 +216,76 @@ const CASES: Readonly<Record<string, Case>> = {
     registry: HEADLESS,
     causes: ["failure CONTENT_MISSING"],
     says: ["doesn't say whether it has it", "the registry doesn't tell from here whether it has the layers"],
+  },
+  "an image that may not be pulled, on a node whose images nobody knows": {
+    objects: [
+      pod(
+        { containers: [{ name: "web", image: IMAGE, imagePullPolicy: "Never" }] },
+        {
+          containerStatuses: [
+            statusOf("web", {
+              waiting: {
+                reason: "ErrImageNeverPull",
+                message: `Container image "${IMAGE}" is not present with pull policy of Never`,
+              },
+            }),
+          ],
+        },
+      ),
+    ],
+    registry: OPEN,
+    causes: ["failure NEVER_ABSENT"],
+    says: ["and the node says", "imagePullPolicy: IfNotPresent"],
+  },
+  "a Pod of a Deployment, pasted without it": {
+    objects: [
+      {
+        ...waiting(backOff(`${RESOLVE}${IMAGE}: not found`)),
+        metadata: {
+          name: "front-5484bcd8f6-8qpxf",
+          namespace: "shop",
+          uid: "1-2-3",
+          creationTimestamp: "2026-01-05T11:00:00Z",
+          labels: { app: "front", "pod-template-hash": "5484bcd8f6" },
+          ownerReferences: [
+            {
+              apiVersion: "apps/v1",
+              kind: "ReplicaSet",
+              name: "front-5484bcd8f6",
+              uid: "4",
+              controller: true,
+            },
+          ],
+        },
+      },
+    ],
+    registry: { images: { "shop/web:2": {} } },
+    causes: ["failure TAG_MISSING"],
+    says: ["made by Deployment front", `kubectl set image deployment/front web=${HOST}/shop/web:TAG -n shop`],
+  },
+  "a Secret for another container's image": {
+    objects: [
+      pod(
+        {
+          imagePullSecrets: [{ name: "s" }],
+          containers: [
+            { name: "web", image: IMAGE, imagePullPolicy: "IfNotPresent" },
+            { name: "side", image: `${HOST}/team/side:1`, imagePullPolicy: "IfNotPresent" },
+          ],
+        },
+        {
+          containerStatuses: [
+            statusOf("web", { running: { startedAt: "2026-01-05T11:01:00Z" } }),
+            statusOf("side", backOff(NOBODY, `${HOST}/team/side:1`), `${HOST}/team/side:1`),
+          ],
+        },
+      ),
+      secret("alice-opens-sesame", `${HOST}/shop`),
+    ],
+    registry: CLOSED,
+    causes: ["failure CREDENTIAL_NOT_MATCHED"],
+    // What opens the one isn't overwritten for the other.
+    says: [`kubectl create secret docker-registry s-2 -n shop --docker-server=${HOST} `],
   },
   "an image volume that keeps its container waiting": {
     objects: [

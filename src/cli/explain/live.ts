@@ -1,5 +1,5 @@
 /** What is asked about in a cluster: the Pods, or what makes them, and the nodes they are on. */
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 
 import { type NodeSituation, type Surroundings, type Workload } from "../../explain/index.ts";
 import { type NodeImages, ListedImages } from "../../explain/index.ts";
@@ -81,19 +81,20 @@ function describeNodes(
   return objects.map((object) => nodeOf(object, facts, givenPlatform(values)));
 }
 
-/** A dray up that runs on this machine, unless somebody says which cluster is meant. */
+/** A dray up that runs on this machine, unless somebody says that another cluster is meant. */
 export async function findUp(
   values: Pick<ExplainValues, "kubeconfig" | "context" | "data-dir">,
   context: CommandContext,
 ): Promise<{ readonly kubeconfig: string; readonly folder: string } | undefined> {
-  const { kubeconfig, context: name } = values;
-  if (kubeconfig !== undefined || name !== undefined || (context.env["KUBECONFIG"] ?? "") !== "")
-    return undefined;
+  const given = values.kubeconfig ?? context.env["KUBECONFIG"] ?? "";
+  if (values.context !== undefined) return undefined;
   const folder = dataDir(values, context);
   try {
     const status = await readStatus(folder);
     if (status.api === null || !status.running || !isAlive(status.pid)) return undefined;
-    return { kubeconfig: status.api.kubeconfig, folder };
+    const { kubeconfig } = status.api;
+    const isOther = given !== "" && resolve(context.cwd, given) !== resolve(kubeconfig);
+    return isOther ? undefined : { kubeconfig, folder };
   } catch (error) {
     if (error instanceof CliError) return undefined;
     throw error;

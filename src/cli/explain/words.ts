@@ -176,7 +176,7 @@ export function observedWords({ observed }: ImageTrace): readonly string[] {
     ...(backOff === undefined
       ? []
       : [
-          `${backOff.failures} failures so far, so ${backOff.delaySeconds} s between attempts${backOff.nextAttempt === undefined ? "" : `; the next is due at ${backOff.nextAttempt}`}`,
+          `${backOff.failures} ${backOff.failures === 1 ? "failure" : "failures"} so far, so ${backOff.delaySeconds} s between attempts${backOff.nextAttempt === undefined ? "" : `; the next is due at ${backOff.nextAttempt}`}`,
         ]),
     ...events.map(
       (event) =>

@@ -16,6 +16,8 @@ export interface ImageContext {
   readonly pod: Omit<PodTrace, "images" | "causes">;
   /** Secrets that might have been meant; asked for only where credentials are in question. */
   readonly others: () => Promise<readonly PullSecret[]>;
+  /** Repositories of the Pod's images. */
+  readonly repositories: readonly string[];
   /** What was left out of the configuration of hosts. */
   readonly hostNotes: readonly string[];
   /** Milliseconds since the epoch. */
@@ -75,7 +77,7 @@ function guessName(written: string): string | undefined {
 function ofFailure(image: ImageTrace, known: Known): readonly Finding[] {
   const { outcome, credentials, decision, attempts, content } = image;
   const { pod } = known;
-  const sources: SourceContext = { pod, others: known.others, severity: "failure" };
+  const sources: SourceContext = { ...known, severity: "failure" };
   if (outcome.reason === "ErrImageNeverPull") return [ofNever(image, known, "failure")];
   if (credentials.state === "failed")
     return classifySources(image, sources).filter(({ code }) => code === "SECRET_BROKEN");
@@ -157,7 +159,8 @@ function ofNever(image: ImageTrace, { pod }: Known, severity: Finding["severity"
       },
     ]);
   }
-  const unknown = image.presence.state === "unknown" ? "nobody knows whether it is" : "it isn't";
+  const told = image.observed?.reason === "ErrImageNeverPull" ? "the node says that it isn't" : undefined;
+  const unknown = image.presence.state === "unknown" ? (told ?? "nobody knows whether it is") : "it isn't";
   return finding(
     "NEVER_ABSENT",
     severity,
@@ -190,7 +193,7 @@ function ofSuccess(image: ImageTrace, known: Known): readonly Finding[] {
     const summary = `${name.written} is made for ${made}, and the node is ${pod.node.platform}: it comes, and can't run`;
     findings.push(finding("PLATFORM_MISMATCH", "risk", summary));
   }
-  const sources = classifySources(image, { pod, others: known.others, severity: "note" });
+  const sources = classifySources(image, { ...known, severity: "note" });
   return [...findings, ...sources];
 }
 
@@ -228,15 +231,17 @@ function ofDisagreement(image: ImageTrace, { pod }: Known): readonly Finding[] {
 /** Nobody was asked, or too little was seen: what the cluster says, and what is plain to see. */
 function ofUnknown(image: ImageTrace, known: Known): readonly Finding[] {
   const { outcome } = image;
-  const { pod, others, now } = known;
-  const context: SourceContext = { pod, others, severity: "risk" };
+  const context = { ...known, severity: "risk" } as const;
   const never = outcome.reason === "ErrImageNeverPull" ? [ofNever(image, known, "risk")] : [];
   const denied = outcome.state === "unknown" && image.attempts.some(isDenial);
-  const asStranger = denied ? classifyDenial(image, { ...context, now }) : classifySources(image, context);
+  const asStranger = denied ? classifyDenial(image, context) : classifySources(image, context);
   const words = wordsOf(image);
   const seen = words === "" ? [] : classifyWords(image, known, words);
-  const ahead = outcome.state === "unasked" && words === "" ? foresee(image, { ...context, now }) : [];
-  return [...seen, ...never, ...asStranger, ...ahead];
+  const ahead = outcome.state === "unasked" && words === "" ? foresee(image, context) : [];
+  // Whatever is in doubt here, the node has looked.
+  const told = seen.some(({ code }) => never.some((one) => one.code === code));
+  const absent = told ? never.map((one): Finding => ({ ...one, severity: "failure" })) : never;
+  return [...(told ? [] : seen), ...absent, ...asStranger, ...ahead];
 }
 
 function deniedThere(image: ImageTrace): boolean {

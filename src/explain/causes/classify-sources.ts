@@ -1,5 +1,5 @@
 /** What is the matter with the places where credentials come from, whether or not it kept an image from coming. */
-import { explainPullSecrets, type PullSecret } from "../../credentials/index.ts";
+import { explainPullSecrets, findMismatch, parseTarget, type PullSecret } from "../../credentials/index.ts";
 import type { Advice, CredentialSourceTrace, Finding, ImageTrace, PodTrace } from "../trace.ts";
 import { copySecret, makeSecret, nameSecret, remakeSecret, rewriteSecret } from "./advice.ts";
 import { finding } from "./finding.ts";
@@ -8,6 +8,8 @@ export interface SourceContext {
   readonly pod: Omit<PodTrace, "images" | "causes">;
   /** Secrets that might have been meant. */
   readonly others: readonly PullSecret[];
+  /** Repositories of the Pod's images, this one's among them. */
+  readonly repositories: readonly string[];
   readonly severity: Finding["severity"];
 }
 
@@ -96,7 +98,8 @@ function ofFile({ label }: CredentialSourceTrace, { severity }: SourceContext): 
 }
 
 /** Entries that exist and are for something else. */
-export function classifyMismatches(image: ImageTrace, { pod, severity }: SourceContext): readonly Finding[] {
+export function classifyMismatches(image: ImageTrace, context: SourceContext): readonly Finding[] {
+  const { pod, severity } = context;
   const { registry = "", repository = "" } = image.name;
   const sources = image.credentials.sources.filter(
     ({ kind, state }) => state === "not-matched" && (kind === "secret" || kind === "file"),
@@ -112,19 +115,22 @@ export function classifyMismatches(image: ImageTrace, { pod, severity }: SourceC
         : `its entry ${JSON.stringify(nearest.key)} doesn't fit: ${nearest.why}`;
     const code = path === undefined ? "CREDENTIAL_HOST_MISMATCH" : "CREDENTIAL_NOT_MATCHED";
     const summary = `${called} has nothing for ${registry}/${repository}: ${why}`;
-    return finding(code, severity, summary, source.kind === "secret" ? addEntry(source, image, pod) : []);
+    return finding(code, severity, summary, source.kind === "secret" ? addEntry(source, image, context) : []);
   });
 }
 
-/** A Secret that is written anew loses its other entries; where it has several, another one joins it. */
+/** A Secret that is written anew loses its entries; where others may need them, another Secret joins it. */
 function addEntry(
   source: CredentialSourceTrace,
   image: ImageTrace,
-  pod: SourceContext["pod"],
+  { pod, repositories }: SourceContext,
 ): readonly Advice[] {
   const { registry = "" } = image.name;
   const { name = "", entries } = source;
-  if (entries.length <= 1) return [rewriteSecret(pod, registry, source)];
+  const needed = entries.some(({ key }) =>
+    repositories.some((other) => findMismatch(parseTarget(key), parseTarget(other)) === undefined),
+  );
+  if (entries.length <= 1 && !needed) return [rewriteSecret(pod, registry, source)];
   const another = `${name}-2`;
   return [makeSecret(pod, registry, another), ...nameSecret(pod, another)];
 }

@@ -4,6 +4,7 @@ import type { PodIdentity } from "../../credentials/index.ts";
 import { PullManager } from "../../images/index.ts";
 import type { JsonObject, KubernetesObject } from "../../kubernetes/index.ts";
 import { formatFullPlatform } from "../../oci/index.ts";
+import { repositoryName } from "../../reference/index.ts";
 import { classifyImage } from "../causes/classify-image.ts";
 import { classifyPod } from "../causes/classify-pod.ts";
 import { objectAt, objectsAt, textAt } from "../json.ts";
@@ -17,7 +18,7 @@ import type {
   Subject,
 } from "../trace.ts";
 import { observe } from "../world/observe.ts";
-import { controllerOf, isStored, namespaceOf, podOf, writtenSpec } from "../world/pod-of.ts";
+import { isStored, makerOf, namespaceOf, podOf, writtenSpec } from "../world/pod-of.ts";
 import type { NodeSituation, Situation, Workload } from "../world/situation.ts";
 import { pullSecretNames, storePod } from "../world/store-pod.ts";
 import type { Conversation } from "./conversation.ts";
@@ -26,7 +27,7 @@ import type { DryRuntime } from "./dry-runtime.ts";
 import { explainImage, type PodReplay } from "./explain-image.ts";
 import type { Redactor } from "../../internal/redactor.ts";
 import { findSecrets } from "./secret-sources.ts";
-import { tracePolicy } from "./trace-name.ts";
+import { traceName, tracePolicy } from "./trace-name.ts";
 
 /** What one explanation shares between its Pods. */
 export interface Replaying {
@@ -105,6 +106,10 @@ export async function explainPod(
   // What the cluster says of a Pod is what its own node says.
   const own = textAt(spec, "nodeName");
   const elsewhere = own !== "" && node.name !== undefined && node.name !== own;
+  const repositories = slots.flatMap(({ image }) => {
+    const { reference } = traceName(image);
+    return reference === undefined ? [] : [repositoryName(reference)];
+  });
   const explained = new Map<ImageSlot, ImageTrace>();
   replay.runtime.beginPod();
   const missing = secrets.filter(({ seen }) => seen.state === "missing").map(({ name }) => name);
@@ -139,6 +144,7 @@ export async function explainPod(
     const causes = await classifyImage(whole, {
       pod: { ...bare, pullSecrets },
       others,
+      repositories,
       hostNotes: replaying.hostNotes,
       now: situation.now(),
     });
@@ -205,11 +211,8 @@ function describeSubject(
   },
 ): Subject {
   const { pod, stored } = known;
-  const controller = known.owner ?? controllerOf(pod);
-  const owner = controller && {
-    kind: controller.kind,
-    name: "metadata" in controller ? textAt(controller, "metadata", "name") : controller.name,
-  };
+  const maker = makerOf(pod, known.owner);
+  const owner = maker && { kind: maker.kind, name: maker.name };
   return {
     kind: object.kind,
     namespace: namespaceOf(object),

@@ -178,7 +178,8 @@ function compare(facts: {
 }): { readonly agrees: boolean | undefined; readonly verdict: string } {
   const { kind, reason, failing, outcome, untold } = facts;
   if (outcome.state === "unasked" || outcome.state === "unknown") {
-    return { agrees: undefined, verdict: `the cluster says ${reason || kind}; nobody was asked here` };
+    const here = outcome.state === "unasked" ? "nobody was asked here" : "from here it can't be told";
+    return { agrees: undefined, verdict: `the cluster says ${reason || kind}; ${here}` };
   }
   const fails = outcome.state === "failed";
   if (kind === "none")

@@ -67,10 +67,29 @@ export function namespaceOf(object: KubernetesObject): string {
   return textAt(object, "metadata", "namespace") || "default";
 }
 
-/** The controller that made a Pod: of a ReplicaSet with a Deployment's hash, the Deployment's own name is a guess. */
+export interface Maker {
+  readonly kind: string;
+  readonly name: string;
+}
+
+/**
+ * What has to be changed for other Pods to be made: the last of the makers, also where it couldn't be looked at. A
+ * Deployment marks its Pods with what it puts behind its own name for its ReplicaSets.
+ *
+ * @param owner the last maker that was found
+ */
+export function makerOf(pod: KubernetesObject, owner: KubernetesObject | undefined): Maker | undefined {
+  const maker =
+    controllerOf(owner ?? pod) ?? (owner && { kind: owner.kind, name: owner.metadata.name ?? "" });
+  const hash = pod.metadata.labels?.["pod-template-hash"] ?? "";
+  if (maker?.kind !== "ReplicaSet" || hash === "" || !maker.name.endsWith(`-${hash}`)) return maker;
+  return { kind: "Deployment", name: maker.name.slice(0, -hash.length - 1) };
+}
+
+/** Of a Pod, or of what made it. */
 export function controllerOf(
   object: KubernetesObject,
-): { readonly apiVersion: string; readonly kind: string; readonly name: string } | undefined {
+): (Maker & { readonly apiVersion: string }) | undefined {
   const { ownerReferences = [] } = object.metadata;
   const controller = ownerReferences.find((owner) => owner.controller === true);
   return controller && { apiVersion: controller.apiVersion, kind: controller.kind, name: controller.name };
