@@ -63,7 +63,9 @@ test(
     // Others of the same reason come beside it, one of them with the second look, in no order that a list shows.
     const failed = await cluster.until(events, (one) => {
       const about = one["involvedObject"] as JsonObject;
-      return about["uid"] === failing.metadata.uid && /^Failed to pull image/.test(one["message"] as string);
+      return (
+        about["uid"] === failing.metadata.uid && (one["message"] as string).startsWith("Failed to pull image")
+      );
     });
     assert.equal(failed["reason"], "Failed");
     await secrets.patch("bad", {
