@@ -7,7 +7,7 @@ import { after, before, describe, it } from "node:test";
 import { type KubectlLab, openKubectlLab } from "./kubectl-lab.ts";
 import { missingPeers } from "./peers.ts";
 
-describe("kubectl changes", { skip: missingPeers("kubectl"), timeout: 120_000 }, () => {
+describe("kubectl changes", { skip: missingPeers("kubectl"), timeout: 600_000 }, () => {
   let lab: KubectlLab;
   const kubectl = async (...argv: readonly string[]): Promise<string> => await lab.kubectl(...argv);
   const valueOf = async (target: string, path: string): Promise<string> =>
@@ -82,7 +82,7 @@ describe("kubectl changes", { skip: missingPeers("kubectl"), timeout: 120_000 },
 
   it("Pods by every kind of patch, and their status", async () => {
     await kubectl("run", "patched", "--image=app:v1", "--labels=app=patched");
-    await kubectl("wait", "--for=condition=Ready", "pod/patched", "--timeout=20s");
+    await kubectl("wait", "--for=condition=Ready", "pod/patched", "--timeout=90s");
     const patch = async (type: string, body: unknown, ...more: readonly string[]): Promise<string> =>
       await kubectl("patch", "pod/patched", `--type=${type}`, "-p", JSON.stringify(body), ...more);
     await patch("json", [{ op: "replace", path: "/spec/containers/0/image", value: "app:v2" }]);
@@ -139,7 +139,7 @@ describe("kubectl changes", { skip: missingPeers("kubectl"), timeout: 120_000 },
 
   it("objects by replacing them, and makes them anew where it must", async () => {
     await kubectl("run", "replaced", "--image=app:v1");
-    await kubectl("wait", "--for=condition=Ready", "pod/replaced", "--timeout=20s");
+    await kubectl("wait", "--for=condition=Ready", "pod/replaced", "--timeout=90s");
     const yaml = await kubectl("get", "pod/replaced", "-o", "yaml");
     const uid = await valueOf("pod/replaced", ".metadata.uid");
     lab.write("replaced.yaml", yaml.replaceAll("app:v1", "app:v2"));
@@ -196,7 +196,7 @@ describe("kubectl changes", { skip: missingPeers("kubectl"), timeout: 120_000 },
 
   it("Pods by adding a container to look into them with", async () => {
     await kubectl("run", "looked-at", "--image=app:v1");
-    await kubectl("wait", "--for=condition=Ready", "pod/looked-at", "--timeout=20s");
+    await kubectl("wait", "--for=condition=Ready", "pod/looked-at", "--timeout=90s");
     await kubectl("debug", "looked-at", "--image=tools:1", "--target=looked-at", "-q", "--attach=false");
     const added = await valueOf(
       "pod/looked-at",
@@ -280,7 +280,7 @@ describe("kubectl changes", { skip: missingPeers("kubectl"), timeout: 120_000 },
     );
 
     await kubectl("run", "quiet", "--image=app:v1");
-    await kubectl("wait", "--for=condition=Ready", "pod/quiet", "--timeout=20s");
+    await kubectl("wait", "--for=condition=Ready", "pod/quiet", "--timeout=90s");
     assert.match(await lab.refused("expose", "pod", "quiet", "--port=80"), /no matches for kind "Service"/);
     const containers = /dray brings images to nodes and runs no containers/;
     for (const argv of [

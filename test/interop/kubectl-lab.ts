@@ -20,6 +20,8 @@ export interface KubectlLab extends AsyncDisposable {
   ): Promise<Ended>;
   /** What a command that has to succeed prints. */
   kubectl(...argv: readonly string[]): Promise<string>;
+  /** What a command prints once that is as wanted: controllers tell what they did a little later. */
+  shows(wanted: RegExp, ...argv: readonly string[]): Promise<string>;
   /** What a command that has to fail says of it. */
   refused(...argv: readonly string[]): Promise<string>;
   /** Starts a command that goes on. */
@@ -27,6 +29,9 @@ export interface KubectlLab extends AsyncDisposable {
   /** Writes a file into the folder. */
   write(path: string, content: string): void;
 }
+
+/** Milliseconds that something which has to come about may take on a machine that has other work, too. */
+const PATIENCE = 90_000;
 
 export async function openKubectlLab(): Promise<KubectlLab> {
   const program = findPeer("kubectl") ?? "kubectl";
@@ -38,11 +43,24 @@ export async function openKubectlLab(): Promise<KubectlLab> {
     cluster,
     folder,
     run: async (argv, { env: more, ...options } = {}) =>
-      await attempt(program, argv, { cwd: folder, env: { ...env, ...more }, timeout: 60_000, ...options }),
+      await attempt(program, argv, {
+        cwd: folder,
+        env: { ...env, ...more },
+        timeout: 2 * PATIENCE,
+        ...options,
+      }),
     kubectl: async (...argv) => {
       const { status, stdout, stderr } = await lab.run(argv);
       assert.equal(status, 0, `kubectl ${argv.join(" ")}: ${stderr}`);
       return stdout;
+    },
+    shows: async (wanted, ...argv) => {
+      const end = performance.now() + PATIENCE;
+      for (;;) {
+        const shown = await lab.kubectl(...argv);
+        if (performance.now() > end) assert.match(shown, wanted);
+        if (wanted.test(shown)) return shown;
+      }
     },
     refused: async (...argv) => {
       const { status, stdout, stderr } = await lab.run(argv);

@@ -77,7 +77,7 @@ metadata: { name: leader }
 spec: { holderIdentity: me, leaseDurationSeconds: 15 }
 `;
 
-describe("kubectl shows", { skip: missingPeers("kubectl"), timeout: 120_000 }, () => {
+describe("kubectl shows", { skip: missingPeers("kubectl"), timeout: 600_000 }, () => {
   let lab: KubectlLab;
   const kubectl = async (...argv: readonly string[]): Promise<string> => await lab.kubectl(...argv);
 
@@ -85,10 +85,10 @@ describe("kubectl shows", { skip: missingPeers("kubectl"), timeout: 120_000 }, (
     lab = await openKubectlLab();
     lab.write("all.yaml", OBJECTS);
     assert.equal((await kubectl("create", "-f", "all.yaml")).match(/ created$/gm)?.length, 11);
-    await kubectl("rollout", "status", "deployment/web", "--timeout=20s");
-    for (const app of ["db", "agent", "rc"]) {
-      await kubectl("wait", "--for=create", "pod", "-l", `app=${app}`, "--timeout=20s");
-      await kubectl("wait", "--for=condition=Ready", "pod", "-l", `app=${app}`, "--timeout=20s");
+    await kubectl("rollout", "status", "deployment/web", "--timeout=90s");
+    for (const label of ["app=db", "app=agent", "app=rc", "job-name=once"]) {
+      await kubectl("wait", "--for=create", "pod", "-l", label, "--timeout=90s");
+      await kubectl("wait", "--for=condition=Ready", "pod", "-l", label, "--timeout=90s");
     }
   });
   after(async () => await lab[Symbol.asyncDispose]());
@@ -125,9 +125,7 @@ describe("kubectl shows", { skip: missingPeers("kubectl"), timeout: 120_000 }, (
   ];
   for (const [resource, header, row] of rows) {
     it(`${resource} as rows`, async () => {
-      const shown = await kubectl("get", resource);
-      assert.match(shown, header);
-      assert.match(shown, row);
+      assert.match(await lab.shows(row, "get", resource), header);
     });
   }
 
@@ -153,9 +151,7 @@ describe("kubectl shows", { skip: missingPeers("kubectl"), timeout: 120_000 }, (
   ];
   for (const [target, pattern] of described) {
     it(`${target} at length`, async () => {
-      const shown = await kubectl("describe", ...target.split(" "));
-      assert.match(shown, pattern);
-      assert.doesNotMatch(shown, /YTpi/);
+      assert.doesNotMatch(await lab.shows(pattern, "describe", ...target.split(" ")), /YTpi/);
     });
   }
 
@@ -338,16 +334,8 @@ describe("kubectl shows", { skip: missingPeers("kubectl"), timeout: 120_000 }, (
       /^\S+ +Normal +ScalingReplicaSet +Deployment\/web +Scaled up replica set web-\S+ from 0 to 2$/m,
     );
     assert.doesNotMatch(events, /StatefulSet/);
-    assert.match(
-      await kubectl(
-        "get",
-        "events",
-        "--field-selector",
-        "involvedObject.kind=StatefulSet",
-        "--sort-by=.lastTimestamp",
-      ),
-      /SuccessfulCreate +statefulset\/db/,
-    );
+    const ofSets = ["--field-selector", "involvedObject.kind=StatefulSet", "--sort-by=.lastTimestamp"];
+    await lab.shows(/SuccessfulCreate +statefulset\/db/, "get", "events", ...ofSets);
     assert.match(await kubectl("get", "events.events.k8s.io", "-o", "name"), /^event.events.k8s.io\/web\./m);
   });
 

@@ -10,7 +10,7 @@ const FOLDER = fileURLToPath(new URL("../traces/kubectl/recordings/", import.met
 
 test(
   "kubectl prints of dray what it printed of a real API server",
-  { skip: missingPeers("kubectl"), timeout: 180_000 },
+  { skip: missingPeers("kubectl"), timeout: 900_000 },
   async (t) => {
     let commands = 0;
     for await (const { id, differences, right } of replayWithKubectl(FOLDER, findPeer("kubectl") ?? "")) {

@@ -32,7 +32,7 @@ async function kubectlFor(world: World, kubeconfig: string): Promise<Kubectl> {
 }
 
 const skip = missingPeers("kubectl");
-const LONG = { skip, timeout: 90_000 };
+const LONG = { skip, timeout: 480_000 };
 
 function secretOf(name: string, registry: string, password: string): readonly string[] {
   const login = ["--docker-username=me", `--docker-password=${password}`, "--docker-email=me@example.com"];
@@ -66,18 +66,18 @@ spec:
 `,
     );
     assert.equal((await kubectl("apply", "-f", "pod.yaml")).stdout, "pod/private-reg created\n");
-    const ready = await kubectl("wait", "--for=condition=Ready", "pod/private-reg", "--timeout=30s");
+    const ready = await kubectl("wait", "--for=condition=Ready", "pod/private-reg", "--timeout=90s");
     assert.equal(ready.stdout, "pod/private-reg condition met\n", ready.stderr);
-    assert.match((await kubectl("get", "pods")).stdout, /^private-reg +1\/1 +Running +0 +\d+s$/m);
+    assert.match((await kubectl("get", "pods")).stdout, /^private-reg +1\/1 +Running +0 +\S+$/m);
 
     await kubectl(...secretOf("wrong", registry, "nonsense"));
     const overrides = JSON.stringify({ spec: { imagePullSecrets: [{ name: "wrong" }] } });
     const denied = await kubectl("run", "denied", `--image=${image}`, `--overrides=${overrides}`);
     assert.equal(denied.stdout, "pod/denied created\n", denied.stderr);
     const waits = "--for=jsonpath={.status.containerStatuses[0].state.waiting.reason}=";
-    const err = await kubectl("wait", `${waits}ErrImagePull`, "pod/denied", "--timeout=30s");
+    const err = await kubectl("wait", `${waits}ErrImagePull`, "pod/denied", "--timeout=90s");
     assert.equal(err.code, 0, err.stderr);
-    const off = await kubectl("wait", `${waits}ImagePullBackOff`, "pod/denied", "--timeout=30s");
+    const off = await kubectl("wait", `${waits}ImagePullBackOff`, "pod/denied", "--timeout=90s");
     assert.equal(off.code, 0, off.stderr);
     assert.match(
       (await kubectl("get", "pods")).stdout,
@@ -90,7 +90,7 @@ spec:
 
     await kubectl("delete", "secret", "wrong");
     await kubectl(...secretOf("wrong", registry, "me-pw"));
-    const mended = await kubectl("wait", "--for=condition=Ready", "pod/denied", "--timeout=40s");
+    const mended = await kubectl("wait", "--for=condition=Ready", "pod/denied", "--timeout=90s");
     assert.equal(mended.code, 0, mended.stderr);
   },
 );
@@ -120,7 +120,7 @@ test(
     assert.equal((await kubectl("run", "web", `--image=${image}`)).code, 0);
     const names = await kubectl("get", "pod", "web", "-o=jsonpath={.spec.imagePullSecrets[0].name}{'\\n'}");
     assert.equal(names.stdout, "fromfile\n");
-    assert.equal((await kubectl("wait", "--for=condition=Ready", "pod/web", "--timeout=30s")).code, 0);
+    assert.equal((await kubectl("wait", "--for=condition=Ready", "pod/web", "--timeout=90s")).code, 0);
 
     await mkdir(join(folder, "kust"));
     await writeFile(
@@ -141,7 +141,7 @@ test(
       /^secret\/kregcred-[0-9a-z]{10} created\npod\/kustomized created\n$/,
       applied.stderr,
     );
-    assert.equal((await kubectl("wait", "--for=condition=Ready", "pod/kustomized", "--timeout=30s")).code, 0);
+    assert.equal((await kubectl("wait", "--for=condition=Ready", "pod/kustomized", "--timeout=90s")).code, 0);
   },
 );
 
@@ -157,11 +157,11 @@ test("set image, a Deployment's rollout and delete do what they say", LONG, asyn
   assert.equal(stuck.code, 1);
   const set = await kubectl("set", "image", "deployment/dep", `app=${image}`);
   assert.equal(set.stdout, "deployment.apps/dep image updated\n", set.stderr);
-  const done = await kubectl("rollout", "status", "deployment/dep", "--timeout=40s");
+  const done = await kubectl("rollout", "status", "deployment/dep", "--timeout=90s");
   assert.match(done.stdout, /deployment "dep" successfully rolled out\n$/, done.stderr);
   assert.match((await kubectl("get", "deploy")).stdout, /^dep +1\/1 +1 +1 /m);
   const gone = await kubectl("delete", "deployment", "dep");
   assert.equal(gone.stdout, 'deployment.apps "dep" deleted from default namespace\n', gone.stderr);
-  const none = await kubectl("wait", "--for=delete", "pod", "-l", "app=dep", "--timeout=30s");
+  const none = await kubectl("wait", "--for=delete", "pod", "-l", "app=dep", "--timeout=90s");
   assert.equal(none.code, 0, none.stderr);
 });

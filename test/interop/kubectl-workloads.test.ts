@@ -5,13 +5,13 @@ import { after, before, describe, it } from "node:test";
 import { type KubectlLab, openKubectlLab } from "./kubectl-lab.ts";
 import { missingPeers } from "./peers.ts";
 
-describe("workloads under kubectl", { skip: missingPeers("kubectl"), timeout: 120_000 }, () => {
+describe("workloads under kubectl", { skip: missingPeers("kubectl"), timeout: 600_000 }, () => {
   let lab: KubectlLab;
   const kubectl = async (...argv: readonly string[]): Promise<string> => await lab.kubectl(...argv);
   const valueOf = async (target: string, path: string): Promise<string> =>
     await kubectl("get", target, "-o", `jsonpath={${path}}`);
   const rolledOut = async (target: string): Promise<string> =>
-    await kubectl("rollout", "status", target, "--timeout=30s");
+    await kubectl("rollout", "status", target, "--timeout=90s");
 
   before(async () => {
     lab = await openKubectlLab();
@@ -24,29 +24,13 @@ describe("workloads under kubectl", { skip: missingPeers("kubectl"), timeout: 12
     await kubectl("set", "image", "deployment/web", "web=web:2");
     await kubectl("annotate", "deployment/web", "kubernetes.io/change-cause=newer");
     await rolledOut("deployment/web");
-    const images = async (): Promise<string> =>
-      [
-        ...new Set(
-          (
-            await kubectl(
-              "get",
-              "pods",
-              "-l",
-              "app=web",
-              "-o",
-              "jsonpath={.items[*].spec.containers[0].image}",
-            )
-          ).split(" "),
-        ),
-      ].join(" ");
-    await kubectl("wait", "deployment/web", "--for=jsonpath={.status.replicas}=3", "--timeout=20s");
-    assert.equal(await images(), "web:2");
-    assert.match(await kubectl("rollout", "history", "deployment/web"), /^1 +<none>\n2 +newer$/m);
+    await lab.shows(/^web:2 web:2 web:2$/, ...imagesOf("web"));
+    await lab.shows(/^1 +<none>\n2 +newer$/m, "rollout", "history", "deployment/web");
     assert.match(await kubectl("rollout", "history", "deployment/web", "--revision=1"), /Image:\tweb:1$/m);
     assert.equal(await kubectl("rollout", "undo", "deployment/web"), "deployment.apps/web rolled back\n");
     await rolledOut("deployment/web");
     assert.equal(await valueOf("deployment/web", ".spec.template.spec.containers[0].image"), "web:1");
-    assert.match(await kubectl("rollout", "history", "deployment/web"), /^2 +newer\n3 +<none>$/m);
+    await lab.shows(/^2 +newer\n3 +<none>$/m, "rollout", "history", "deployment/web");
     assert.match(
       await lab.refused("rollout", "undo", "deployment/web", "--to-revision=9"),
       /unable to find specified revision 9 in history/,
@@ -96,7 +80,7 @@ describe("workloads under kubectl", { skip: missingPeers("kubectl"), timeout: 12
       await kubectl("annotate", set, "kubernetes.io/change-cause-", "--overwrite");
       await kubectl("set", "image", set, "c=app:2");
       await rolledOut(set);
-      assert.match(await kubectl("rollout", "history", set), /^1 +first\n2 +<none>$/m);
+      await lab.shows(/^1 +first\n2 +<none>$/m, "rollout", "history", set);
       assert.match(await kubectl("rollout", "history", set, "--revision=1"), /Image:\tapp:1$/m);
       const table = await kubectl("get", "controllerrevisions", "-l", `app=${name}`);
       assert.match(table, /^NAME +CONTROLLER +REVISION +AGE$/m);
@@ -104,29 +88,24 @@ describe("workloads under kubectl", { skip: missingPeers("kubectl"), timeout: 12
       assert.equal(await kubectl("rollout", "undo", set), `${group}/${name} rolled back\n`);
       await rolledOut(set);
       assert.equal(await valueOf(set, ".spec.template.spec.containers[0].image"), "app:1");
-      assert.match(await kubectl("rollout", "history", set), /^2 +<none>\n3 +first$/m);
+      await lab.shows(/^2 +<none>\n3 +first$/m, "rollout", "history", set);
       assert.match(
         await lab.refused("rollout", "undo", set, "--to-revision=9"),
         /unable to find specified revision 9 in history/,
       );
-      await kubectl("delete", set, "--timeout=20s");
+      await kubectl("delete", set, "--timeout=90s");
     });
   }
 
   it("a rollout that gets stuck says so in time", async () => {
     lab.cluster.becomesReady = ({ metadata }) => metadata.labels?.["app"] !== "stuck";
     await kubectl("create", "deployment", "stuck", "--image=stuck:1");
-    const { status, stdout, stderr } = await lab.run([
-      "rollout",
-      "status",
-      "deployment/stuck",
-      "--timeout=1s",
-    ]);
-    assert.equal(status, 1);
-    assert.match(
-      stdout,
+    await using patient = lab.follow("rollout", "status", "deployment/stuck");
+    await patient.waitFor(
       /^Waiting for deployment "stuck" rollout to finish: 0 of 1 updated replicas are available\.\.\.$/m,
     );
+    const { status, stderr } = await lab.run(["rollout", "status", "deployment/stuck", "--timeout=1s"]);
+    assert.equal(status, 1);
     assert.match(stderr, /timed out waiting for the condition/);
     lab.cluster.becomesReady = () => true;
   });
@@ -142,7 +121,7 @@ describe("workloads under kubectl", { skip: missingPeers("kubectl"), timeout: 12
       "statefulset.apps/scaled-statefulset scaled\ndeployment.apps/scaled-deployment scaled\n",
     );
     for (const target of ["sts/scaled-statefulset", "deploy/scaled-deployment"]) {
-      await kubectl("wait", target, "--for=jsonpath={.status.readyReplicas}=3", "--timeout=20s");
+      await kubectl("wait", target, "--for=jsonpath={.status.readyReplicas}=3", "--timeout=90s");
     }
     assert.match(
       await lab.refused("scale", "sts/scaled-statefulset", "--current-replicas=1", "--replicas=2"),
@@ -153,7 +132,7 @@ describe("workloads under kubectl", { skip: missingPeers("kubectl"), timeout: 12
       /^pod\/scaled-statefulset-0\npod\/scaled-statefulset-1\npod\/scaled-statefulset-2$/m,
     );
     await kubectl("scale", "sts/scaled-statefulset", "--replicas=1");
-    await kubectl("wait", "--for=delete", "pod/scaled-statefulset-2", "--timeout=20s");
+    await kubectl("wait", "--for=delete", "pod/scaled-statefulset-2", "--timeout=90s");
     await kubectl("rollout", "restart", "sts/scaled-statefulset");
     assert.match(
       await rolledOut("sts/scaled-statefulset"),
@@ -162,10 +141,10 @@ describe("workloads under kubectl", { skip: missingPeers("kubectl"), timeout: 12
   });
 
   it("whoever waits hears of what comes and goes, or of the end of its patience", async () => {
-    await using coming = lab.follow("wait", "--for=create", "cm/awaited", "--timeout=30s");
+    await using coming = lab.follow("wait", "--for=create", "cm/awaited", "--timeout=90s");
     await kubectl("create", "cm", "awaited");
     await coming.waitFor(/^configmap\/awaited condition met$/m);
-    await using going = lab.follow("wait", "--for=delete", "cm/awaited", "--timeout=30s");
+    await using going = lab.follow("wait", "--for=delete", "cm/awaited", "--timeout=90s");
     await kubectl("delete", "cm/awaited");
     // Nothing is left to wait for where it was quicker.
     await going.waitFor(/^configmap\/awaited condition met$/m).catch(() => assert.equal(going.said, ""));
@@ -179,7 +158,7 @@ describe("workloads under kubectl", { skip: missingPeers("kubectl"), timeout: 12
   it("what is deleted takes along what it owns, unless it shall not", async () => {
     await kubectl("create", "deployment", "gone", "--image=a:1", "--replicas=2");
     await rolledOut("deployment/gone");
-    await kubectl("delete", "deployment/gone", "--cascade=foreground", "--timeout=30s");
+    await kubectl("delete", "deployment/gone", "--cascade=foreground", "--timeout=90s");
     assert.equal(await kubectl("get", "rs,pods", "-l", "app=gone", "-o", "name"), "");
     await kubectl("create", "deployment", "left", "--image=a:1", "--replicas=2");
     await rolledOut("deployment/left");
@@ -199,13 +178,14 @@ describe("workloads under kubectl", { skip: missingPeers("kubectl"), timeout: 12
     await kubectl("create", "namespace", "crowded");
     for (const name of ["a", "b", "c"]) await kubectl("run", name, "--image=a:1", "-n", "crowded");
     await kubectl("create", "deployment", "d", "--image=a:1", "-n", "crowded");
+    await lab.shows(/^(?:pod\/.+\n){4}$/, "get", "pods", "-n", "crowded", "-o", "name");
     assert.equal(
       (await kubectl("delete", "pods", "--all", "-n", "crowded")).match(/ deleted from crowded namespace$/gm)
         ?.length,
       4,
     );
     assert.equal(
-      await kubectl("delete", "namespace", "crowded", "--timeout=30s"),
+      await kubectl("delete", "namespace", "crowded", "--timeout=90s"),
       'namespace "crowded" deleted\n',
     );
     assert.match(await lab.refused("get", "namespace", "crowded"), /namespaces "crowded" not found/);
@@ -215,24 +195,21 @@ describe("workloads under kubectl", { skip: missingPeers("kubectl"), timeout: 12
   it("a node that is drained runs nothing more until it may again", async () => {
     await kubectl("create", "deployment", "moved", "--image=a:1");
     await rolledOut("deployment/moved");
-    const drained = await kubectl("drain", "n1", "--ignore-daemonsets", "--force", "--timeout=30s");
+    const drained = await kubectl("drain", "n1", "--ignore-daemonsets", "--force", "--timeout=90s");
     assert.match(drained, /^node\/n1 cordoned$/m);
     assert.match(drained, /^node\/n1 drained$/m);
     assert.match(await kubectl("get", "nodes"), /^n1 +Unknown,SchedulingDisabled /m);
-    await kubectl(
-      "wait",
-      "pods",
-      "-l",
-      "app=moved",
-      "--for=jsonpath={.status.phase}=Pending",
-      "--timeout=20s",
-    );
+    await lab.shows(/^Pending$/, "get", "pods", "-l", "app=moved", "-o", "jsonpath={.items[*].status.phase}");
     assert.equal(await kubectl("uncordon", "n1"), "node/n1 uncordoned\n");
     await rolledOut("deployment/moved");
     assert.equal(await kubectl("taint", "nodes", "n1", "team=a:NoSchedule"), "node/n1 tainted\n");
     assert.equal(await kubectl("taint", "nodes", "n1", "team-"), "node/n1 untainted\n");
   });
 });
+
+function imagesOf(app: string): readonly string[] {
+  return ["get", "pods", "-l", `app=${app}`, "-o", "jsonpath={.items[*].spec.containers[0].image}"];
+}
 
 function workload(kind: string, name: string): string {
   return `apiVersion: apps/v1

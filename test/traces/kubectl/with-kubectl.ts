@@ -38,7 +38,7 @@ export interface KubectlOutcome {
 }
 
 /** How long one command may take. */
-const PATIENCE = 60_000;
+const PATIENCE = 120_000;
 
 /** In the order of the recorded run. @param kubectl the program */
 export async function* replayWithKubectl(folder: string, kubectl: string): AsyncGenerator<KubectlOutcome> {
