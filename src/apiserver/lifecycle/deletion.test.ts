@@ -65,8 +65,20 @@ describe("delete", () => {
   it("holds to preconditions and dry runs", async () => {
     await using api = await openTestApi();
     const { body } = await api.call("POST", MAPS, { body: configMap("a") });
-    for (const preconditions of [{ uid: "x" }, { resourceVersion: "1" }]) {
-      assert.equal((await api.call("DELETE", `${MAPS}/a`, { body: { preconditions } })).code, 409);
+    const { uid: mine = "", resourceVersion = "" } = body.metadata;
+    for (const [preconditions, why] of [
+      [
+        { uid: "x" },
+        `the UID in the precondition (x) does not match the UID in record (${mine}). The object might have been deleted and then recreated`,
+      ],
+      [
+        { resourceVersion: "1" },
+        `the ResourceVersion in the precondition (1) does not match the ResourceVersion in record (${resourceVersion}). The object might have been modified`,
+      ],
+    ] as const) {
+      const refused = await api.call("DELETE", `${MAPS}/a`, { body: { preconditions } });
+      const message = `Operation cannot be fulfilled on ConfigMap "a": ${why}`;
+      assert.deepEqual([refused.code, refused.body.message], [409, message]);
     }
     assert.equal((await api.call("DELETE", `${MAPS}/a?dryRun=All`)).code, 200);
     assert.equal((await api.call("DELETE", `${MAPS}/a`, { body: { dryRun: ["All"] } })).code, 200);

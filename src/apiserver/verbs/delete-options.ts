@@ -1,10 +1,10 @@
 import { parseJson } from "../../internal/go/json-parse.ts";
 import { GoError } from "../../internal/go/errors.ts";
 import { invalidField, type FieldError, unsupportedField } from "../../internal/kubernetes/field-error.ts";
-import { badRequest, type JsonObject } from "../../kubernetes/index.ts";
+import { badRequest, type Json, type JsonObject, wireTypeOf } from "../../kubernetes/index.ts";
 import type { ApiRules, BodyKind } from "../rules.ts";
 import type { CallBody } from "./context.ts";
-import { invalidOptions, parseBoolean } from "./options.ts";
+import { invalidOptions, parseBoolean, parseInteger } from "./options.ts";
 
 export type PropagationPolicy = "Orphan" | "Background" | "Foreground";
 
@@ -80,34 +80,42 @@ function readBody(rules: ApiRules, body: CallBody): JsonObject {
     );
   }
   const value: unknown = JSON.parse(Buffer.from(body.bytes).toString("utf8"));
-  if (typeof value !== "object" || value === null || Array.isArray(value)) throw wrongType("body");
+  if (value === null) return {};
+  if (typeof value !== "object" || Array.isArray(value)) {
+    throw badRequest(
+      `json: cannot unmarshal ${wireTypeOf(value as Json)} into Go value of type v1.DeleteOptions`,
+    );
+  }
   const options = value as JsonObject;
   const { kind, gracePeriodSeconds: grace, preconditions } = options;
   if (typeof kind === "string" && kind !== "" && kind !== "DeleteOptions") {
     throw badRequest(`expected DeleteOptions, got ${kind}`);
   }
-  if (grace !== undefined && grace !== null && !Number.isSafeInteger(grace))
-    throw wrongType("gracePeriodSeconds");
+  if (grace !== undefined && grace !== null && !Number.isSafeInteger(grace)) {
+    throw wrongType("gracePeriodSeconds", grace, "int64");
+  }
   if (preconditions !== undefined && (typeof preconditions !== "object" || Array.isArray(preconditions))) {
-    throw wrongType("preconditions");
+    throw wrongType("preconditions", preconditions, "v1.Preconditions");
   }
   return options;
 }
 
 function readQuery(query: URLSearchParams): JsonObject {
-  const grace = query.get("gracePeriodSeconds");
-  if (grace !== null && !/^-?\d{1,15}$/.test(grace)) throw wrongType("gracePeriodSeconds");
+  const grace = parseInteger(query, "gracePeriodSeconds");
   const policy = query.get("propagationPolicy");
   const orphan = parseBoolean(query.get("orphanDependents"));
   return {
-    ...(grace !== null && { gracePeriodSeconds: Number(grace) }),
+    ...(grace !== undefined && { gracePeriodSeconds: grace }),
     ...(policy !== null && policy !== "" && { propagationPolicy: policy }),
     ...(orphan !== undefined && { orphanDependents: orphan }),
   };
 }
 
-function wrongType(field: string): Error {
-  return badRequest(`json: cannot unmarshal into Go struct field DeleteOptions.${field}`);
+function wrongType(field: string, value: Json, type: string): Error {
+  const given = typeof value === "number" ? `number ${value}` : wireTypeOf(value);
+  return badRequest(
+    `json: cannot unmarshal ${given} into Go struct field DeleteOptions.${field} of type ${type}`,
+  );
 }
 
 function strings(value: unknown): readonly string[] {

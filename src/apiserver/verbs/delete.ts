@@ -15,7 +15,7 @@ import { admitMutating, admitValidating } from "./admit.ts";
 import type { ApiCall, ApiContext } from "./context.ts";
 import type { DeleteOptions } from "./delete-options.ts";
 import { FOREGROUND, markDeleted, namespaceFinalizers, ORPHAN, stepGrace } from "./graceful-deletion.ts";
-import { keyOf, resourceSubject } from "./names.ts";
+import { keyOf, kindSubject, resourceSubject } from "./names.ts";
 import { presentObject, type Presented } from "./present.ts";
 
 export interface Deleted {
@@ -135,15 +135,16 @@ function endNamespace(namespace: KubernetesObject, now: number): KubernetesObjec
 
 function checkPreconditions(call: ApiCall, options: DeleteOptions, current: StoredObject): void {
   const { uid, resourceVersion } = current.object.metadata;
+  const kind = kindSubject(call.resource, current.object);
   if (options.uid !== undefined && options.uid !== uid) {
-    const why = `Precondition failed: UID in precondition: ${options.uid}, UID in object meta: ${uid}`;
-    throw conflict(resourceSubject(call), why);
+    const why = `the UID in the precondition (${options.uid}) does not match the UID in record (${uid})`;
+    throw conflict(kind, `${why}. The object might have been deleted and then recreated`);
   }
   if (options.resourceVersion !== undefined && options.resourceVersion !== resourceVersion) {
     const why =
-      `Precondition failed: ResourceVersion in precondition: ${options.resourceVersion}, ` +
-      `ResourceVersion in object meta: ${resourceVersion}`;
-    throw conflict(resourceSubject(call), why);
+      `the ResourceVersion in the precondition (${options.resourceVersion}) does not match ` +
+      `the ResourceVersion in record (${resourceVersion})`;
+    throw conflict(kind, `${why}. The object might have been modified`);
   }
 }
 

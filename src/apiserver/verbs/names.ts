@@ -1,4 +1,5 @@
 import {
+  conflict,
   findResource,
   type ApiResource,
   type KubernetesObject,
@@ -32,6 +33,28 @@ export function resourceSubject(call: Pick<ApiCall, "resource" | "name">, name: 
 /** As it is named when it is invalid. */
 export function kindSubject(resource: ApiResource, object: KubernetesObject): Subject {
   return { group: resource.group, kind: resource.kind, name: object.metadata.name ?? "" };
+}
+
+/** Names from before anyone called them otherwise, which Kubernetes still keeps them under. */
+const OLD_NAMES: Readonly<Record<string, string>> = {
+  nodes: "minions",
+  replicationcontrollers: "controllers",
+};
+
+/** What is said to who sends an object whole that isn't the one that is kept; clients know the words of the storage. */
+export function otherUid(
+  call: Pick<ApiCall, "resource" | "namespace" | "name">,
+  given: string,
+  stored: string | undefined,
+): Error {
+  const { resource } = call.resource;
+  const parts = [OLD_NAMES[resource] ?? resource, call.namespace, call.name].filter((part) => part !== "");
+  const failed = `Precondition failed: UID in precondition: ${given}, UID in object meta: ${stored ?? ""}`;
+  const key = `/registry/${parts.join("/")}`;
+  return conflict(
+    resourceSubject(call),
+    `StorageError: invalid object, Code: 4, Key: ${key}, ResourceVersion: 0, AdditionalErrorMsg: ${failed}`,
+  );
 }
 
 /** Events are told for an hour after they were written last. */

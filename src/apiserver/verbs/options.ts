@@ -2,6 +2,7 @@
 import {
   forbiddenField,
   invalidField,
+  tooLongField,
   unsupportedField,
   type FieldError,
 } from "../../internal/kubernetes/field-error.ts";
@@ -107,13 +108,7 @@ const MAX_MANAGER = 128;
 export function parseWriteOptions(query: URLSearchParams, kind: string): WriteOptions {
   const errors: FieldError[] = [];
   const manager = query.get("fieldManager") ?? "";
-  if (manager.length > MAX_MANAGER) {
-    errors.push(invalidField("fieldManager", manager, `may not be more than ${MAX_MANAGER} bytes`));
-  }
-  const strange = /[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/u.exec(manager);
-  if (strange !== null) {
-    errors.push(invalidField("fieldManager", manager, "should only contain printable characters"));
-  }
+  errors.push(...checkManager(manager));
   const dryRun = query.getAll("dryRun").filter((one) => one !== "");
   for (const one of dryRun) {
     if (one !== "All") errors.push(unsupportedField("dryRun", one, ["All"]));
@@ -131,6 +126,22 @@ export function parseWriteOptions(query: URLSearchParams, kind: string): WriteOp
   };
 }
 
+function checkManager(manager: string): readonly FieldError[] {
+  const errors: FieldError[] = [];
+  if (Buffer.byteLength(manager) > MAX_MANAGER) errors.push(tooLongField("fieldManager", MAX_MANAGER));
+  let at = 0;
+  for (const character of manager) {
+    const isPrintable = /[\p{L}\p{M}\p{N}\p{P}\p{S} ]/u.test(character);
+    // Only what can't be printed is told by its number alone.
+    const number = (character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, "0");
+    if (!isPrintable) {
+      errors.push(invalidField("fieldManager", manager, `invalid character U+${number} (at position ${at})`));
+    }
+    at += Buffer.byteLength(character);
+  }
+  return errors;
+}
+
 export function invalidOptions(kind: string, errors: readonly FieldError[]): Error {
   return invalid({ group: "meta.k8s.io", kind, name: "" }, errors);
 }
@@ -141,7 +152,8 @@ export function parseBoolean(value: string | null): boolean | undefined {
   return value.toLowerCase() !== "false" && value !== "0";
 }
 
-function parseInteger(query: URLSearchParams, name: string): number | undefined {
+/** @throws StatusError for what is no number */
+export function parseInteger(query: URLSearchParams, name: string): number | undefined {
   const text = query.get(name);
   if (text === null || text === "") return undefined;
   if (!/^[+-]?\d{1,18}$/.test(text)) {

@@ -33,14 +33,14 @@ export async function updateScale(context: ApiContext, call: ApiCall, body: Call
     const sent = scale.metadata.name ?? "";
     throw badRequest(`the name of the object (${sent}) does not match the name on the URL (${call.name})`);
   }
-  return await change(context, call, () => scale);
+  return await change(context, call, { propose: () => scale, conditional: true });
 }
 
 export async function patchScale(context: ApiContext, call: ApiCall, body: CallBody): Promise<Presented> {
   const type: PatchType = patchTypeOf(body.contentType);
   const { fieldValidation } = call;
   let patch: ReadPatch | undefined;
-  return await change(context, call, (current) => {
+  const propose = (current: KubernetesObject): KubernetesObject => {
     patch ??= context.rules.readPatch(body.bytes, type, fieldValidation);
     const { object, warnings } = context.rules.applyPatch(current, patch, {
       type,
@@ -49,13 +49,20 @@ export async function patchScale(context: ApiContext, call: ApiCall, body: CallB
     });
     for (const warning of warnings) call.warnings.add(warning);
     return object;
-  });
+  };
+  return await change(context, call, { propose, conditional: false });
 }
 
 async function change(
   context: ApiContext,
   call: ApiCall,
-  propose: (current: KubernetesObject) => KubernetesObject,
+  {
+    propose,
+    conditional,
+  }: {
+    readonly propose: (current: KubernetesObject) => KubernetesObject;
+    readonly conditional: boolean;
+  },
 ): Promise<Presented> {
   const changed = await changeObject(context, { ...call, subresource: "" }, (current) => {
     const scale = propose(toScale(current));
@@ -66,7 +73,8 @@ async function change(
       ...(resourceVersion !== undefined && { resourceVersion }),
       ...(uid !== undefined && { uid }),
     };
-    return { object: { ...current, metadata, spec: { ...(current["spec"] as JsonObject), replicas } } };
+    const spec = { ...(current["spec"] as JsonObject), replicas };
+    return { object: { ...current, metadata, spec }, conditional };
   });
   return present(toScale(changed.object));
 }

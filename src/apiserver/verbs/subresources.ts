@@ -20,7 +20,7 @@ import { deleteObject } from "./delete.ts";
 import { checkDeleteOptions } from "./delete-options.ts";
 import { namespaceFinalizers } from "./graceful-deletion.ts";
 import { mutateStored } from "./mutate.ts";
-import { resourceSubject } from "./names.ts";
+import { otherUid, resourceSubject } from "./names.ts";
 import { presentObject, presentStored, type Presented } from "./present.ts";
 import { getStored } from "./read.ts";
 
@@ -142,8 +142,7 @@ export async function finalizeNamespace(
   const current = await getStored(context, call);
   const { metadata } = current.object;
   if (uid !== "" && uid !== metadata.uid) {
-    const why = `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${metadata.uid}`;
-    throw conflict(resourceSubject(call), why);
+    throw otherUid(call, uid, metadata.uid);
   }
   if (resourceVersion !== "" && resourceVersion !== metadata.resourceVersion) {
     const why = "the object has been modified; please apply your changes to the latest version and try again";

@@ -10,7 +10,7 @@ import {
   type Metadata,
   notFound,
 } from "../../kubernetes/index.ts";
-import type { FieldError } from "../../internal/kubernetes/field-error.ts";
+import { type FieldError, invalidField } from "../../internal/kubernetes/field-error.ts";
 import { withRevision } from "../storage/encode-object.ts";
 import { isConflict } from "../storage/errors.ts";
 import type { StoredObject } from "../storage/storage.ts";
@@ -18,7 +18,7 @@ import { admitMutating, admitValidating } from "./admit.ts";
 import type { ApiCall, ApiContext, CallBody } from "./context.ts";
 import { createDecoded, placeInNamespace, withoutVersion } from "./create.ts";
 import { isReadyToGo } from "./graceful-deletion.ts";
-import { expiryOf, keyOf, kindSubject, resourceSubject } from "./names.ts";
+import { expiryOf, keyOf, kindSubject, otherUid, resourceSubject } from "./names.ts";
 import { fromClient, presentObject, presentStored, type Presented } from "./present.ts";
 
 const MODIFIED =
@@ -29,6 +29,8 @@ export interface Proposal {
   readonly object: KubernetesObject;
   /** With its managers settled, as server-side apply leaves them. */
   readonly managed?: boolean;
+  /** A uid in it is a condition, as in what is sent whole; in what a patch makes, it is a field that can't change. */
+  readonly conditional?: boolean;
 }
 
 /** PUT of one object, or of one of its subresources. */
@@ -45,7 +47,7 @@ export async function updateObject(context: ApiContext, call: ApiCall, body: Cal
     return await createDecoded(context, call, withoutVersion(object));
   }
   requireRevision(call, object);
-  return await changeObject(context, call, () => ({ object }));
+  return await changeObject(context, call, () => ({ object, conditional: true }));
 }
 
 /**
@@ -60,10 +62,11 @@ export async function changeObject(
   for (;;) {
     const current = await context.storage.find(keyOf(call));
     if (current === undefined) throw notFound(resourceSubject(call));
-    const { object: proposed, managed } = await propose(current.object);
+    const { object: proposed, managed, conditional = false } = await propose(current.object);
     const object = placeInNamespace(proposed, call.namespace);
     checkNames(call, object);
-    checkPreconditions(call, object, current);
+    checkUid(call, { object, conditional }, current);
+    checkRevision(call, object, current);
     const next = await settle(context, call, { current, proposed: object, managed: managed === true });
     if (next === current.object) return presentStored(call.resource, current);
     if (call.dryRun) return presentObject(call.resource, next);
@@ -170,13 +173,18 @@ function checkNames(call: ApiCall, object: KubernetesObject): void {
   }
 }
 
-function checkPreconditions(call: ApiCall, object: KubernetesObject, current: StoredObject): void {
-  const { uid = "", resourceVersion = "" } = object.metadata;
+function checkUid(call: ApiCall, { object, conditional }: Proposal, { object: stored }: StoredObject): void {
+  const { uid = "" } = object.metadata;
+  if (uid === "" || uid === stored.metadata.uid) return;
+  if (conditional === true) throw otherUid(call, uid, stored.metadata.uid);
+  throw invalid(kindSubject(call.resource, stored), [
+    invalidField("metadata.uid", uid, "field is immutable"),
+  ]);
+}
+
+function checkRevision(call: ApiCall, object: KubernetesObject, current: StoredObject): void {
+  const { resourceVersion = "" } = object.metadata;
   const stored = current.object.metadata;
-  if (uid !== "" && uid !== stored.uid) {
-    const why = `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${stored.uid}`;
-    throw conflict(resourceSubject(call), why);
-  }
   if (resourceVersion !== "" && resourceVersion !== "0" && resourceVersion !== stored.resourceVersion) {
     throw conflict(resourceSubject(call), MODIFIED);
   }

@@ -112,7 +112,16 @@ describe("update", () => {
     assert.equal(namespace.code, 400);
     const uid = await api.call("PUT", `${MAPS}/a`, { body: configMap("a", { uid: "x" }) });
     assert.equal(uid.code, 409);
-    assert.match(uid.body.message ?? "", /Precondition failed: UID in precondition: x, UID in object meta: /);
+    assert.match(
+      uid.body.message ?? "",
+      /: StorageError: invalid object, Code: 4, Key: \/registry\/configmaps\/default\/a, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: x, UID in object meta: [^ ]+$/,
+    );
+    const patch = { body: { metadata: { uid: "x" } }, type: "application/merge-patch+json" };
+    const patched = await api.call("PATCH", `${MAPS}/a`, patch);
+    assert.deepEqual(
+      [patched.code, patched.body.message],
+      [422, 'ConfigMap "a" is invalid: metadata.uid: Invalid value: "x": field is immutable'],
+    );
     assert.equal((await api.call("PUT", `${MAPS}/none`, { body: configMap("none") })).code, 404);
   });
 
