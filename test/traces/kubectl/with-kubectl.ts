@@ -57,7 +57,11 @@ export async function* replayWithKubectl(folder: string, kubectl: string): Async
       watches,
       surroundings,
     });
-    for (const command of commands) yield await replay.replay(command);
+    for (const command of commands) {
+      // Before others' part is brought about: what the server tidies up at the same time would get in its way.
+      await api.idle();
+      yield await replay.replay(command);
+    }
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
