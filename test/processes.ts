@@ -9,7 +9,7 @@ export interface RunOptions {
   readonly cwd?: string;
   readonly env?: NodeJS.ProcessEnv;
   readonly input?: string | Uint8Array;
-  /** Milliseconds; two minutes by default. */
+  /** Milliseconds; five minutes by default. */
   readonly timeout?: number;
 }
 
@@ -29,7 +29,7 @@ export async function attempt(
     cwd: options.cwd,
     env: options.env ?? process.env,
     stdio: ["pipe", "pipe", "pipe"],
-    timeout: options.timeout ?? 120_000,
+    timeout: options.timeout ?? 300_000,
     killSignal: "SIGKILL",
   });
   const out: Buffer[] = [];
@@ -67,9 +67,14 @@ export interface Started extends AsyncDisposable {
   readonly said: string;
   /** The first match in what it says; fails when it ends before. */
   waitFor(pattern: RegExp): Promise<RegExpExecArray>;
+  /** Once it is gone, unless a signal ended it. */
+  readonly exitCode: number | null;
   /** Ends it, gently at first, and waits until it is gone. */
   stop(signal?: NodeJS.Signals): Promise<void>;
 }
+
+/** Milliseconds for a gentle end, which a busy machine may draw out. */
+const PATIENCE = 60_000;
 
 /** Starts a program that goes on running. */
 export function start(program: string, args: readonly string[], options: RunOptions = {}): Started {
@@ -79,20 +84,21 @@ export function start(program: string, args: readonly string[], options: RunOpti
     stdio: ["ignore", "pipe", "pipe"],
   });
   let said = "";
-  let notice = (): void => {};
-  const hear = (chunk: Buffer): void => {
-    said += chunk.toString("utf8");
-    notice();
-  };
-  child.stdout.on("data", hear);
-  child.stderr.on("data", hear);
+  const listeners = new Set<() => void>();
+  // Halves of a character wait for the rest.
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding("utf8").on("data", (text: string) => {
+      said += text;
+      for (const listener of listeners) listener();
+    });
+  }
   const gone = new Promise<void>((resolve) => {
     child.on("close", () => resolve());
     child.on("error", () => resolve());
   });
   const stop = async (signal: NodeJS.Signals = "SIGTERM"): Promise<void> => {
     child.kill(signal);
-    const patience = setTimeout(() => child.kill("SIGKILL"), 10_000);
+    const patience = setTimeout(() => child.kill("SIGKILL"), PATIENCE);
     await gone;
     clearTimeout(patience);
   };
@@ -101,13 +107,19 @@ export function start(program: string, args: readonly string[], options: RunOpti
     get said() {
       return said;
     },
+    get exitCode() {
+      return child.exitCode;
+    },
     waitFor: async (pattern) =>
       await new Promise((resolve, reject) => {
-        notice = (): void => {
+        const look = (): void => {
           const match = pattern.exec(said);
-          if (match !== null) resolve(match);
+          if (match === null) return;
+          listeners.delete(look);
+          resolve(match);
         };
-        notice();
+        listeners.add(look);
+        look();
         void gone.then(() =>
           reject(new Error(`${program} ended (${endOf(child)}) before saying ${pattern}:\n${said}`)),
         );

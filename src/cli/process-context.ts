@@ -9,6 +9,8 @@ const SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 const BROKEN_PIPE = 141;
 /** Milliseconds in which a signal that comes again is the same one. */
 const SAME_SIGNAL = 500;
+/** Milliseconds that whatever is still open may hold up the end. */
+const PATIENCE = 1000;
 
 /** The context of the process we are, and which signal stopped it. */
 export interface ProcessContext {
@@ -76,12 +78,18 @@ export function createProcessContext(): ProcessContext {
   return { context, interruptedBy: () => interruptedBy };
 }
 
-/** Ends the process with a command's exit code, once all output is out. */
-export async function endProcess(code: number, { interruptedBy }: ProcessContext): Promise<never> {
+/**
+ * Lets the process end with a command's exit code once all output is out, and by itself: a command closes what it
+ * opens. `process.exit()` waits for the threads that compile while the main thread does nothing else, and they may be
+ * waiting for the main thread to collect garbage; on a busy machine both wait for ever now and then
+ * (https://github.com/nodejs/node/issues/54918). So it is left for what would otherwise not end at all.
+ */
+export async function endProcess(code: number, { interruptedBy }: ProcessContext): Promise<void> {
   const signal = interruptedBy();
-  // Sockets kept alive for a next request would hold the process; output on its way into a pipe must not be cut.
+  // Output on its way into a pipe must not be cut by what comes after the patience.
   await Promise.all([flushed(process.stdout), flushed(process.stderr)]);
-  process.exit(code === INTERRUPTED && signal !== undefined ? SIGNALS[signal] : code);
+  process.exitCode = code === INTERRUPTED && signal !== undefined ? SIGNALS[signal] : code;
+  setTimeout(() => process.exit(), PATIENCE).unref();
 }
 
 export function toOutput(stream: WriteStream): Output {
