@@ -68,6 +68,30 @@ async function pushSamples({ port }: RunningRegistry, folder: string, t: TestCon
   }
 }
 
+/** An image with a layer that may lie elsewhere, and lies here, too; and maybe with one that doesn't. */
+async function pushForeign({ port }: RunningRegistry, missing: readonly string[]): Promise<void> {
+  const at = `http://127.0.0.1:${port}/v2/foreign`;
+  const push = async (text: string, mediaType: string): Promise<object> => {
+    const digest = digestOf(text);
+    const answer = await fetch(`${at}/blobs/uploads/?digest=${digest}`, { method: "POST", body: text });
+    assert.equal(answer.status, 201);
+    return { mediaType, digest, size: text.length };
+  };
+  const absent = missing.map((text) => ({
+    mediaType: MEDIA_TYPES.ociLayer,
+    digest: digestOf(text),
+    size: text.length,
+  }));
+  const body = JSON.stringify({
+    schemaVersion: 2,
+    mediaType: MEDIA_TYPES.ociManifest,
+    config: await push("{}", MEDIA_TYPES.ociConfig),
+    layers: [await push("foreign", "application/vnd.oci.image.layer.nondistributable.v1.tar"), ...absent],
+  });
+  const headers = { "content-type": MEDIA_TYPES.ociManifest };
+  assert.equal((await fetch(`${at}/manifests/1`, { method: "PUT", body, headers })).status, 201);
+}
+
 /** All that can be seen of a registry. */
 async function lookAt({ port }: RunningRegistry): Promise<unknown> {
   const at = `http://127.0.0.1:${port}/v2/`;
@@ -111,6 +135,29 @@ test("what goes out comes back: repositories within others, indexes of indexes, 
   assert.deepEqual(await lookAt(two), await lookAt(one));
   const checked = await dray(folders.two, ["registry", "check"]);
   assert.match(checked.stdout, /0 faults/);
+});
+
+test("layers that may lie elsewhere, and lie here, come along and are no garbage afterwards", async (t) => {
+  const { one, two, folders } = await openEnds(t);
+  await pushForeign(one, []);
+  assert.equal((await dray(folders.one, ["registry", "export", folders.layout])).code, 0);
+  assert.equal((await dray(folders.two, ["registry", "import", folders.layout])).code, 0);
+  assert.match((await dray(folders.two, ["registry", "check"])).stdout, /: 0 faults/);
+  assert.equal((await dray(folders.two, ["registry", "gc", "--grace", "0"])).code, 0);
+  assert.deepEqual(await lookAt(two), await lookAt(one));
+});
+
+test("manifests whose parts are missing come along where the configuration takes them", async (t) => {
+  const folder = makeWorkFolder(t);
+  const layout = join(makeWorkFolder(t), "docker-registry");
+  const one = await startRegistry(t, folder, "storage: { sparse: true }\n");
+  await pushForeign(one, ["nowhere"]);
+  await dray(folder, ["registry", "export", layout]);
+  const take = async (...options: readonly string[]): Promise<number> =>
+    (await dray(makeWorkFolder(t), ["registry", "import", layout, ...options])).code;
+  assert.equal(await take(), 1);
+  assert.equal(await take("--sparse"), 0);
+  assert.equal(await take("--config", join(folder, "registry.yaml")), 0);
 });
 
 test("a part can be moved by the names of repositories", async (t) => {

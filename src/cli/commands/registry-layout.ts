@@ -57,7 +57,10 @@ export const registryImport: Command = defineCommand({
   options: {
     ...FOLDER_OPTIONS,
     ...REPOSITORY_OPTION,
-    sparse: { type: "boolean", summary: "Take manifests whose parts are missing, too" },
+    sparse: {
+      type: "boolean",
+      summary: "Take manifests whose parts are missing, too; by default what the configuration says",
+    },
   },
   arguments: [{ name: "DIR", summary: "docker-registry's rootdirectory" }],
   examples: [{ command: "dray registry import /var/lib/docker-registry", summary: "Move in" }],
@@ -66,7 +69,7 @@ export const registryImport: Command = defineCommand({
     await using opened = await open(values, context);
     const result = await importDockerLayout(opened, resolve(context.cwd, dir), {
       matches: matchRepositories(values.repository),
-      sparse: values.sparse,
+      sparse: values.sparse ?? opened.sparse,
       signal: context.signal,
     });
     return await report("Imported", result, { json: values.json === true, context });
@@ -76,16 +79,19 @@ export const registryImport: Command = defineCommand({
 interface Opened extends AsyncDisposable {
   readonly blobs: BlobStore;
   readonly metadata: SqliteMetadata;
+  /** Whether it takes manifests whose parts are missing. */
+  readonly sparse: boolean;
 }
 
 async function open(values: FolderValues, context: CommandContext): Promise<Opened> {
-  const { folder } = await resolveRegistry(values, context);
+  const { folder, settings } = await resolveRegistry(values, context);
   makeFolder(folder, { mode: 0o700 });
   await using stack = new AsyncDisposableStack();
   const blobs = stack.use(await FileBlobStore.open(folder));
   const metadata = stack.use(openSqliteMetadata(join(folder, "registry.db")));
   const owned = stack.move();
-  return { blobs, metadata, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  const { sparse } = settings.storage;
+  return { blobs, metadata, sparse, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
 async function report(

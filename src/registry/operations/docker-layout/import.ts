@@ -130,7 +130,8 @@ class LayoutReader {
           tags: names,
           blobs: sparse ? [] : document.blobs,
           manifests: sparse ? [] : document.manifests,
-          links: [...document.blobs, ...document.manifests],
+          // With layers that may lie elsewhere: those that are here are kept by this alone.
+          links: document.links,
         });
         if (outcome.kind === "missing") missing.push({ revision, digests: outcome.digests });
         if (outcome.kind !== "stored") continue;
