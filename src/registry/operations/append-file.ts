@@ -38,7 +38,9 @@ export class AppendFile implements AsyncDisposable {
   #handle: FileHandle | undefined;
   #size = 0;
   #waiting: string[] = [];
-  #turn: Promise<void> | undefined;
+  /** Settles when all is done that has to do with the open file. */
+  #last: Promise<unknown> = Promise.resolve();
+  /** The write that hasn't begun yet. */
   #next: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
@@ -57,15 +59,13 @@ export class AppendFile implements AsyncDisposable {
 
   /** Opens the file anew at the next line: somebody moved it away. */
   async reopen(): Promise<void> {
-    await this.#turn?.catch(() => {});
-    await this.#release();
+    await this.#inTurn(() => this.#release());
   }
 
   async close(): Promise<void> {
     this.#closed = true;
     if (this.#waiting.length > 0) await this.#flush();
-    await this.#turn?.catch(() => {});
-    await this.#release();
+    await this.#inTurn(() => this.#release());
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -74,19 +74,17 @@ export class AppendFile implements AsyncDisposable {
 
   /** A line joins the write that hasn't begun yet. */
   #flush(): Promise<void> {
-    if (this.#turn === undefined) return this.#begin();
-    return (this.#next ??= this.#turn.then(
-      () => this.#begin(),
-      () => this.#begin(),
-    ));
+    return (this.#next ??= this.#inTurn(() => {
+      this.#next = undefined;
+      return this.#write();
+    }));
   }
 
-  #begin(): Promise<void> {
-    this.#next = undefined;
-    const turn = this.#write().finally(() => {
-      if (this.#turn === turn) this.#turn = undefined;
-    });
-    return (this.#turn = turn);
+  /** One after the other: whoever lets go of the file must not take it from under a write. */
+  #inTurn(work: () => Promise<void>): Promise<void> {
+    const turn = this.#last.then(work);
+    this.#last = turn.catch(() => {});
+    return turn;
   }
 
   async #write(): Promise<void> {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { appendFileSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { open, type FileHandle } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -55,6 +56,37 @@ test("a line that a crash cut short doesn't swallow the next one; a file that wa
   await file.append("anew");
   assert.deepEqual(linesOf(path), ["anew"]);
   assert.deepEqual(linesOf(`${path}.moved`).at(-1), "next");
+});
+
+test("a file that is let go of while lines come loses none, however long their writing takes", async (t) => {
+  const path = join(folder, "moving");
+  await using probe = await open(join(folder, "probe"), "w");
+  const methods = Object.getPrototypeOf(probe) as FileHandle;
+  const write: unknown = Reflect.get(methods, "write");
+  assert.ok(typeof write === "function");
+  const gate = (): { begun: PromiseWithResolvers<void>; may: PromiseWithResolvers<void> } => ({
+    begun: Promise.withResolvers(),
+    may: Promise.withResolvers(),
+  });
+  const [one, two] = [gate(), gate()];
+  const gates = [one, two];
+  t.mock.method(methods, "datasync", async () => {});
+  t.mock.method(methods, "write", async function (this: FileHandle, ...args: readonly unknown[]) {
+    const next = gates.shift();
+    next?.begun.resolve();
+    await next?.may.promise;
+    return (await Reflect.apply(write, this, args)) as unknown;
+  });
+  await using file = new AppendFile(path, { ...FILE, sync: "always" });
+  const all = [file.append("first")];
+  await one.begun.promise;
+  all.push(file.append("second"), file.append("third"), file.reopen());
+  one.may.resolve();
+  await two.begun.promise;
+  for (let turns = 0; turns < 10; turns++) await new Promise(setImmediate);
+  two.may.resolve();
+  await Promise.all(all);
+  assert.deepEqual(linesOf(path), ["first", "second", "third"]);
 });
 
 test("the audit log tells changes and refused attempts, and nothing of reads and questions", async () => {
