@@ -53,6 +53,7 @@ export {
   type TriedCredential,
 } from "./trace.ts";
 export { type NodeProviders, type NodeSources, ProviderRuns } from "./replay/node-sources.ts";
+export { TokenRequests, type TokenVerdict } from "./replay/token-requests.ts";
 export { GivenObjects, type GivenObjectsOptions, isKubernetesObject } from "./world/given-objects.ts";
 export { ListedImages, type ListedImage, type ListedImagesOptions } from "./world/listed-images.ts";
 export { readCrictlImages, readNodeImages } from "./world/listed-images.ts";

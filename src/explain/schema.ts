@@ -149,7 +149,7 @@ const DEFINITIONS: Members = {
       type: text,
       run: object(
         { argv: list(text), exit: { type: ["integer", "null"] }, milliseconds: number },
-        { cache: text },
+        { cache: text, token: text },
       ),
     },
   ),

@@ -205,6 +205,8 @@ export interface ProviderRunTrace {
   readonly milliseconds: number;
   /** How long, and by what, its answer is kept. */
   readonly cache?: string | undefined;
+  /** Which token was made for it, in words. */
+  readonly token?: string | undefined;
 }
 
 export interface HostTrace {

@@ -19,7 +19,7 @@ export const explain: Command = defineCommand({
   details: [
     "Replays what the API server and a node do with the images of a Pod, or of anything with a Pod template, by the functions that do it, and prints causes with advice that can be pasted, then every rule, source, request and answer that led there. Each cause has a page in docs/causes.",
     "WHAT is a file, a folder or - for standard input; else it is looked up in a cluster: pod/web, deployment/web, or nothing for all Pods of the namespace that wait. The cluster is that of a dray up on this machine, unless --kubeconfig, --context or KUBECONFIG name another.",
-    "It changes nothing. Registries are asked for manifests, configs and tokens, and whether they have the layers; with --no-network they aren't asked at all. Secrets are never printed.",
+    "It changes nothing. Registries are asked for manifests, configs and tokens, and whether they have the layers; with --no-network they aren't asked at all. Credential providers that want a token of the Pod's ServiceAccount are only run with --service-account-tokens: then the API server is asked for short-lived ones, of which it keeps none. Secrets are never printed.",
     "The node's credentials, images and pull records are only known where options name them; those of this machine are another's. The exit code is 0 when every image would come, and otherwise that of the first cause: 3 not there, 4 denied, 5 unreachable, 6 wrong content, 7 the registry failed, 8 the node, 1 the rest, images that fail in different ways, or a manifest that can't be read.",
   ],
   options: {

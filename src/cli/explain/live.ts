@@ -34,6 +34,7 @@ export interface LiveSituation extends AsyncDisposable {
   readonly nodes: readonly NodeSituation[];
   readonly surroundings: Surroundings;
   readonly unseen: readonly string[];
+  readonly client: KubernetesClient;
 }
 
 export interface LiveOptions {
@@ -69,6 +70,7 @@ export async function openLive(
     nodes,
     surroundings: new ClusterSurroundings(client),
     unseen: hidden,
+    client,
     [Symbol.asyncDispose]: () => moved.disposeAsync(),
   };
 }

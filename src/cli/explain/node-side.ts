@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 
 import {
+  CachingServiceAccounts,
   CredentialsError,
   DockerConfigSource,
   readProviderConfig,
@@ -19,6 +20,7 @@ import {
   ProviderRuns,
   readCrictlImages,
   readNodeImages,
+  type TokenRequests,
 } from "../../explain/index.ts";
 import {
   checkImageConfig,
@@ -153,7 +155,7 @@ export function chooseNodes(
   return [{ platform: platform ?? localPlatform(), ...facts }];
 }
 
-/** Asking for a token would make one; what a provider wants it for is not worth that. */
+/** Asking for a token would make one, which nobody has asked for. */
 export const NO_TOKENS: ServiceAccounts = {
   get: () => Promise.reject(new GoError("explaining doesn't look up the ServiceAccount")),
   requestToken: () => Promise.reject(new GoError("explaining asks for no token")),
@@ -163,10 +165,15 @@ export const NO_TOKENS: ServiceAccounts = {
 export async function readNodeSources(
   values: ExplainValues,
   context: CommandContext,
-  options: { readonly track: boolean; readonly onProblem: (problem: string) => void },
+  options: {
+    readonly track: boolean;
+    /** For providers that want some. */
+    readonly tokens?: TokenRequests | undefined;
+    readonly onProblem: (problem: string) => void;
+  },
 ): Promise<NodeSources> {
   const { cwd, env, home, clock } = context;
-  const { track, onProblem } = options;
+  const { track, tokens, onProblem } = options;
   const others = [
     ...(await openExtensions(values["credential-extension"] ?? [], {
       cwd,
@@ -187,7 +194,7 @@ export async function readNodeSources(
   }));
   return {
     files: await fileSearch(values, context),
-    providers: await readProviders(values, context, { track, now: () => clock.now() }),
+    providers: await readProviders(values, context, { track, tokens, now: () => clock.now() }),
     others: keyrings,
     candidateOf: (credential) =>
       keyrings.map(({ keyring }) => keyring.candidateOf(credential)).find((found) => found !== undefined),
@@ -229,7 +236,11 @@ async function fileSearch(values: ExplainValues, { cwd }: CommandContext): Promi
 async function readProviders(
   values: ExplainValues,
   { cwd, env }: CommandContext,
-  options: { readonly track: boolean; readonly now: () => number },
+  options: {
+    readonly track: boolean;
+    readonly tokens: TokenRequests | undefined;
+    readonly now: () => number;
+  },
 ): Promise<NodeSources["providers"]> {
   const config = values["image-credential-provider-config"];
   const bin = values["image-credential-provider-bin-dir"];
@@ -239,7 +250,8 @@ async function readProviders(
     throw new CredentialsError("PROVIDER_INVALID", message);
   }
   const { config: read } = await readProviderConfig(resolve(cwd, config));
-  const base = { tokens: false, configs: read.providers } as const;
+  const { tokens, now } = options;
+  const base = { tokens: tokens !== undefined, requests: tokens, configs: read.providers };
   // What the configuration alone says needs no programs.
   if (bin === undefined || values["no-network"] === true) {
     return { ...base, registered: undefined, runs: new ProviderRuns(runProgram, () => performance.now()) };
@@ -251,9 +263,10 @@ async function readProviders(
     systemEnvironment: Object.entries(env).flatMap(([name, value]) =>
       value === undefined ? [] : [`${name}=${value}`],
     ),
-    now: options.now,
+    now,
     track: options.track,
-    serviceAccounts: NO_TOKENS,
+    serviceAccounts:
+      tokens === undefined ? NO_TOKENS : new CachingServiceAccounts(tokens, { now, random: () => 0 }),
     run: runs.run,
   });
   return { ...base, registered, runs };

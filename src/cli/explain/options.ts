@@ -50,6 +50,11 @@ export const EXPLAIN_OPTIONS = {
     value: "DIR",
     summary: "The kubelet's root folder, for its credentials and pull records; only read",
   },
+  "service-account-tokens": {
+    type: "boolean",
+    summary:
+      "In a cluster: make the ServiceAccount tokens that credential providers want, as its nodes do (TokenRequests); takes the right to create serviceaccounts/token",
+  },
   "node-images": {
     type: "string",
     value: "FILE",

@@ -13,8 +13,10 @@ import {
   type NodeSituation,
   podOf,
   type Surroundings,
+  TokenRequests,
   type Workload,
 } from "../../explain/index.ts";
+import type { KubernetesClient } from "../../kubernetes/index.ts";
 import type { CommandContext } from "../context.ts";
 import { CliError, UsageError } from "../errors.ts";
 import { createStyle } from "../terminal/style.ts";
@@ -48,6 +50,8 @@ interface Subjects {
   readonly unseen: readonly string[];
   /** Whether manifests were left out that couldn't be read. */
   readonly incomplete: boolean;
+  /** Undefined where providers get none. */
+  readonly tokens?: TokenRequests | undefined;
 }
 
 const RATE = 20_000_000;
@@ -73,6 +77,9 @@ async function makeExplanation(
   const settings = await readNodeSettings(values, context);
   const facts = await readNodeFacts(values, settings, context);
   const { paths, targets } = sortOut(values.filename ?? [], positionals, context);
+  if (paths.length > 0 && values["service-account-tokens"] === true) {
+    throw new UsageError("Option --service-account-tokens needs a cluster that makes them", "explain");
+  }
   const problems: string[] = [];
   const subjects =
     paths.length > 0
@@ -85,6 +92,7 @@ async function makeExplanation(
   const { ensureSecretPulled } = settings;
   const sources = await readNodeSources(values, context, {
     track: ensureSecretPulled,
+    tokens: subjects.tokens,
     onProblem: (problem) => void problems.push(problem),
   });
   const explanation = await explain(
@@ -196,8 +204,14 @@ async function fromCluster(
 ): Promise<Subjects> {
   const { openLive } = await import("./live.ts");
   const live = work.stack.use(await openLive(targets, work, context));
-  const { workloads, nodes, surroundings, unseen } = live;
-  return { workloads, nodes, surroundings, unseen, problems: [], incomplete: false };
+  const { workloads, nodes, surroundings, unseen, client } = live;
+  const tokens = work.values["service-account-tokens"] === true ? await requestTokens(client) : undefined;
+  return { workloads, nodes, surroundings, unseen, tokens, problems: [], incomplete: false };
+}
+
+async function requestTokens(client: KubernetesClient): Promise<TokenRequests> {
+  const { PersonTokens } = await import("./person-tokens.ts");
+  return new TokenRequests(new PersonTokens(client));
 }
 
 async function readAdmission(

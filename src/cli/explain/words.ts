@@ -91,9 +91,10 @@ export function sourceWords({ label, state, detail }: CredentialSourceTrace): st
 /** Undefined for what isn't a program, or didn't run. */
 export function runWords({ run }: CredentialSourceTrace): string | undefined {
   if (run === undefined) return undefined;
-  const { argv, exit, milliseconds, cache } = run;
+  const { argv, exit, milliseconds, cache, token } = run;
+  const given = token === undefined ? "" : `, ${token}`;
   const kept = cache === undefined ? "" : `, ${cache}`;
-  return `ran ${argv.join(" ")} → ${exit === null ? "no exit" : `exit ${exit}`} in ${formatDuration(milliseconds)}${kept}`;
+  return `ran ${argv.join(" ")} → ${exit === null ? "no exit" : `exit ${exit}`} in ${formatDuration(milliseconds)}${kept}${given}`;
 }
 
 /** What a Pod's own status complains of. */

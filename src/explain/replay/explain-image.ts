@@ -151,6 +151,8 @@ function traceCredentials(
   const { runtime, secrets, redactor } = replay;
   const image = reference && repositoryName(reference);
   const traces = [...traceSecrets(secrets, image), ...sources.traces];
+  for (const token of replay.situation.sources.providers?.requests?.issued ?? [])
+    redactor.add(token.reveal());
   const order = (runtime.tried ?? []).map((credential) => {
     redactor.addLogin(credential.username, credential.password);
     const expires = expiryOf(credential.password.reveal());

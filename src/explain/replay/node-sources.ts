@@ -23,6 +23,7 @@ import {
 import { messageOf } from "../message-of.ts";
 import type { CredentialSourceTrace, EntryTrace, ProviderRunTrace } from "../trace.ts";
 import { traceEntry } from "./entry-words.ts";
+import type { TokenRequests, TokenVerdict } from "./token-requests.ts";
 
 export interface NodeSources {
   /** Looks for the node's file. */
@@ -37,6 +38,8 @@ export interface NodeSources {
 export interface NodeProviders {
   /** Whether they may be given a ServiceAccount's token: one has to be made for that. */
   readonly tokens: boolean;
+  /** Those that are made, where the asker makes them. */
+  readonly requests?: TokenRequests | undefined;
   /** Undefined where their programs aren't at hand. */
   readonly registered: CredentialProviders | undefined;
   readonly configs: readonly ProviderConfig[];
@@ -178,6 +181,25 @@ export class TracedSources implements ImageKeyring {
     return config.tokenAttributes !== undefined && this.#sources.providers?.tokens === false;
   }
 
+  #tokenVerdict({ tokenAttributes }: ProviderConfig): TokenVerdict | undefined {
+    const { namespace, serviceAccountName: name } = this.#pod;
+    const audience = tokenAttributes?.serviceAccountTokenAudience;
+    if (audience === undefined) return undefined;
+    return this.#sources.providers?.requests?.find({ namespace, name }, audience);
+  }
+
+  #describeToken(
+    { tokenAttributes }: ProviderConfig,
+    verdict: TokenVerdict | undefined,
+  ): { readonly token?: string } {
+    if (verdict?.state !== "made") return {};
+    const { namespace, serviceAccountName } = this.#pod;
+    const audience = tokenAttributes?.serviceAccountTokenAudience ?? "";
+    return {
+      token: `given a token of ServiceAccount ${namespace}/${serviceAccountName} for ${JSON.stringify(audience)}, made for this and good for ${verdict.lifetimeSeconds} s`,
+    };
+  }
+
   #traceProvider(
     config: ProviderConfig,
     image: string,
@@ -185,15 +207,23 @@ export class TracedSources implements ImageKeyring {
   ): CredentialSourceTrace {
     const label = `credential provider ${config.name}`;
     const base = { kind: "provider", label, name: config.name } as const;
+    const verdict = this.#tokenVerdict(config);
     const run = this.#sources.providers?.runs.find(config.name);
-    const ran = run && { run: { ...run, ...describeCache(provision) } };
+    const ran = run && {
+      run: { ...run, ...describeCache(provision), ...this.#describeToken(config, verdict) },
+    };
     if (provision === undefined || provision.reason === "not-matched") {
       const entries = patternsOf(config, image);
       return { ...base, state: "not-matched", detail: "none of its matchImages fits", entries };
     }
     const { reason, problem, document } = provision;
     if (this.#wantsToken(config)) {
-      const detail = "it wants a token of the ServiceAccount, and explaining makes none";
+      const detail =
+        "it wants a token of the ServiceAccount, and explaining makes one only when told to (--service-account-tokens)";
+      return { ...base, state: "not-asked", detail, entries: patternsOf(config, image) };
+    }
+    if (reason === "failed" && verdict?.state === "refused") {
+      const detail = `it wants a token of the ServiceAccount, and you may not make one: ${verdict.why}`;
       return { ...base, state: "not-asked", detail, entries: patternsOf(config, image) };
     }
     if (reason === "failed" || reason === "annotation-missing") {
