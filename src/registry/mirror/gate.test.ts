@@ -51,6 +51,15 @@ test("an upstream that is down is left alone for a while, and one that refuses i
   assert.equal(await gate.pass(ok), "ok");
 });
 
+test("who is turned away hears nothing of what others asked for", async () => {
+  for (const code of ["TOOMANYREQUESTS", "UPSTREAM_UNREACHABLE"] as const) {
+    const { gate } = openGate();
+    const message = 'Cannot read manifest "next" of "r.example/secret/app": answered 429';
+    await assert.rejects(gate.pass(() => Promise.reject(new UpstreamError(code, message))));
+    await assert.rejects(gate.pass(ok), { code, message: /^Cannot ask "r\.example": it [a-z ]+$/ });
+  }
+});
+
 test("a shorter wait does not end a longer one, and none is longer than six hours", async () => {
   const { gate, time } = openGate();
   const both = [gate.pass(fail("TOOMANYREQUESTS", 10 ** 12)), gate.pass(fail("UPSTREAM_UNREACHABLE"))];

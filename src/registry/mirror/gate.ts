@@ -58,7 +58,11 @@ export class UpstreamGate {
       this.#closed = undefined;
       return;
     }
-    const { code, message } = this.#closed.error;
+    const { code } = this.#closed.error;
+    // Not in the words of that failure: they speak of what somebody else asked for.
+    const state =
+      code === "TOOMANYREQUESTS" ? "it wants fewer requests" : "it could not be reached a moment ago";
+    const message = `Cannot ask ${JSON.stringify(this.#options.settings.registry)}: ${state}`;
     throw new UpstreamError(code, message, { retryAfter: left, cause: this.#closed.error });
   }
 
