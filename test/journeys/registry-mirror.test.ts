@@ -18,6 +18,7 @@ test("an image is fetched once, by either name, and then served from here", asyn
   await using mirror = await startMirror(upstream);
   const manifest = await fetch(`${mirror.url}/v2/library/nginx/manifests/1?ns=docker.io`);
   assert.equal(manifest.status, 200);
+  assert.equal(manifest.headers.get("oci-namespace"), "docker.io");
   assert.equal(manifest.headers.get("docker-content-digest"), digest);
   assert.equal(manifest.headers.get("content-type"), MEDIA_TYPES.ociManifest);
   assert.equal(digestOf(await manifest.bytes()), digest);
@@ -31,6 +32,7 @@ test("an image is fetched once, by either name, and then served from here", asyn
   for (const path of ["/v2/hub/nginx/", "/v2/hub/library/nginx/"]) {
     for (const reference of ["1", digest]) {
       const again = await fetch(`${mirror.url}${path}manifests/${reference}`);
+      assert.equal(again.headers.get("oci-namespace"), null, "nobody named one");
       assert.equal(digestOf(await again.bytes()), digest);
     }
     const same = await fetch(`${mirror.url}${path}blobs/${digestOf(layer)}`);
@@ -305,7 +307,8 @@ test("only configured repositories are served, nothing is pushed, and our own st
   assert.equal(await status(push, { method: "POST", body: "ours" }), 201);
   assert.equal(await status(`/v2/library/nginx/blobs/${digest}`), 200);
   assert.equal(await status(`/v2/library/nginx/blobs/${digest}?ns=registry.example.com`), 200);
-  assert.equal(await status(`/v2/library/nginx/blobs/${digest}?ns=docker.io`), 404);
+  const theirs = await fetch(`${mirror.url}/v2/library/nginx/blobs/${digest}?ns=docker.io`);
+  assert.deepEqual([theirs.status, theirs.headers.get("oci-namespace")], [404, "docker.io"]);
   assert.equal(await status("/v2/library/nginx/manifests/1"), 404);
   // What is kept can be thrown out, and is fetched again.
   assert.equal(await status("/v2/hub/library/nginx/manifests/1", { method: "DELETE" }), 202);

@@ -48,9 +48,15 @@ export function answerMirrored(
   if (request.method !== "GET" && request.method !== "HEAD") {
     // What is kept here can be thrown out by the name it has here.
     const removes = request.method === "DELETE" && ns === null && match.name === place.local;
-    return removes ? undefined : Promise.resolve(refusePush(place.settings.registry));
+    return removes ? undefined : Promise.resolve(answerFor(ns, refusePush(place.settings.registry)));
   }
-  return answer(parts, { ...question, match, query, place, ns: ns ?? undefined });
+  const answering = answer(parts, { ...question, match, query, place, ns: ns ?? undefined });
+  return ns === null ? answering : answering.then((response) => answerFor(ns, response));
+}
+
+/** Tells who named an upstream that the answer is that upstream's, and not from whatever has this name here. */
+function answerFor(ns: string | null, response: RegistryResponse): RegistryResponse {
+  return ns === null ? response : { ...response, headers: [...response.headers, "OCI-Namespace", ns] };
 }
 
 /** Whose login it is, only the answer for a repository can tell. */
