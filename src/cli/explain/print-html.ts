@@ -1,22 +1,7 @@
 /** An explanation as one page that needs nothing else: no script, no font, no picture from elsewhere. */
 import type { Advice, Explanation, Finding, ImageTrace, PodTrace } from "../../explain/index.ts";
-import {
-  conditionWords,
-  contentWords,
-  entryWords,
-  exchangeNotes,
-  exchangeWords,
-  hostWords,
-  nameWords,
-  observedWords,
-  outcomeWords,
-  plannedWords,
-  podWords,
-  presenceWords,
-  runWords,
-  slotWords,
-  sourceWords,
-} from "./words.ts";
+import { type Branch, imageBranch, podBranches } from "./branches.ts";
+import { outcomeWords, podWords, slotWords } from "./words.ts";
 
 const STYLE = `
 :root { color-scheme: light dark; --line: light-dark(#8888, #7779); --bad: light-dark(#b71c1c, #ff8a80);
@@ -64,56 +49,25 @@ ${pods.map(podHtml).join("\n")}
 }
 
 function podHtml(pod: PodTrace): string {
-  const { admission, account } = pod;
-  const facts = [
-    `Admission: ${admission.state}`,
-    ...admission.steps.map(({ plugin, field, message }) => `${plugin}: ${field} ${message}`),
-    ...admission.errors.map(({ message }) => message),
-    `ServiceAccount ${account.name}: ${account.state}`,
-    `Pull secrets: ${pod.pullSecrets.names.join(", ") || "none"}`,
-    ...conditionWords(pod).map((words) => `Condition ${words}`),
-  ];
   return `<h2>${escape(podWords(pod))}</h2>
 ${pod.causes.map(findingHtml).join("\n")}
 ${pod.images.map(imageHtml).join("\n")}
-${details("The Pod", facts)}`;
+${branchHtml({ text: "The Pod", below: podBranches(pod) })}`;
 }
 
 function imageHtml(image: ImageTrace): string {
-  const { outcome, name, causes, policy, credentials, hosts, attempts } = image;
-  const asked = attempts
-    .map(
-      (attempt) =>
-        `<details><summary>Asked as ${escape(attempt.as)}: ${escape(attempt.result === "ok" ? "answered" : (attempt.error?.message ?? "failed"))}</summary><ul>${attempt.exchanges
-          .map(
-            (exchange) =>
-              `<li><code>${escape(exchangeWords(exchange))}</code>${list(exchangeNotes(exchange))}</li>`,
-          )
-          .join("")}</ul></details>`,
-    )
-    .join("\n");
-  const sources = credentials.sources
-    .map(
-      (source) =>
-        `<li>${escape(sourceWords(source))}${list([...source.entries.map(entryWords), ...[runWords(source)].filter((words) => words !== undefined)])}</li>`,
-    )
-    .join("");
-  const order = credentials.order.map(
-    ({ label, username, expires, fault }) =>
-      `${label}, user ${JSON.stringify(username)}${expires === undefined ? "" : `, good until ${expires}`}${fault === undefined ? "" : `; ${fault}`}`,
-  );
+  const { outcome, name, causes } = image;
   return `<h3>${escape(slotWords(image))}: <code>${escape(name.written)}</code></h3>
 <p class="${outcome.state}">${escape(outcomeWords(image))}</p>
 ${causes.map(findingHtml).join("\n")}
-<details><summary>What led to it</summary>
-${list([`Name: ${nameWords(image)}`, `Policy: ${policy.value} (${policy.from}): ${policy.rule}`, `On the node: ${presenceWords(image)}`, ...(image.decision === undefined ? [] : [`Decision: ${image.decision.action}, because ${image.decision.because}`])])}
-<details><summary>Credentials: ${escape(credentials.problem ?? credentials.state)}</summary><ul>${sources}</ul>${order.length === 0 ? "" : `<p>Tried in this order</p>${list(order)}`}</details>
-${hosts.length === 0 ? "" : details("Hosts", hosts.map(hostWords))}
-${asked}
-${details("Would be asked", (image.planned ?? []).map(plannedWords))}
-${details("Content", contentWords(image))}
-${details("The cluster", observedWords(image))}
-</details>`;
+${branchHtml({ text: "What led to it", below: imageBranch(image).below })}`;
+}
+
+/** Folded up, if there is something to fold. */
+function branchHtml({ text, below }: Branch): string {
+  if (below.length === 0) return escape(text);
+  const items = below.map((one) => `<li>${branchHtml(one)}</li>`).join("\n");
+  return `<details><summary>${escape(text)}</summary><ul>\n${items}\n</ul></details>`;
 }
 
 function findingHtml({ code, severity, summary, advice, page }: Finding): string {
@@ -123,10 +77,6 @@ function findingHtml({ code, severity, summary, advice, page }: Finding): string
 function adviceHtml({ text, command, yaml }: Advice): string {
   const paste = [command, yaml].filter((one) => one !== undefined);
   return `<p>${escape(text)}</p>${paste.map((one) => `<pre>${escape(one)}</pre>`).join("")}`;
-}
-
-function details(title: string, words: readonly string[]): string {
-  return words.length === 0 ? "" : `<details><summary>${escape(title)}</summary>${list(words)}</details>`;
 }
 
 function list(words: readonly string[]): string {

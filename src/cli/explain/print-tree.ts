@@ -1,31 +1,9 @@
 /** An explanation as a tree: the verdict first, then what led to it. */
-import type {
-  Advice,
-  CredentialsTrace,
-  Explanation,
-  Finding,
-  ImageTrace,
-  PodTrace,
-} from "../../explain/index.ts";
+import type { Advice, Explanation, Finding, ImageTrace, PodTrace } from "../../explain/index.ts";
 import type { Style } from "../terminal/style.ts";
 import { printable, textWidth } from "../terminal/width.ts";
-import {
-  conditionWords,
-  contentWords,
-  entryWords,
-  exchangeNotes,
-  exchangeWords,
-  hostWords,
-  nameWords,
-  observedWords,
-  outcomeWords,
-  plannedWords,
-  podWords,
-  presenceWords,
-  runWords,
-  slotWords,
-  sourceWords,
-} from "./words.ts";
+import { type Branch, imageBranch, podBranches } from "./branches.ts";
+import { outcomeWords, podWords, slotWords } from "./words.ts";
 
 export interface TreeOptions {
   /** Cells to a line. */
@@ -33,11 +11,6 @@ export interface TreeOptions {
   readonly style: Style;
   /** Only causes and advice. */
   readonly quiet: boolean;
-}
-
-interface Branch {
-  readonly text: string;
-  readonly below: readonly Branch[];
 }
 
 export function printTree(explanation: Explanation, options: TreeOptions): readonly string[] {
@@ -108,110 +81,6 @@ function printAdvice({ text, command, yaml }: Advice, width: number): readonly s
     ...(command === undefined ? [] : [`        ${printable(command)}`]),
     ...(yaml === undefined ? [] : yaml.split("\n").map((line) => `        ${printable(line)}`)),
   ];
-}
-
-function podBranches(pod: PodTrace): readonly Branch[] {
-  const { admission, account, pullSecrets } = pod;
-  const steps = [
-    ...admission.steps.map(({ plugin, field, message }) => leaf(`${plugin}: ${field} ${message}`)),
-    ...admission.warnings.map((warning) => leaf(`warning: ${warning}`)),
-    ...admission.errors.map(({ message }) => leaf(message)),
-  ];
-  const secrets =
-    pullSecrets.names.length === 0
-      ? "no pull secrets"
-      : `pull secrets ${pullSecrets.names.join(", ")}, from ${pullSecrets.from === "pod" ? "the Pod" : "its ServiceAccount"}`;
-  return [
-    { text: `admission: ${ADMISSION[admission.state]}`, below: steps },
-    leaf(
-      `ServiceAccount ${account.name}: ${account.state === "assumed" ? "not given; every namespace has it" : account.state}${account.why === undefined ? "" : ` (${account.why})`}`,
-    ),
-    leaf(secrets),
-    ...conditionWords(pod).map((words) => leaf(`condition ${words}`)),
-  ];
-}
-
-const ADMISSION = {
-  admitted: "the API server takes it",
-  refused: "refused",
-  invalid: "invalid",
-  skipped: "it is stored as it is",
-} as const;
-
-function imageBranch(image: ImageTrace): Branch {
-  const { policy, credentials, hosts, attempts, decision } = image;
-  return {
-    text: `${slotWords(image)}: ${image.name.written}`,
-    below: [
-      leaf(`name: ${nameWords(image)}`),
-      leaf(`policy: ${policy.value} (${policy.from}): ${policy.rule}`),
-      leaf(`on the node: ${presenceWords(image)}`),
-      ...(decision === undefined ? [] : [leaf(`decision: ${decision.action}, because ${decision.because}`)]),
-      credentialsBranch(credentials),
-      ...(hosts.length === 0
-        ? []
-        : [{ text: "hosts, in this order", below: hosts.map((host) => leaf(hostWords(host))) }]),
-      ...attempts.map((attempt) => ({
-        text: `asked as ${attempt.as}: ${attempt.result === "ok" ? "answered" : (attempt.error?.message ?? "failed")}${attempt.repeated ? " (as before)" : ""}`,
-        below: attempt.repeated
-          ? []
-          : attempt.exchanges.map((exchange) => ({
-              text: exchangeWords(exchange),
-              below: exchangeNotes(exchange).map(leaf),
-            })),
-      })),
-      ...plannedBranches(image),
-      ...branchOf("content", contentWords(image)),
-      ...branchOf("the cluster", observedWords(image)),
-    ],
-  };
-}
-
-function plannedBranches({ planned = [], name }: ImageTrace): readonly Branch[] {
-  if (planned.length === 0) return [];
-  return [{ text: `would ask ${name.registry ?? ""}`, below: planned.map((one) => leaf(plannedWords(one))) }];
-}
-
-const LOOKED = {
-  "looked-up": "looked up",
-  "not-needed": "not needed",
-  failed: "the lookup failed",
-} as const;
-
-function credentialsBranch({ state, problem, sources, order }: CredentialsTrace): Branch {
-  const tried = order.map(({ label, username, expires, fault }, index) =>
-    leaf(
-      `${index + 1}. ${label}, user ${JSON.stringify(username)}${expires === undefined ? "" : `, good until ${expires}`}${fault === undefined ? "" : `; ${fault}`}`,
-    ),
-  );
-  return {
-    text: `credentials: ${LOOKED[state]}${problem === undefined ? "" : `: ${problem}`}`,
-    below: [
-      ...sources.map((source) => ({
-        text: sourceWords(source),
-        below: [
-          ...source.entries.map((entry) => leaf(entryWords(entry))),
-          ...[runWords(source)].filter((words) => words !== undefined).map(leaf),
-        ],
-      })),
-      ...(state === "looked-up"
-        ? [
-            tried.length === 0
-              ? leaf("none: one attempt without a name")
-              : { text: "tried in this order", below: tried },
-          ]
-        : []),
-    ],
-  };
-}
-
-function branchOf(title: string, words: readonly string[]): readonly Branch[] {
-  const [first, ...rest] = words;
-  return first === undefined ? [] : [{ text: `${title}: ${first}`, below: rest.map(leaf) }];
-}
-
-function leaf(text: string): Branch {
-  return { text, below: [] };
 }
 
 function printBranches(branches: readonly Branch[], indent: string, options: TreeOptions): readonly string[] {
