@@ -119,6 +119,17 @@ describe("with passwords", () => {
     await world.store.deleteUser("alice");
     assert.equal((await world.send("GET", "/v2/", basic("alice"))).status, 401);
   });
+
+  test("a login doesn't join one that began before its account changed", async () => {
+    await using world = await open();
+    const before = world.send("GET", "/v2/", basic("alice"));
+    // Her account has been read, and the thread for passwords has to start first.
+    await new Promise(setImmediate);
+    await world.store.deleteUser("alice");
+    assert.equal((await world.send("GET", "/v2/", basic("alice"))).status, 401);
+    assert.equal((await before).status, 200);
+    assert.equal((await world.send("GET", "/v2/", basic("alice"))).status, 401);
+  });
 });
 
 describe("with tokens", () => {

@@ -25,6 +25,12 @@ interface Known extends Proof {
   readonly generation: string | undefined;
 }
 
+interface Running {
+  readonly outcome: Promise<LoginOutcome>;
+  /** Of the accounts when it began. */
+  readonly generation: string | undefined;
+}
+
 export interface LoginFailed {
   readonly login: string;
   readonly address: string;
@@ -57,13 +63,13 @@ export class Logins {
   readonly #options: LoginsOptions;
   readonly #key = randomBytes(32).toString("base64");
   readonly #known = new ExpiringCache<Known>(MAX_REMEMBERED);
-  readonly #underWay = new Map<string, Promise<LoginOutcome>>();
+  readonly #underWay = new Map<string, Running>();
 
   constructor(options: LoginsOptions) {
     this.#options = options;
   }
 
-  /** At once for those who are known. Identical attempts at the same time are one. */
+  /** At once for those who are known. Identical attempts at the same time are one, unless an account changed since. */
   check(login: string, password: Secret, address: string): LoginOutcome | Promise<LoginOutcome> {
     const key = hash("sha256", `${this.#key}${login}\0${password.reveal()}`, "base64");
     const known = this.#known.find(key, this.#options.clock());
@@ -72,16 +78,19 @@ export class Logins {
       return { proof: known };
     }
     const running = this.#underWay.get(key);
-    if (running !== undefined) return running;
-    const started = this.#decide(known, { login, password, address })
-      .then((outcome) => {
-        if (outcome.proof !== undefined) this.#known.set(key, { ...outcome.proof, generation });
+    if (running !== undefined && running.generation === generation) return running.outcome;
+    const outcome = this.#decide(known, { login, password, address })
+      .then((decided) => {
+        if (decided.proof !== undefined) this.#known.set(key, { ...decided.proof, generation });
         else this.#known.delete(key);
-        return outcome;
+        return decided;
       })
-      .finally(() => this.#underWay.delete(key));
+      .finally(() => {
+        if (this.#underWay.get(key) === started) this.#underWay.delete(key);
+      });
+    const started: Running = { outcome, generation };
     this.#underWay.set(key, started);
-    return started;
+    return outcome;
   }
 
   lockedOut(): readonly LockedOut[] {
