@@ -66,7 +66,7 @@ function named(index: number): KubernetesObject {
   };
 }
 
-test("20 watchers hear of 200 objects made, changed and deleted through a restart of the server, each once", async () => {
+test("20 watchers hear of 200 objects made, changed and deleted through a restart of the server, each once", async (t) => {
   const folder = await mkdtemp(join(tmpdir(), "dray-restart-"));
   let server = await openApiServer({ folder });
   await using door = new Door();
@@ -86,6 +86,14 @@ test("20 watchers hear of 200 objects made, changed and deleted through a restar
     return informer;
   });
   const running = informers.map((informer) => informer.run(stop.signal));
+  // Whatever fails, nobody goes on watching.
+  t.after(async () => {
+    stop.abort();
+    await Promise.all(running);
+    await connected.close();
+    await server.close();
+    await rm(folder, { recursive: true });
+  });
   await Promise.all(informers.map((informer) => informer.synced()));
 
   const before = connectToCluster(config);
@@ -98,6 +106,7 @@ test("20 watchers hear of 200 objects made, changed and deleted through a restar
   for (let index = 100; index < 150; index++) await server.transport()(post(index));
   door.behind = (await server.listen({ port: 0 })).port;
   const after = connectToCluster(config);
+  t.after(() => after.close());
   const maps = after.client.resource(CONFIG_MAPS);
   for (let index = 150; index < 200; index++) await maps.create(named(index));
   for (let index = 0; index < 200; index += 2) {
@@ -129,12 +138,6 @@ test("20 watchers hear of 200 objects made, changed and deleted through a restar
       assert.equal(words, even ? "added updated deleted " : "added deleted ", name);
     }
   }
-  stop.abort();
-  await Promise.all(running);
-  await after.close();
-  await connected.close();
-  await server.close();
-  await rm(folder, { recursive: true });
 });
 
 /** Made while nobody can watch. */
