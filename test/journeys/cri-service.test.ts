@@ -9,7 +9,7 @@ import { promisify } from "node:util";
 import { bytesOf } from "./cri-registry.ts";
 import { type CriWorld, failureOf, openCriWorld } from "./cri-world.ts";
 
-const LIMIT = { timeout: 30_000 };
+const LIMIT = { timeout: 300_000 };
 
 test("what was pulled is listed, and found by every name it has", LIMIT, async () => {
   await using world = await openCriWorld();

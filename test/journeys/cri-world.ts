@@ -77,6 +77,31 @@ export async function openCriWorld(options: CriWorldOptions = {}): Promise<CriWo
   };
 }
 
+/** How far a pull is wanted to be: so many bytes of one of its contents, and all of the others but manifests. */
+export interface Reach {
+  readonly digest: string;
+  readonly bytes: number;
+  /** Contents but manifests, of which it has to know. */
+  readonly of: number;
+  /** Pulls that run, one by default. */
+  readonly pulls?: number;
+}
+
+/** Resolves when so many pulls run, and one of them is that far. */
+export async function pullReaches(client: CriClient, wanted: Reach): Promise<void> {
+  for (;;) {
+    const running: boolean[] = [];
+    for await (const { pull } of client.pulls.watch({})) {
+      const contents = pull?.contents.filter(({ mediaType }) => !mediaType.includes("manifest")) ?? [];
+      const came = contents.every(({ digest, bytes, phase }) =>
+        digest === wanted.digest ? bytes >= BigInt(wanted.bytes) : ["done", "here"].includes(phase),
+      );
+      running.push(came && contents.length === wanted.of);
+    }
+    if (running.length === (wanted.pulls ?? 1) && running.includes(true)) return;
+  }
+}
+
 /** How a call failed: gRPC's code, our own, and the text. */
 export interface Failure {
   readonly code: string;

@@ -117,15 +117,15 @@ describe("explaining", () => {
   const folder = join(ROOT, "wrong-secret-before-right");
   const image = "registry.example.com/shop/web:1";
 
-  it("asks for each thing once, however many containers want it, and takes no second for five of them", async () => {
+  it("asks for each thing once, however many containers want it, and waits for no clock", async (t) => {
     const containers = Array.from({ length: 5 }, (_, index) => ({ name: `c${index}`, image }));
     const pod = { apiVersion: "v1", kind: "Pod", metadata: { name: "p" }, spec: { containers } };
     const script = { "registry.example.com": { images: { "shop/web:1": {} } } };
     const registries = new ScriptedRegistries(script);
     const context = createMemoryContext({ cwd: folder, stdin: JSON.stringify(pod), now: () => NOW });
-    const started = performance.now();
+    // Whatever would wait for a moment before it asks on would wait for ever.
+    t.mock.timers.enable({ apis: ["setTimeout"] });
     assert.equal(await run(["-"], context, registries), 0);
-    assert.ok(performance.now() - started < 1000);
     assert.equal(new Set(registries.requests).size, registries.requests.length);
     assert.equal(registries.requests.length, 4, registries.requests.join("\n"));
   });
