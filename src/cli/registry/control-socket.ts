@@ -9,6 +9,7 @@
  */
 import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, request } from "node:http";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 
@@ -113,8 +114,21 @@ function listSockets(control: string): readonly { readonly file: string; readonl
 /** A process that was killed leaves its socket behind, and its number may be another's by now. */
 async function removeStale(control: string): Promise<void> {
   for (const { file, path } of listSockets(control)) {
-    if ((await ask(path, "GET /status")) === undefined) rmSync(file, { force: true });
+    if (await isDeserted(path)) rmSync(file, { force: true });
   }
+}
+
+/** Not who is slow to answer: the system takes connections for them, and for nobody who ended. */
+function isDeserted(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path, () => {
+      socket.destroy();
+      resolve(false);
+    });
+    socket.on("error", ({ code }: NodeJS.ErrnoException) =>
+      resolve(code === "ECONNREFUSED" || code === "ENOENT"),
+    );
+  });
 }
 
 function ask(path: string, question: string): Promise<unknown> {
