@@ -271,7 +271,7 @@ function assertFetchedOnce({ sent }: World): void {
 
 test(
   "a slow registry sends each blob once, memory stays flat, and nobody is passed over for ever",
-  { timeout: 60_000 },
+  { timeout: 300_000 },
   async (t) => {
     const world = await setUp(t);
     const manager = world.open({ pullOrder: "priority" });
@@ -325,7 +325,7 @@ const policyOf = (pod: number): PullPolicy => (pod % 5 === 0 ? "Always" : "IfNot
 
 test(
   "a registry that answers 429 gets every Pod there by the kubelet's back-off",
-  { timeout: 60_000 },
+  { timeout: 300_000 },
   async (t) => {
     const { world } = await setUpLimited(t);
     await runPods(world, world.open({}), { policyOf });
@@ -336,7 +336,7 @@ test(
 
 test(
   "with a back-off that recovers it is left alone as long as it says, by all its images",
-  { timeout: 60_000 },
+  { timeout: 300_000 },
   async (t) => {
     const { world, used } = await setUpLimited(t);
     const begin = world.clock.now;

@@ -7,7 +7,7 @@ import { type Outcome, replay } from "../traces/replay.ts";
 
 const FOLDER = fileURLToPath(new URL("../traces/recordings/", import.meta.url));
 
-test("a recorded kubelet's scenarios are the same with our node", { timeout: 120_000 }, async () => {
+test("a recorded kubelet's scenarios are the same with our node", { timeout: 600_000 }, async () => {
   const wrong: [string, Outcome][] = [];
   let replayed = 0;
   for await (const recording of readRecordings(FOLDER)) {
@@ -19,7 +19,7 @@ test("a recorded kubelet's scenarios are the same with our node", { timeout: 120
   assert.ok(replayed > 100, `only ${replayed} recordings`);
 });
 
-test("a replay tells what differs from its recording", { timeout: 60_000 }, async () => {
+test("a replay tells what differs from its recording", { timeout: 300_000 }, async () => {
   const recording = await findRecording("private-wrong");
   const changes: readonly [expected: RegExp, changed: Recording][] = [
     [/^event at/, { ...recording, events: recording.events.slice(1) }],
