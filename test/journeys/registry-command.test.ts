@@ -315,7 +315,7 @@ test("at its end it says so, finishes what is under way, and takes nothing new",
     farewells.push(milliseconds);
     await farewell.promise;
   };
-  const config = "listen: { farewell: 7s, drain: 5m }\n";
+  const config = "listen: { farewell: 7s, drain: 5m }\nmetrics: { port: 0 }\n";
   const registry = await startRegistry(t, folder, config, { waitFarewell });
   const { port } = registry;
   const at = (path: string): string => `http://127.0.0.1:${port}${path}`;
@@ -332,6 +332,11 @@ test("at its end it says so, finishes what is under way, and takes nothing new",
   assert.equal((await fetch(at("/livez"))).status, 200);
   assert.equal((await fetch(at("/v2/"))).status, 200);
   assert.deepEqual(farewells, [7_000]);
+  // Who looks at the process sees it to its end.
+  const look = async (path: string): Promise<Response> =>
+    await fetch(`http://127.0.0.1:${registry.metricsPort}${path}`);
+  assert.deepEqual([(await look("/livez")).status, (await look("/readyz")).status], [200, 503]);
+  assert.match((await dray(folder, ["registry", "status"])).stdout, /127\.0\.0\.1:\d+ +draining/);
   farewell.resolve();
   const refused = async (): Promise<boolean> => {
     try {
@@ -343,6 +348,7 @@ test("at its end it says so, finishes what is under way, and takes nothing new",
     }
   };
   while (!(await refused())) await sleep(5);
+  assert.match(await (await look("/metrics")).text(), /dray_registry_ready 0\n/);
   socket.write("56789");
   const [answer] = (await once(socket.setEncoding("latin1"), "data")) as [string];
   assert.match(answer, /^HTTP\/1\.1 202 /);
@@ -436,6 +442,12 @@ test("a port that is taken and a configuration that is wrong end it before anyth
   const taken = await dray(folder, ["registry", "--port", String(registry.port)]);
   assert.equal(taken.code, 8);
   assert.match(taken.stderr, /Cannot serve the registry on "127\.0\.0\.1:\d+": something else listens/);
+  const unwatched = await dray(folder, ["registry", "--port", "0", "--metrics-port", String(registry.port)]);
+  assert.equal(unwatched.code, 8);
+  assert.match(
+    unwatched.stderr,
+    /^dray: Cannot serve metrics on "127\.0\.0\.1:\d+": something else listens[^\n]+\n$/,
+  );
   writeFileSync(join(folder, "bad.yaml"), "listen: { port: many }\nlog: { format: xml }\n");
   const wrong = await dray(folder, ["registry", "--config", "bad.yaml"]);
   assert.equal(wrong.code, 8);

@@ -93,8 +93,9 @@ export async function runRegistry(options: RunRegistryOptions, context: CommandC
   );
   const { audit, statistics, notifications } = operations;
   loginNotes.writeTo(audit);
-  let leaving = false;
-  const notReady = (): string | undefined => (leaving ? "it is about to end" : undefined);
+  let [serving, leaving] = [false, false];
+  const notReady = (): string | undefined =>
+    leaving ? "it is about to end" : serving ? undefined : "it is about to begin";
   const { mirror } = settings;
   const registry = await openRegistryDirectory(folder, {
     mirror:
@@ -122,26 +123,6 @@ export async function runRegistry(options: RunRegistryOptions, context: CommandC
     onFailure,
   });
   stack.use(registry);
-  const served = await serveRegistry({
-    registry,
-    host: listen.address,
-    port,
-    tls: identity,
-    http2: listen.http2,
-    idleTimeout: listen.idle,
-    drainTimeout: listen.drain,
-    onFailure,
-  });
-  const ending = new AbortController();
-  stack.defer(async () => {
-    leaving = true;
-    say("draining", "No more requests are wanted; those under way may finish");
-    await (options.waitFarewell ?? sleep)(listen.farewell);
-    await served.close();
-    ending.abort();
-    await watching;
-  });
-
   const startedAt = context.clock.now();
   const version = await readVersion();
   const lockedOut = () => access.control.lockedOut();
@@ -154,14 +135,27 @@ export async function runRegistry(options: RunRegistryOptions, context: CommandC
       notifications: notifications.notifier?.tallies() ?? [],
       collections,
       mirror: mirrored,
-      ready: !leaving,
+      ready: notReady() === undefined,
       startedAt: startedAt / 1_000,
       certificateExpiry: identity && expiryOf(String(identity.cert)) / 1_000,
       version,
     });
+  // Before requests and after them: who looks at the process sees it to its end.
   const metricsServer =
     settings.metrics && (await serveRegistryMetrics(settings.metrics, { metrics, notReady }));
   if (metricsServer !== undefined) stack.defer(() => metricsServer.close(1_000));
+  const served = await serveRegistry({
+    registry,
+    host: listen.address,
+    port,
+    tls: identity,
+    http2: listen.http2,
+    idleTimeout: listen.idle,
+    drainTimeout: listen.drain,
+    onFailure,
+  });
+  stack.defer(() => served.close());
+  serving = true;
 
   const reloader = new Reloader({
     resolve,
@@ -179,11 +173,16 @@ export async function runRegistry(options: RunRegistryOptions, context: CommandC
     reopenLogs: () => operations.reopenLogs(),
     say,
   });
+  const ending = new AbortController();
   const watching = watchFiles({
     paths: () => reloader.paths,
     interval: options.lookEvery ?? LOOK_EVERY,
     signal: ending.signal,
     onChange: async () => void (await reloader.reload({ asked: false })),
+  });
+  stack.defer(async () => {
+    ending.abort();
+    await watching;
   });
   const stopHearing = context.onHangup?.(() => void reloader.reload({ asked: true }));
   stack.defer(() => stopHearing?.());
@@ -202,6 +201,12 @@ export async function runRegistry(options: RunRegistryOptions, context: CommandC
       reload: () => reloader.reload({ asked: true }),
     }),
   );
+  stack.defer(async () => {
+    leaving = true;
+    say("draining", "No more requests are wanted; those under way may finish");
+    await (options.waitFarewell ?? sleep)(listen.farewell);
+    await served.close();
+  });
   announce(served, { options, context, metricsPort: metricsServer?.port, secure: tls !== undefined });
   await aborted(context.signal);
 }
