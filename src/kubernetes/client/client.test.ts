@@ -11,6 +11,7 @@ import { type ApiCredentialSource, fixedCredential } from "./authenticate.ts";
 import { KubernetesClient } from "./client.ts";
 import { connectToCluster } from "./cluster-config.ts";
 import { KubernetesClientError } from "./errors.ts";
+import { HttpsTransport } from "./transport.ts";
 import {
   impatientClock,
   openScriptedServer,
@@ -304,6 +305,30 @@ test("credentials that are refused are renewed once, and the request goes out ag
     (error: unknown) => error instanceof StatusError && error.code === "Unauthorized",
   );
   assert.equal(seen.length, 4, "once more, and then no more");
+});
+
+test("requests that come together with different certificates each show their own", async () => {
+  const { authority } = await testIdentity();
+  const seen: string[] = [];
+  await using server = await openScriptedServer(
+    (request, response) => {
+      const { CN } = (response.socket as TLSSocket).getPeerCertificate().subject;
+      seen.push(`${request.url} ${String(CN)}`);
+      sendJson(response, 200, podOf("a", 1));
+    },
+    { clientAuthority: authority.certificate },
+  );
+  await using transport = new HttpsTransport({ certificateAuthority: server.authority });
+  const shown: (readonly [string, CertificatePair])[] = [];
+  for (const commonName of ["one", "two"]) {
+    const options = { commonName, usage: "client", now: Date.now, lifetimeMs: HOUR } as const;
+    shown.push([commonName, await issueCertificate(authority, options)]);
+  }
+  const answers = await Promise.all(
+    shown.map(([path, certificate]) => transport.send(new Request(`${server.url}/${path}`), { certificate })),
+  );
+  for (const answer of answers) await answer.text();
+  assert.deepEqual(seen.toSorted(), ["/one one", "/two two"]);
 });
 
 test("requests go through the proxy that a kubeconfig names", async () => {

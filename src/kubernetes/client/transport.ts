@@ -56,19 +56,21 @@ export class HttpsTransport {
     request.signal.throwIfAborted();
     if (this.#closed) throw new KubernetesClientError("NETWORK_RESET", "Cannot send requests: closed");
     const url = new URL(request.url);
+    // Held here: while this request waits, another one may come with another certificate.
+    let agent = this.#agent;
     const same =
       certificate?.certificate === this.#certificate?.certificate &&
       certificate?.key === this.#certificate?.key;
-    if (this.#agent === undefined || !same) {
-      const old = this.#agent;
+    if (agent === undefined || !same) {
+      const old = agent;
       this.#certificate = certificate;
-      this.#agent = openAgent(url, this.#options, certificate);
+      this.#agent = agent = openAgent(url, this.#options, certificate);
       await old?.then(closeIdle, () => {});
     }
     const body = request.body === null ? undefined : Buffer.from(await request.arrayBuffer());
     try {
       const { headers } = presented;
-      return await exchange(request, url, { agent: await this.#agent, body, headers });
+      return await exchange(request, url, { agent: await agent, body, headers });
     } catch (error) {
       request.signal.throwIfAborted();
       throw networkError(error, url.origin);
