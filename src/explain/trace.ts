@@ -303,6 +303,7 @@ export interface ObservedTrace {
   readonly backOff?:
     | {
         readonly failures: number;
+        /** Where there is no next attempt the events end too early, and this is the most. */
         readonly delaySeconds: number;
         readonly nextAttempt?: string | undefined;
       }

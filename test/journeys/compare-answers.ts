@@ -152,7 +152,7 @@ function isBlind({ credentials }: ImageTrace): boolean {
     ({ kind, state, detail }) =>
       kind === "provider" &&
       state === "not-asked" &&
-      detail === "it wants a token of the ServiceAccount, and explaining makes none",
+      detail?.startsWith("it wants a token of the ServiceAccount, ") === true,
   );
 }
 

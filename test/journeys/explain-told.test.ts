@@ -61,6 +61,20 @@ function secret(password: string, key = HOST): Json {
   };
 }
 
+function failed(count: number, last: string): Json {
+  return {
+    apiVersion: "v1",
+    kind: "Event",
+    metadata: { name: "web.1", namespace: "shop" },
+    involvedObject: { kind: "Pod", namespace: "shop", name: "web", fieldPath: "spec.containers{web}" },
+    type: "Warning",
+    reason: "Failed",
+    message: `Failed to pull image "${IMAGE}": ${HEAD}500 Internal Server Error`,
+    count,
+    lastTimestamp: last,
+  };
+}
+
 const NODE: Json = {
   apiVersion: "v1",
   kind: "Node",
@@ -286,6 +300,18 @@ const CASES: Readonly<Record<string, Case>> = {
     causes: ["failure CREDENTIAL_NOT_MATCHED"],
     // What opens the one isn't overwritten for the other.
     says: [`kubectl create secret docker-registry s-2 -n shop --docker-server=${HOST} `],
+  },
+  "a Pod that has waited for hours, of which the events tell the beginning": {
+    objects: [waiting(backOff(`${HEAD}500 Internal Server Error`)), failed(4, "2026-01-05T09:00:00Z")],
+    registry: { status: 500 },
+    causes: ["failure REGISTRY_ERROR"],
+    says: ["at least 4 failures so far, so up to 300 s between attempts"],
+  },
+  "a Pod that fails for the first time": {
+    objects: [waiting(backOff(`${HEAD}500 Internal Server Error`)), failed(1, "2026-01-05T11:59:55Z")],
+    registry: { status: 500 },
+    causes: ["failure REGISTRY_ERROR"],
+    says: ["1 failure so far, so 10 s between attempts; the next is due at 2026-01-05T12:00:05Z"],
   },
   "an image volume that keeps its container waiting": {
     objects: [

@@ -174,14 +174,21 @@ export function observedWords({ observed }: ImageTrace): readonly string[] {
   return [
     verdict,
     ...(message === undefined ? [] : [message]),
-    ...(backOff === undefined
-      ? []
-      : [
-          `${backOff.failures} ${backOff.failures === 1 ? "failure" : "failures"} so far, so ${backOff.delaySeconds} s between attempts${backOff.nextAttempt === undefined ? "" : `; the next is due at ${backOff.nextAttempt}`}`,
-        ]),
+    ...(backOff === undefined ? [] : [backOffWords(backOff)]),
     ...events.map(
       (event) =>
         `${event.last ?? ""} ${event.type} ${event.reason}${event.count > 1 ? ` ×${event.count}` : ""}: ${event.message}`,
     ),
   ];
+}
+
+function backOffWords({
+  failures,
+  delaySeconds,
+  nextAttempt,
+}: NonNullable<NonNullable<ImageTrace["observed"]>["backOff"]>): string {
+  const count = `${failures} ${failures === 1 ? "failure" : "failures"} so far`;
+  return nextAttempt === undefined
+    ? `at least ${count}, so up to ${delaySeconds} s between attempts`
+    : `${count}, so ${delaySeconds} s between attempts; the next is due at ${nextAttempt}`;
 }

@@ -220,6 +220,9 @@ function failuresOf({ events, image }: ObserveOptions): readonly EventTrace[] {
     .map(traceEvent);
 }
 
+/** Milliseconds; what a kubelet's rounds and a pull that fails slowly take. */
+const A_TRY = 120_000;
+
 /** The kubelet's own back-off, over as many failures as the events tell of. */
 function backOffOf(attempts: readonly EventTrace[], now: number): ObservedTrace["backOff"] {
   const failures = attempts.reduce((sum, { count }) => sum + count, 0);
@@ -235,6 +238,11 @@ function backOffOf(attempts: readonly EventTrace[], now: number): ObservedTrace[
     ...attempts.map((event) => Date.parse(event.last ?? "")).filter((time) => !Number.isNaN(time)),
   );
   if (!Number.isFinite(last)) return { failures, delaySeconds: delay / 1000 };
+  // Kubelets send no more than a few events of a kind: those after them were never told.
+  if (now - (last + delay) > A_TRY) {
+    for (let due = last + delay; due <= now; due += backOff.get("pod")) backOff.next("pod", at++);
+    return { failures, delaySeconds: backOff.get("pod") / 1000 };
+  }
   const next = Math.max(last + delay, now);
   return {
     failures,
