@@ -101,6 +101,10 @@ export class AppendFile implements AsyncDisposable {
     } catch (error) {
       // The file may have been moved or the disk filled: the next line tries from the beginning.
       await this.#release().catch(() => {});
+      // The system names the file where it opens one, and not where it writes to it.
+      if (error instanceof Error && "syscall" in error && !("path" in error)) {
+        throw Object.assign(error, { path: this.#path });
+      }
       throw error;
     }
   }

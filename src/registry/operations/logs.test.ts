@@ -89,6 +89,13 @@ test("a file that is let go of while lines come loses none, however long their w
   assert.deepEqual(linesOf(path), ["first", "second", "third"]);
 });
 
+test("a disk that is full is told with the file's name", async (t) => {
+  if (process.platform !== "linux") return t.skip("needs /dev/full");
+  const file = new AppendFile("/dev/full", { maxSize: 1_000, keep: 0, sync: "never" });
+  await assert.rejects(file.append("line"), { code: "ENOSPC", path: "/dev/full" });
+  await file.close();
+});
+
 test("the audit log tells changes and refused attempts, and nothing of reads and questions", async () => {
   const path = join(folder, "audit");
   await using audit = new AuditLog(path, AUDIT);
