@@ -25,10 +25,20 @@ export interface StartOptions {
   readonly waitFarewell?: (milliseconds: number) => Promise<void>;
 }
 
+/** What a test started; its folders go after that, and not from under it. */
+const started = new WeakMap<TestContext, (() => Promise<void>)[]>();
+
+async function stopAll(t: TestContext): Promise<void> {
+  for (const stop of started.get(t) ?? []) await stop().catch(() => {});
+}
+
 /** A folder of a test's own. */
 export function makeWorkFolder(t: TestContext): string {
   const folder = mkdtempSync(join(tmpdir(), "dray-registry-"));
-  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  t.after(async () => {
+    await stopAll(t);
+    rmSync(folder, { recursive: true, force: true });
+  });
   return folder;
 }
 
@@ -77,7 +87,8 @@ export async function startRegistry(
     ending.abort();
     await running;
   };
-  t.after(() => stop().catch(() => {}));
+  started.set(t, [...(started.get(t) ?? []), stop]);
+  t.after(() => stopAll(t));
   const ports = await listening.promise;
   return {
     ...ports,
