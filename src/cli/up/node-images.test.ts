@@ -29,17 +29,30 @@ const AGES = {
   "maximum-image-ttl-duration": "2ms",
 };
 
-/** Ends after a few rounds of looking and collecting; lists that are refreshed in between count for none. */
+/**
+ * Ends after a few rounds of looking and, where there are two `loops`, of collecting, and when the list was made once.
+ * They wait for each other: none is to have all the rounds because it is quicker.
+ */
 function rounds(
   count: number,
-  controller: AbortController,
+  { loops, controller }: { readonly loops: number; readonly controller: AbortController },
 ): (ms: number, signal: AbortSignal) => Promise<void> {
-  let rests = 0;
+  let round = Promise.withResolvers<void>();
+  const listed = Promise.withResolvers<void>();
+  let [done, resting] = [0, 0];
   return async (milliseconds, signal) => {
     if (milliseconds < 300_000) {
+      listed.resolve();
       await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+    } else if (++resting < loops) {
+      await round.promise;
+    } else {
+      resting = 0;
+      await listed.promise;
+      if (++done === count) controller.abort();
+      round.resolve();
+      round = Promise.withResolvers();
     }
-    if (++rests === count) controller.abort();
     signal.throwIfAborted();
   };
 }
@@ -89,7 +102,7 @@ test("collection leaves what a Pod names, though its turn hasn't come, and what 
     state: () => state,
     signal: controller.signal,
     // A few rounds: an image has to be seen before it can be too old.
-    wait: rounds(6, controller),
+    wait: rounds(3, { loops: 2, controller }),
   }).catch((error: unknown) => {
     if (!controller.signal.aborted) throw error;
   });
@@ -113,6 +126,7 @@ test("images are listed where none are to be collected, and a failure is the nod
   const collect = async (
     flags: Partial<typeof AGES>,
     dataFolder: string,
+    loops: number,
   ): Promise<[string[], ImageListCache]> => {
     const controller = new AbortController();
     const events: string[] = [];
@@ -134,21 +148,21 @@ test("images are listed where none are to be collected, and a failure is the nod
         onEvent: ({ reason }) => events.push(reason),
         state: () => state,
         signal: controller.signal,
-        wait: rounds(8, controller),
+        wait: rounds(4, { loops, controller }),
       },
     ).catch((error: unknown) => {
       if (!controller.signal.aborted) throw error;
     });
     return [events, listed];
   };
-  const [quiet, listed] = await collect({}, dataDir);
+  const [quiet, listed] = await collect({}, dataDir, 1);
   assert.deepEqual(quiet, []);
   assert.deepEqual(
     listed.images.map(({ repoTags }) => repoTags.toSorted()),
     [["r.example/a:1", "r.example/b:2"]],
   );
   // Its disk can't be asked.
-  const [events] = await collect({ "image-gc-high-threshold": "85" }, join(folder, "gone"));
+  const [events] = await collect({ "image-gc-high-threshold": "85" }, join(folder, "gone"), 2);
   assert.ok(events.length > 0);
   assert.deepEqual(new Set(events), new Set(["ImageGCFailed"]));
 });
