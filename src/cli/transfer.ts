@@ -3,6 +3,7 @@ import {
   type CopyOptions,
   type CopyResult,
   type Descriptor,
+  type Digest,
   type ImageSink,
   type ImageSource,
   copy,
@@ -34,9 +35,18 @@ export async function transfer(options: TransferOptions, context: CommandContext
   const progress = quiet ? undefined : new ProgressLines({ output, clock, env });
   const startedAt = clock.now();
   let size = 0;
+  const awaited = new Set<Digest>();
   const onEvent = (event: CopyEvent): void => {
     if (event.type === "found") size += event.descriptor.size;
     if (progress?.active === true) show(progress, event);
+    else if (progress !== undefined && event.type === "awaited") tellOnce(event.descriptor);
+  };
+  // Where nothing is drawn nobody would know why nothing happens.
+  const tellOnce = (descriptor: Descriptor): void => {
+    if (awaited.has(descriptor.digest)) return;
+    awaited.add(descriptor.digest);
+    const what = labelOf(descriptor).replace(/ +/, " ");
+    void output.write(`Waiting for ${what}, which another process fetches\n`);
   };
   try {
     const result = await copy(from, reference, { ...rest, signal, onEvent });
@@ -58,6 +68,7 @@ function show(progress: ProgressLines, event: CopyEvent): void {
   const key = descriptor.digest;
   if (event.type === "found") progress.start(key, labelOf(descriptor), descriptor.size);
   else if (event.type === "progress") progress.update(key, event.bytes);
+  else if (event.type === "awaited") progress.update(key, event.bytes, "another process fetches it");
   else progress.finish(key, OUTCOMES[event.outcome]);
 }
 

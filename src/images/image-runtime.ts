@@ -10,8 +10,8 @@ export interface ContentProgress {
   readonly size: number;
   /** Bytes that are here. */
   readonly bytes: number;
-  /** `here` needed no transfer. */
-  readonly phase: "waiting" | "fetching" | "done" | "here";
+  /** `awaited` is brought by somebody else, another process for one; `here` needed no transfer. */
+  readonly phase: "waiting" | "fetching" | "awaited" | "done" | "here";
 }
 
 /** How far a pull has come. */

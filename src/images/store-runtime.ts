@@ -209,10 +209,16 @@ export function countBytes(report: (progress: PullProgress) => void): (event: Co
       const now = event.type === "done" ? size : event.bytes;
       bytes += now - content.bytes;
       content.bytes = now;
-      content.phase = event.type === "progress" ? "fetching" : event.outcome === "written" ? "done" : "here";
+      content.phase = phaseAfter(event);
     }
     report({ bytes, total, contents });
   };
+}
+
+function phaseAfter(event: Exclude<CopyEvent, { readonly type: "found" }>): ContentProgress["phase"] {
+  if (event.type === "progress") return "fetching";
+  if (event.type === "awaited") return "awaited";
+  return event.outcome === "written" ? "done" : "here";
 }
 
 type Writable<T> = { -readonly [Key in keyof T]: T[Key] };

@@ -52,6 +52,8 @@ export interface ContentSource {
 export interface WriteOptions extends SignalOptions {
   /** Told how many bytes of this content are there so far, resumed ones included. Called often; keep it cheap. */
   readonly onProgress?: ((bytes: number) => void) | undefined;
+  /** Told instead while somebody else writes this content, and is waited for: how much of it they have. */
+  readonly onAwaited?: ((bytes: number) => void) | undefined;
 }
 
 /** How a write ended: bytes came over, they were there already, or the other side linked them without a transfer. */

@@ -26,6 +26,8 @@ export type CopyEvent =
   | { readonly type: "found"; readonly descriptor: Descriptor }
   /** `bytes` are there so far, also those of an earlier, interrupted copy. */
   | { readonly type: "progress"; readonly descriptor: Descriptor; readonly bytes: number }
+  /** Somebody else writes this content, and has `bytes` of it; they are waited for. */
+  | { readonly type: "awaited"; readonly descriptor: Descriptor; readonly bytes: number }
   | { readonly type: "done"; readonly descriptor: Descriptor; readonly outcome: WriteOutcome | "skipped" };
 
 export interface CopyOptions extends SignalOptions {
@@ -91,8 +93,10 @@ export async function copyContent(
     onEvent?.({ type: "done", descriptor, outcome });
   };
   const writeFrom = (source: ContentSource) => async (descriptor: Descriptor, stop: AbortSignal) => {
-    const onProgress = onEvent && ((bytes: number): void => onEvent({ type: "progress", descriptor, bytes }));
-    finish(descriptor, await to.write(descriptor, source, { signal: stop, onProgress }));
+    const tell = (type: "progress" | "awaited") =>
+      onEvent && ((bytes: number): void => onEvent({ type, descriptor, bytes }));
+    const listeners = { onProgress: tell("progress"), onAwaited: tell("awaited") };
+    finish(descriptor, await to.write(descriptor, source, { signal: stop, ...listeners }));
   };
 
   const documents = plan.groups.flat();

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 
-import { digestOf } from "../oci/index.ts";
+import { type ContentSource, digestOf } from "../oci/index.ts";
 import { testBlobStore } from "./blob-store.conformance.ts";
 import { FileBlobStore } from "./file-store.ts";
 
@@ -49,6 +49,42 @@ test("two stores on one folder see the same blobs, and never write one ingest to
   await assert.rejects(one.ingest("u"), { code: "INGEST_BUSY" });
   await other.commit({ digest: digestOf("half done") });
   assert.equal((await one.find(digestOf("half done")))?.size, 9);
+});
+
+test("whoever waits for another store's write hears how much of it is there, and then goes on with it", async () => {
+  const dir = folder();
+  const bytes = randomBytes(300_000);
+  const descriptor = { mediaType: "application/octet-stream", digest: digestOf(bytes), size: bytes.length };
+  await using one = await FileBlobStore.open(dir);
+  await using two = await FileBlobStore.open(dir);
+  const first = await one.ingest(descriptor.digest);
+  await first.write(bytes.subarray(0, 100_000));
+  const told: (readonly [string, number])[] = [];
+  const heard = [100_000, 250_000].map((wanted) => ({ wanted, ...Promise.withResolvers<void>() }));
+  const source: ContentSource = {
+    open: async (_, { offset = 0 } = {}) => ({
+      pump: async (consume) => await consume(bytes.subarray(offset)),
+      close: async () => {},
+    }),
+  };
+  const writing = two.write(descriptor, source, {
+    onProgress: (count) => told.push(["progress", count]),
+    onAwaited: (count) => {
+      told.push(["awaited", count]);
+      for (const { wanted, resolve } of heard) if (count === wanted) resolve();
+    },
+  });
+  await heard[0]?.promise;
+  await first.write(bytes.subarray(100_000, 250_000));
+  await heard[1]?.promise;
+  await first.close();
+  assert.equal(await writing, "written");
+  const last = told.findLastIndex(([kind]) => kind === "awaited");
+  assert.deepEqual(told.slice(last), [
+    ["awaited", 250_000],
+    ["progress", 250_000],
+    ["progress", 300_000],
+  ]);
 });
 
 test("bytes that somebody else changed between two writers are hashed again", async () => {

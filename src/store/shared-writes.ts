@@ -4,13 +4,16 @@ import type { ContentSource, Digest, WriteOptions, WriteOutcome } from "../oci/i
 export type SharedTransfer = (options: {
   readonly signal: AbortSignal;
   readonly onProgress: (bytes: number) => void;
+  readonly onAwaited: (bytes: number) => void;
 }) => Promise<WriteOutcome>;
+
+type Listener = Pick<WriteOptions, "onProgress" | "onAwaited">;
 
 interface Running {
   readonly source: ContentSource;
   readonly outcome: Promise<WriteOutcome>;
   readonly cancel: AbortController;
-  readonly listeners: ((bytes: number) => void)[];
+  readonly listeners: Set<Listener>;
   waiting: number;
 }
 
@@ -47,11 +50,14 @@ export class SharedWrites {
     transfer: SharedTransfer,
   ): Running {
     const cancel = new AbortController();
-    const listeners: ((bytes: number) => void)[] = [];
+    const listeners = new Set<Listener>();
     const outcome = transfer({
       signal: cancel.signal,
       onProgress(bytes) {
-        for (const listener of listeners) listener(bytes);
+        for (const listener of listeners) listener.onProgress?.(bytes);
+      },
+      onAwaited(bytes) {
+        for (const listener of listeners) listener.onAwaited?.(bytes);
       },
     }).finally(() => this.#running.delete(want.digest));
     const running: Running = { source: want.source, outcome, cancel, listeners, waiting: 0 };
@@ -60,14 +66,15 @@ export class SharedWrites {
   }
 
   async #wait(running: Running, options: WriteOptions): Promise<WriteOutcome> {
-    const { onProgress, signal } = options;
+    const { onProgress, onAwaited, signal } = options;
     running.waiting++;
-    if (onProgress !== undefined) running.listeners.push(onProgress);
+    const listener: Listener = { onProgress, onAwaited };
+    running.listeners.add(listener);
     try {
       return await abortable(running.outcome, signal);
     } finally {
       running.waiting--;
-      if (onProgress !== undefined) running.listeners.splice(running.listeners.indexOf(onProgress), 1);
+      running.listeners.delete(listener);
       if (running.waiting === 0 && signal?.aborted === true) {
         running.cancel.abort(signal.reason);
         // So that whoever aborts and tries again finds the ingest free.

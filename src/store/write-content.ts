@@ -7,6 +7,7 @@ import { StoreError } from "./errors.ts";
 import type { SharedWrites } from "./shared-writes.ts";
 import { sizeError, tooLongError, verifySize } from "./verify.ts";
 
+/** Milliseconds between looks while somebody else writes the same content. */
 const FIRST_WAIT = 5;
 const LONGEST_WAIT = 250;
 
@@ -33,7 +34,7 @@ async function writeContent(
 ): Promise<WriteOutcome> {
   const { descriptor } = content;
   for (let fresh = false; ; fresh = true) {
-    const ingest = await begin(store, descriptor, options.signal);
+    const ingest = await begin(store, descriptor, options);
     if (ingest === undefined) return "exists";
     const resumed = ingest.offset > 0;
     try {
@@ -57,7 +58,7 @@ async function writeContent(
 async function begin(
   store: BlobStore,
   descriptor: Descriptor,
-  signal: AbortSignal | undefined,
+  { signal, onAwaited }: WriteOptions,
 ): Promise<Ingest | undefined> {
   const { digest } = descriptor;
   for (let wait = FIRST_WAIT; ; wait = Math.min(wait * 2, LONGEST_WAIT)) {
@@ -76,6 +77,7 @@ async function begin(
     } catch (error) {
       if (!(error instanceof StoreError) || error.code !== "INGEST_BUSY") throw error;
     }
+    if (onAwaited !== undefined) onAwaited((await store.findIngest(digest))?.offset ?? 0);
     await delay(wait, undefined, signal === undefined ? {} : { signal }).catch((error: unknown) => {
       signal?.throwIfAborted();
       throw error;

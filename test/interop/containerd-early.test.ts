@@ -7,6 +7,8 @@ import { after, afterEach, before, describe, it } from "node:test";
 
 import { ConnectError } from "@connectrpc/connect";
 
+import { openContainerd } from "../../src/cri/containerd/connection.ts";
+import { Ingest } from "../../src/cri/containerd/ingest.ts";
 import { CODE_TRAILER } from "../../src/cri/index.ts";
 import {
   type Dray,
@@ -177,5 +179,32 @@ describe("dray cri over containerd, with a big layer", { skip, timeout: 120_000 
       (await containerd.leftovers()).filter((line) => !line.startsWith("lease")),
       [],
     );
+  });
+
+  it("is waited for while somebody else writes it, which shows, and goes on where they stop", async () => {
+    using connection = openContainerd(containerd.socket, "k8s.io");
+    const bytes = images.serve(layer).body as Buffer;
+    const target = { ref: `layer-${layer}`, digest: layer, size: bytes.length };
+    const theirs = await Ingest.open(connection, target, {});
+    await theirs.write(bytes.subarray(0, 4 * 512 * 1024));
+    const ours = pull("big:2");
+    const stopped = ours.then(() => assert.fail("it didn't wait"));
+    stopped.catch(() => {});
+    const shows = eventually(async () => {
+      const seen: (readonly [string, bigint])[] = [];
+      for await (const { pull: report } of dray.cri.pulls.watch({})) {
+        for (const content of report?.contents ?? []) {
+          if (content.digest === layer) seen.push([content.phase, content.bytes]);
+        }
+      }
+      assert.deepEqual(seen, [["awaited", BigInt(4 * 512 * 1024)]]);
+    });
+    try {
+      await Promise.race([stopped, shows]);
+    } finally {
+      await theirs[Symbol.asyncDispose]();
+    }
+    await ours;
+    assert.deepEqual(images.ranges(layer), [`bytes=${4 * 512 * 1024}-`]);
   });
 });

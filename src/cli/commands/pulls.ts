@@ -54,7 +54,7 @@ interface ShownPull {
   readonly phase: string;
   readonly bytes: number;
   readonly total: number;
-  readonly contents: readonly object[];
+  readonly contents: readonly { readonly phase: string }[];
   /** Bytes a second; null while it can't be told. */
   readonly rate: number | null;
   readonly millisecondsLeft: number | null;
@@ -105,14 +105,21 @@ const COLUMNS = [
   { title: "LEFT" },
 ] as const;
 
-function describe({ image, phase, bytes, total, rate, millisecondsLeft }: ShownPull): readonly string[] {
+function describe(pull: ShownPull): readonly string[] {
+  const { image, bytes, total, rate, millisecondsLeft } = pull;
   return [
     printable(image),
-    phase,
+    phaseOf(pull),
     total === 0 ? "-" : `${formatBytes(bytes)} of ${formatBytes(total)}`,
     rate === null ? "-" : formatRate(rate),
     millisecondsLeft === null ? "-" : formatDuration(millisecondsLeft),
   ];
+}
+
+/** A pull may do nothing itself but wait for what another process fetches into the same store. */
+function phaseOf({ phase, contents }: ShownPull): string {
+  const phases = new Set(contents.map((content) => content.phase));
+  return phase === "fetching" && phases.has("awaited") && !phases.has("fetching") ? "awaiting" : phase;
 }
 
 async function print(rows: readonly (readonly string[])[], { stdout, env }: CommandContext): Promise<void> {

@@ -19,6 +19,8 @@ interface Item {
   /** Bytes that were there before this process began; they don't count into the rate. */
   base: number | undefined;
   startedAt: number;
+  /** Stands where the rate does. */
+  note: string | undefined;
   state: string | undefined;
   endedAt: number | undefined;
 }
@@ -59,18 +61,20 @@ export class ProgressLines {
       bytes: 0,
       base: undefined,
       startedAt,
+      note: undefined,
       state: undefined,
       endedAt: undefined,
     });
     this.#redraw(true);
   }
 
-  /** How many bytes are there, resumed ones included. */
-  update(key: string, bytes: number): void {
+  /** How many bytes are there, resumed ones included; a note says more than how fast they come. */
+  update(key: string, bytes: number, note?: string): void {
     const item = this.#items.get(key);
     if (item === undefined) return;
     item.base ??= bytes;
     item.bytes = bytes;
+    item.note = note;
     this.#redraw(false);
   }
 
@@ -120,7 +124,8 @@ export class ProgressLines {
     const rate = ((item.bytes - (item.base ?? 0)) / Math.max(1, time - item.startedAt)) * 1000;
     const left = rate > 0 ? formatDuration(((item.total - item.bytes) / rate) * 1000) : "";
     const numbers = `${padStart(formatBytes(item.bytes), 9)} / ${padEnd(formatBytes(item.total), 9)}`;
-    const tail = rate > 0 ? `${padStart(formatRate(rate), 11)}  ${left} left` : "";
+    const speed = rate > 0 ? `${padStart(formatRate(rate), 11)}  ${left} left` : "";
+    const tail = item.note ?? speed;
     const full = `${label}  ${bar(part)}  ${numbers}  ${tail}`.trimEnd();
     if (textWidth(full) <= width) return full.replace(/█+/, (filled) => this.#style("green", filled));
     return truncate(`${label}  ${padStart(String(Math.floor(part * 100)), 3)}%  ${tail}`.trimEnd(), width);

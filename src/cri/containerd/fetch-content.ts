@@ -6,11 +6,11 @@ import { type ContentSource, type Descriptor, OciError, type WriteOptions } from
 import { isImageConfigType, isIndexType, isManifestType } from "../../oci/index.ts";
 import type { ContainerdConnection } from "./connection.ts";
 import type { ContainerdContent } from "./content.ts";
-import { containerdError, isCode, isFull } from "./failures.ts";
+import { attempt, containerdError, isCode, isFull, unlessMissing } from "./failures.ts";
 import { Ingest, type IngestOptions } from "./ingest.ts";
 import type { Labels } from "./labels.ts";
 
-export interface FetchOptions extends IngestOptions, Pick<WriteOptions, "onProgress"> {
+export interface FetchOptions extends IngestOptions, Pick<WriteOptions, "onProgress" | "onAwaited"> {
   /** What the content gets when it becomes visible. */
   readonly labels: Labels;
 }
@@ -53,6 +53,7 @@ export async function fetchContent(
       options.signal?.throwIfAborted();
       if (isCode(error, Code.AlreadyExists)) return "exists";
       if (isLocked(error)) {
+        options.onAwaited?.(await writtenBy(connection, target.ref, options));
         await delay(wait, undefined, { signal: options.signal });
         continue;
       }
@@ -108,6 +109,19 @@ function wrongContent(error: unknown, digest: string): OciError | undefined {
     `Cannot accept content "${digest}": its bytes hash to something else`,
     { cause: error },
   );
+}
+
+/** How much whoever holds a name has written under it. */
+async function writtenBy(
+  connection: ContainerdConnection,
+  ref: string,
+  options: FetchOptions,
+): Promise<number> {
+  const answer = await attempt(
+    `look for ingest ${JSON.stringify(ref)}`,
+    unlessMissing(connection.content.status({ ref }, connection.call({ signal: options.signal }))),
+  );
+  return Number(answer?.status?.offset ?? 0n);
 }
 
 function isLocked(error: unknown): boolean {

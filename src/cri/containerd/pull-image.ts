@@ -78,9 +78,15 @@ interface Work extends SignalOptions {
   readonly onUnpacked: (chainId: string, bytes: number) => void;
 }
 
+/** How much of a content is here, brought by us or by somebody else. */
+interface Coming {
+  readonly type: "progress" | "awaited";
+  readonly bytes: number;
+}
+
 export class ImagePuller {
   readonly #options: PullerOptions;
-  readonly #fetches = new SharedOperations<number, "written" | "exists">();
+  readonly #fetches = new SharedOperations<Coming, "written" | "exists">();
   readonly #turns = new Turns(FETCHES);
   readonly #unpacks = new SharedOperations<number, void>();
   readonly #arrivals = new Arrivals();
@@ -261,7 +267,7 @@ export class ImagePuller {
   async #fetch(descriptor: Descriptor, work: Work, labels: Labels): Promise<void> {
     const { lease, signal, source, onEvent, reference } = work;
     const { connection, content } = this.#options;
-    const onProgress = (bytes: number): void => onEvent({ type: "progress", descriptor, bytes });
+    const onProgress = (coming: Coming): void => onEvent({ ...coming, descriptor });
     for (;;) {
       if (await this.#keep(descriptor, work, labels)) {
         return onEvent({ type: "done", descriptor, outcome: "exists" });
@@ -270,7 +276,13 @@ export class ImagePuller {
       await this.#join(this.#fetches, descriptor.digest, { signal, onProgress }, (shared, report) =>
         this.#turns.run(async () => {
           const given = { ...labels, [sourceKey(reference)]: reference.path };
-          const options = { lease: lease.id, signal: shared, onProgress: report, labels: given };
+          const options = {
+            lease: lease.id,
+            signal: shared,
+            onProgress: (bytes: number) => report({ type: "progress", bytes }),
+            onAwaited: (bytes: number) => report({ type: "awaited", bytes }),
+            labels: given,
+          };
           result.outcome = await this.#arrivals.track(descriptor.digest, (onWritten) =>
             fetchContent(connection, content, { descriptor, source }, { ...options, onWritten }),
           );
