@@ -53,6 +53,7 @@ export { type CheckCode, checkRegistry, checkRegistryDirectory } from "./collect
 export { type CheckOptions, type CheckResult, type CheckScope, type Finding } from "./collect/check.ts";
 export { type CollectVerdict, type CollectGarbageResult, type Tally } from "./collect/collect.ts";
 export { type CollectionSettings, type CollectOptions, type CollectResult } from "./collect/collector.ts";
+export { type Foreseen } from "./collect/foresee.ts";
 export { type Garbage, type Inventory, type Loose, type LooseKind } from "./collect/garbage.ts";
 export { type LoosePage, type TagRecord, type Unshown } from "./collect/garbage.ts";
 export { type ManifestVerdict, type RetainResult, type RetainVerdict } from "./collect/retain.ts";

@@ -13,6 +13,7 @@ export const registryGc: Command = defineCommand({
   summary: "Apply a registry's retention rules and delete what nothing leads to",
   details: [
     "What a registry that serves does by itself now and then, done now. It is safe beside pushes, pulls and deletes of any process: what somebody pushed or was told of lately stays.",
+    "Tags go first, in a later run the manifests that nothing else names, and then their blobs. Under LATER a dry run shows what repositories lose in that way after all, beside what this run would take.",
   ],
   options: {
     ...FOLDER_OPTIONS,
@@ -65,17 +66,20 @@ export const registryGc: Command = defineCommand({
   },
 });
 
-function toJson({ retained, collected }: CollectResult, dryRun: boolean): unknown {
+function toJson({ retained, collected, later }: CollectResult, dryRun: boolean): unknown {
   return {
     dryRun,
     retained: retained && Object.fromEntries(retained.repositories),
     repositories: Object.fromEntries(collected.repositories),
     freed: collected.freed,
+    later: later && Object.fromEntries(later),
   };
 }
 
-function describe({ retained, collected }: CollectResult, dryRun: boolean, context: CommandContext): string {
-  const names = new Set([...(retained?.repositories.keys() ?? []), ...collected.repositories.keys()]);
+function describe(result: CollectResult, dryRun: boolean, context: CommandContext): string {
+  const { retained, collected, later } = result;
+  const parts = [retained?.repositories, collected.repositories, later];
+  const names = new Set(parts.flatMap((part) => [...(part?.keys() ?? [])]));
   const rows = [...names].toSorted().map((name) => {
     const rules = retained?.repositories.get(name);
     const blobs = collected.repositories.get(name);
@@ -85,6 +89,7 @@ function describe({ retained, collected }: CollectResult, dryRun: boolean, conte
       String(rules?.manifests ?? 0),
       String(blobs?.count ?? 0),
       formatBytes(blobs?.bytes ?? 0),
+      ...(later === undefined ? [] : [formatBytes(later.get(name)?.blobs.bytes ?? 0)]),
     ];
   });
   const columns = [
@@ -93,6 +98,7 @@ function describe({ retained, collected }: CollectResult, dryRun: boolean, conte
     { title: "MANIFESTS", align: "right" },
     { title: "BLOBS", align: "right" },
     { title: "SIZE", align: "right" },
+    ...(later === undefined ? [] : [{ title: "LATER", align: "right" } as const]),
   ] as const;
   const style = createStyle(context.stdout, context.env);
   const { count, bytes } = collected.freed;

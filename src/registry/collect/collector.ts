@@ -2,6 +2,8 @@ import type { BlobStore } from "../../store/index.ts";
 import type { Limits } from "../limits.ts";
 import type { RegistryMetadata } from "../metadata.ts";
 import { collectGarbage, type CollectGarbageResult, type CollectVerdict } from "./collect.ts";
+import { Foresight, type Foreseen } from "./foresee.ts";
+import { Pace } from "./pace.ts";
 import { retain, type RetainResult, type RetainVerdict } from "./retain.ts";
 import { openRetention, type Retention, type RetentionRule } from "./retention.ts";
 
@@ -33,6 +35,8 @@ export interface CollectResult {
   /** `undefined` without rules. */
   readonly retained: RetainResult | undefined;
   readonly collected: CollectGarbageResult;
+  /** Of a dry run: what goes afterwards, by repository, once its time of grace is over. */
+  readonly later?: ReadonlyMap<string, Foreseen> | undefined;
   /** Milliseconds, pauses included. */
   readonly duration: number;
 }
@@ -104,12 +108,22 @@ export class Collector {
     const settings = this.#settings;
     const started = performance.now();
     const signals = [this.#stop.signal, ...(options.signal === undefined ? [] : [options.signal])];
-    const all = { ...settings, ...options, signal: AbortSignal.any(signals) };
+    const foresight = options.dryRun === true ? new Foresight() : undefined;
+    const onVerdict: CollectOptions["onVerdict"] =
+      foresight === undefined
+        ? options.onVerdict
+        : (verdict) => {
+            foresight.note(verdict);
+            options.onVerdict?.(verdict);
+          };
+    const all = { ...settings, ...options, onVerdict, signal: AbortSignal.any(signals) };
     const rules = this.#rules;
     const retained =
       rules === undefined ? undefined : await retain({ metadata, clock, limits }, { ...all, rules });
     const collected = await collectGarbage({ blobs, metadata, clock }, all);
-    return { retained, collected, duration: performance.now() - started };
+    const scope = { blobs, metadata, rules: rules ?? ((): undefined => undefined), pace: new Pace(all) };
+    const later = await foresight?.work(scope);
+    return { retained, collected, later, duration: performance.now() - started };
   }
 
   async #runScheduled(): Promise<void> {
