@@ -49,6 +49,14 @@ export interface Place {
   readonly missing: readonly string[];
 }
 
+/** What of lower layers doesn't show through. */
+export interface Hidden {
+  /** A sign has this name, and stands for nothing. */
+  has(folder: Folder, name: string): boolean;
+  /** Nothing from below shows in the folder. */
+  covers(folder: Folder): boolean;
+}
+
 export interface FolderTreeOptions {
   /** Folders inside one another. */
   readonly depth: number;
@@ -56,6 +64,7 @@ export interface FolderTreeOptions {
   readonly privileged: boolean;
   /** The text of a link that a lower layer, in a folder of its own, has in a place where this one has nothing. */
   readonly linkBelow?: ((path: readonly string[]) => string | undefined) | undefined;
+  readonly hidden?: (() => Hidden | undefined) | undefined;
 }
 
 export class FolderTree {
@@ -103,8 +112,11 @@ export class FolderTree {
         else folder = folder.parent ?? folder;
         continue;
       }
-      const here = missing.length > 0 ? undefined : this.#look(folder, part);
-      const found = here ?? this.#options.linkBelow?.([...partsOf(folder), ...missing, part]);
+      const hidden = this.#options.hidden?.();
+      const sign = hidden?.has(folder, missing[0] ?? part) === true;
+      const here = missing.length > 0 || sign ? undefined : this.#look(folder, part);
+      const linkBelow = sign || hidden?.covers(folder) === true ? undefined : this.#options.linkBelow;
+      const found = here ?? linkBelow?.([...partsOf(folder), ...missing, part]);
       if (found === undefined) missing.push(part);
       else if (typeof found !== "string") folder = found;
       else {

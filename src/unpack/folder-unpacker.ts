@@ -66,12 +66,16 @@ export class FolderUnpacker implements AsyncDisposable {
     this.#helpers = options.helpers;
     this.#limits = new LimitGuard(options.limits);
     const { depth } = this.#limits;
-    const below = options.below ?? [];
     const owners = powers.privileged && sameOwner;
-    if (below.length > 0) this.#lower = new LowerFolders(below, { depth, owners, helper });
+    if (options.below !== undefined) this.#lower = new LowerFolders(options.below, { depth, owners, helper });
     const lower = this.#lower;
     const linkBelow = lower && ((path: readonly string[]): string | undefined => lower.link(path));
-    this.#tree = new FolderTree(folder, { depth, privileged: powers.privileged, linkBelow });
+    this.#tree = new FolderTree(folder, {
+      depth,
+      privileged: powers.privileged,
+      linkBelow,
+      hidden: () => this.#applier.hidden,
+    });
     this.#applier = new LayerApplier({
       tree: this.#tree,
       limits: this.#limits,

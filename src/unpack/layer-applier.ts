@@ -19,10 +19,11 @@ import { cleanName, toByteString } from "./byte-path.ts";
 import { EntryWriter } from "./entry-writer.ts";
 import { fileError, UnpackError } from "./errors.ts";
 import { FileWriter } from "./file-writer.ts";
-import { type Folder, type FolderTree, partsOf } from "./folder-tree.ts";
+import { type Folder, type FolderTree, type Hidden, partsOf } from "./folder-tree.ts";
 import type { LowerFolders } from "./lower-folders.ts";
 import type { LeftOutList } from "./left-out.ts";
 import type { LimitGuard } from "./limits.ts";
+import { OverlaySigns } from "./overlay-signs.ts";
 import type { Powers } from "./ownership.ts";
 import { parseWhiteout } from "./whiteout.ts";
 import { WhiteoutWriter, type WhiteoutForm } from "./whiteout-writer.ts";
@@ -46,6 +47,7 @@ export class LayerApplier implements TarHandler {
   readonly #tree: FolderTree;
   readonly #options: LayerApplierOptions;
   readonly #writer: EntryWriter;
+  readonly #signs: OverlaySigns | undefined;
   readonly #whiteouts: WhiteoutWriter;
   #file: FileWriter | undefined;
   #fileName = "";
@@ -54,7 +56,13 @@ export class LayerApplier implements TarHandler {
     this.#tree = options.tree;
     this.#options = options;
     this.#writer = new EntryWriter(options);
-    this.#whiteouts = new WhiteoutWriter(options, this.#writer);
+    this.#signs = options.whiteouts === "overlay" ? new OverlaySigns(options, this.#writer) : undefined;
+    this.#whiteouts = new WhiteoutWriter(options, this.#signs);
+  }
+
+  /** What of lower layers doesn't show any more, where they aren't in the tree. */
+  get hidden(): Hidden | undefined {
+    return this.#signs;
   }
 
   /**
@@ -129,17 +137,22 @@ export class LayerApplier implements TarHandler {
   async #folder(parts: readonly string[]): Promise<Folder> {
     const place = this.#tree.resolve(parts);
     if (place.missing.length === 0) return place.folder;
+    const [topmost = ""] = place.missing;
+    const replaces = this.#signs?.clear(place.folder, topmost) === true;
     const made: [Folder, string][] = [];
     const folder = this.#tree.make(place, (parent, name) => {
       (parent.fresh ??= new Set()).add(name);
       made.push([parent, name]);
     });
+    if (replaces) await this.#signs?.makeOpaque(this.#tree.add(place.folder, topmost));
+    if (this.#signs?.covers(folder) === true) return folder;
     for (const [parent, name] of made) await this.#options.lower?.copyFolder(this.#tree, parent, name);
     return folder;
   }
 
   async #create(entry: TarEntry, folder: Folder, base: string): Promise<void> {
     (folder.fresh ??= new Set()).add(base);
+    const replaces = this.#signs?.clear(folder, base) === true;
     if (entry.type === "file") {
       const fd = this.#writer.createFile(folder, base);
       const finish = (): void | Promise<void> => this.#writer.finishFile(fd, entry, folder, base);
@@ -157,9 +170,12 @@ export class LayerApplier implements TarHandler {
       if (lower !== undefined && place.missing.length > 0) await this.#folder(target);
       if (name === undefined || (lower === undefined && place.missing.length > 0)) throw noTarget(entry);
       const source = place.missing.length === 0 ? place.folder : this.#tree.resolve(target).folder;
-      await lower?.copyUp(this.#tree, [...partsOf(source), name]);
+      if (this.#signs?.has(source, name) === true) throw noTarget(entry);
+      if (this.#signs?.covers(source) !== true) await lower?.copyUp(this.#tree, [...partsOf(source), name]);
       this.#writer.createLink({ folder: source, name }, folder, base);
     } else if (!(await this.#writer.createOther(entry, folder, base))) return;
+    // What a folder replaces isn't below it any more.
+    if (replaces && entry.type === "directory") await this.#signs?.makeOpaque(this.#tree.add(folder, base));
     await this.#writer.setMetadata(entry, folder, base);
   }
 }

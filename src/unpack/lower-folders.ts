@@ -1,5 +1,5 @@
 import { chmodSync, chownSync, constants, copyFileSync, lchownSync, lstatSync, readlinkSync } from "node:fs";
-import { lutimesSync, type Stats, symlinkSync } from "node:fs";
+import { lutimesSync, readdirSync, type Stats, symlinkSync } from "node:fs";
 
 import type { AttributeHelper } from "./attribute-helper.ts";
 import { type Folder, FolderTree, partsOf } from "./folder-tree.ts";
@@ -31,6 +31,20 @@ export class LowerFolders {
     // As if privileged: that keeps the trees from opening up folders that aren't ours to change.
     this.#trees = folders.map((path) => new FolderTree(path, { depth: options.depth, privileged: true }));
     this.#options = options;
+  }
+
+  /** Whether anything shows through there. */
+  has(path: readonly string[]): boolean {
+    return this.#find(path) !== undefined;
+  }
+
+  /** What may show through in the root. */
+  rootNames(): ReadonlySet<string> {
+    const names = new Set<string>();
+    for (const tree of this.#trees) {
+      for (const bytes of readdirSync(tree.self(tree.root), "buffer")) names.add(bytes.toString("latin1"));
+    }
+    return names;
   }
 
   /** The text of a link that shows through from below. */
@@ -80,7 +94,9 @@ export class LowerFolders {
     for (const tree of this.#trees) {
       for (let length = 1; length < path.length; length++) {
         const folder = tree.find(path.slice(0, length - 1));
-        if (folder !== undefined && isHidden(statOf(tree, folder, path[length - 1] ?? ""))) return undefined;
+        const stat = folder && statOf(tree, folder, path[length - 1] ?? "");
+        // A sign, or something else that took the folder's place.
+        if (stat !== undefined && !stat.isDirectory()) return undefined;
       }
       const folder = tree.find(path.slice(0, -1));
       const stat = folder === undefined ? undefined : statOf(tree, folder, name);

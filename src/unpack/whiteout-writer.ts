@@ -1,9 +1,9 @@
 import { readdirSync } from "node:fs";
 
 import type { TarEntry } from "../internal/tar-header.ts";
-import type { EntryWriter } from "./entry-writer.ts";
 import type { Folder } from "./folder-tree.ts";
 import type { LayerApplierOptions } from "./layer-applier.ts";
+import type { OverlaySigns } from "./overlay-signs.ts";
 import type { Whiteout } from "./whiteout.ts";
 
 /**
@@ -19,16 +19,20 @@ interface MarkerPlace {
 
 export class WhiteoutWriter {
   readonly #options: LayerApplierOptions;
-  readonly #writer: EntryWriter;
+  readonly #signs: OverlaySigns | undefined;
 
-  constructor(options: LayerApplierOptions, writer: EntryWriter) {
+  /** @param signs where markers become signs */
+  constructor(options: LayerApplierOptions, signs: OverlaySigns | undefined) {
     this.#options = options;
-    this.#writer = writer;
+    this.#signs = signs;
   }
 
   async write(whiteout: Whiteout, { folder, entry }: MarkerPlace): Promise<void> {
     if (whiteout.kind === "ignore") return;
-    if (this.#options.whiteouts === "overlay") return await this.#writeSign(whiteout, folder, entry);
+    if (this.#signs !== undefined) {
+      if (whiteout.kind === "opaque") return await this.#signs.empty(folder, entry);
+      return await this.#signs.hide(folder, whiteout.name, entry);
+    }
     const { tree } = this.#options;
     if (whiteout.kind === "remove") {
       tree.remove(folder, whiteout.name);
@@ -49,26 +53,6 @@ export class WhiteoutWriter {
         const child = folder.children.get(name);
         if (child !== undefined) this.#empty(child);
       }
-    }
-  }
-
-  /** A character device 0/0, or an attribute of the folder. */
-  async #writeSign(
-    whiteout: Exclude<Whiteout, { kind: "ignore" }>,
-    folder: Folder,
-    entry: TarEntry,
-  ): Promise<void> {
-    if (whiteout.kind === "opaque") {
-      const parent = folder.parent;
-      if (parent === undefined) return;
-      const key = this.#options.powers.privileged ? "trusted.overlay.opaque" : "user.overlay.opaque";
-      await this.#writer.setXattr(parent, folder.name, { key, value: Buffer.from("y"), plain: true });
-      return;
-    }
-    const { xattrs: _, ...rest } = entry;
-    const sign: TarEntry = { ...rest, type: "character-device", deviceMajor: 0, deviceMinor: 0, size: 0 };
-    if (await this.#writer.createOther(sign, folder, whiteout.name)) {
-      await this.#writer.setMetadata(sign, folder, whiteout.name);
     }
   }
 }
