@@ -50,7 +50,7 @@ async function setUp(t: TestContext): Promise<World> {
   return { registry: `localhost:${served.port}`, folder, dray, ok };
 }
 
-test("an image is built, pushed, pulled elsewhere and looked at", { timeout: 60_000 }, async (t) => {
+test("an image is built, pushed, pulled elsewhere and looked at", { timeout: 300_000 }, async (t) => {
   const { registry, folder, dray, ok } = await setUp(t);
   const name = `${registry}/team/hello:1`;
   const digest = await ok(
@@ -88,7 +88,7 @@ test("an image is built, pushed, pulled elsewhere and looked at", { timeout: 60_
   assert.ok(row.startsWith(name) && row.includes(digest.slice(0, 19)), row);
 });
 
-test("images go through every kind of place and keep their digest", { timeout: 60_000 }, async (t) => {
+test("images go through every kind of place and keep their digest", { timeout: 300_000 }, async (t) => {
   const { registry, ok } = await setUp(t);
   const digest = await ok("build", "-t", "hello:1", "--entrypoint", "/bin/hello", "app");
   const places = [
@@ -110,7 +110,7 @@ test("images go through every kind of place and keep their digest", { timeout: 6
   assert.equal(config, await ok("config", "store:hello:1"));
 });
 
-test("save and load take images out of one store and into another", { timeout: 60_000 }, async (t) => {
+test("save and load take images out of one store and into another", { timeout: 300_000 }, async (t) => {
   const { folder, dray, ok } = await setUp(t);
   const digest = await ok("build", "-t", "hello:1", "-t", "also/this:2", "app");
   await ok("save", "-o", "both.tar", "hello:1", "also/this:2");
@@ -135,7 +135,7 @@ test("save and load take images out of one store and into another", { timeout: 6
   assert.equal(await ok("load", "-i", "bare.tar", "-t", "named:1", ...third), "named:1");
 });
 
-test("names are added and forgotten, and gc frees what nothing leads to", { timeout: 60_000 }, async (t) => {
+test("names are added and forgotten, and gc frees what nothing leads to", { timeout: 300_000 }, async (t) => {
   const { dray, ok } = await setUp(t);
   await ok("build", "-t", "hello:1", "app");
   assert.equal(await ok("tag", "hello:1", "example.org/other:2"), "example.org/other:2");
@@ -156,7 +156,7 @@ test("names are added and forgotten, and gc frees what nothing leads to", { time
 
 test(
   "an image that is for another platform alone is pulled with a warning",
-  { timeout: 60_000 },
+  { timeout: 300_000 },
   async (t) => {
     const { registry, dray, ok } = await setUp(t);
     await ok("build", "-t", `docker://${registry}/a:1`, "--platform", "linux/arm64", "app");
@@ -169,7 +169,7 @@ test(
   },
 );
 
-test("failures end with their own exit code and one sentence", { timeout: 60_000 }, async (t) => {
+test("failures end with their own exit code and one sentence", { timeout: 300_000 }, async (t) => {
   const { registry, dray, ok } = await setUp(t);
   await ok("build", "-t", `docker://${registry}/a:1`, "app");
   for (const [words, code] of [
@@ -192,7 +192,7 @@ test("failures end with their own exit code and one sentence", { timeout: 60_000
 
 test(
   "a login is kept only if the registry accepts it, and never shows the password",
-  { timeout: 60_000 },
+  { timeout: 300_000 },
   async (t) => {
     const folder = await mkdtemp(join(tmpdir(), "dray-login-"));
     const expected = `Basic ${Buffer.from("me:s3cret").toString("base64")}`;

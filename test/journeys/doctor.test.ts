@@ -96,7 +96,7 @@ function answering(by: Readonly<Record<string, number | ClientError>>, date = NO
 
 test(
   "a node that is right has nothing to mend, and says what was looked at",
-  { timeout: 30_000 },
+  { timeout: 300_000 },
   async (t) => {
     const { folder, write, examine } = await setUp(t);
     const { socket } = await serve(t, folder);
@@ -133,7 +133,7 @@ imageServiceEndpoint: unix://${socket}
 
 test(
   "sockets that are missing, silent, no sockets or open to all are told apart",
-  { timeout: 30_000 },
+  { timeout: 300_000 },
   async (t) => {
     const { folder, write, examine } = await setUp(t, { sockets: ["/nonexistent/cri.sock"] });
     assert.deepEqual(codesOf(await examine()), ["CRI_SOCKET_NONE"]);

@@ -12,7 +12,7 @@ import { findPeer, missingPeers } from "../interop/peers.ts";
 import { setUp, type World } from "./up-cluster.ts";
 
 const skip = missingPeers("kubectl");
-const LONG = { skip, timeout: 90_000 };
+const LONG = { skip, timeout: 300_000 };
 
 interface Lab extends World {
   /** Runs a line in a shell, and prints what it prints. */
@@ -72,7 +72,7 @@ async function openLab(t: TestContext): Promise<Lab> {
     );
   };
   const runs = async (of: string): Promise<void> => {
-    await shell(`kubectl wait ${of} --for=condition=Ready --timeout=60s`);
+    await shell(`kubectl wait ${of} --for=condition=Ready --timeout=240s`);
     assert.equal((await explain(of.split(" ")[0] ?? "", ...of.split(" ").slice(1))).exit, 0);
   };
   return { ...world, shell, explain, fails, runs };
@@ -116,7 +116,7 @@ test(
       assert.deepEqual(missing.codes, ["TAG_MISSING"]);
       assert.equal(missing.exit, 3);
       await follow(missing.adviceFor("TAG_MISSING"), lab);
-      await lab.shell("kubectl rollout status deployment/front --timeout=60s");
+      await lab.shell("kubectl rollout status deployment/front --timeout=240s");
       assert.equal((await lab.explain("deployment/front")).exit, 0);
     });
 
@@ -181,7 +181,7 @@ test("Secrets that are wrong, of the wrong type, elsewhere, or not named", LONG,
     const told = await lab.explain("deployment/shop");
     assert.ok(told.codes.includes("SECRET_NOT_REFERENCED"), told.codes.join());
     await follow(told.adviceFor("SECRET_NOT_REFERENCED"), lab);
-    await shell("kubectl rollout status deployment/shop --timeout=60s");
+    await shell("kubectl rollout status deployment/shop --timeout=240s");
     assert.equal((await lab.explain("deployment/shop")).exit, 0);
   });
 });

@@ -78,7 +78,7 @@ test("explaining shows a registry's credentials to that registry alone, not to i
   assert.ok(!asked.includes(`mirror.example Basic ${auth}`));
 });
 
-test("explaining says of every world what the node makes of it", { timeout: 120_000 }, async () => {
+test("explaining says of every world what the node makes of it", { timeout: 590_000 }, async () => {
   const met = new Map<string, number>();
   const property = fc.asyncProperty(world, async (one) => {
     const answers = await askTwice(one, folder);

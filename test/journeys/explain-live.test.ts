@@ -44,7 +44,7 @@ function isFailing(object: KubernetesObject): boolean {
 
 test(
   "explain finds dray up, the Pod, its Deployment, its node and what they say",
-  { timeout: 40_000 },
+  { timeout: 300_000 },
   async (t) => {
     const { registry, image, folder, up } = await setUp(t);
     const cluster = await up();

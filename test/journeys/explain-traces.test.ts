@@ -87,7 +87,7 @@ const CAUSES_WANTED: Readonly<Record<string, string>> = {
   "wrong-digest": "DIGEST_MISSING",
 };
 
-test("explaining says of every recorded Pod what the kubelet said of it", { timeout: 60_000 }, async () => {
+test("explaining says of every recorded Pod what the kubelet said of it", { timeout: 300_000 }, async () => {
   const wrong: string[] = [];
   let compared = 0;
   let offline = 0;

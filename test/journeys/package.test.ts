@@ -35,17 +35,19 @@ describe("the packed package", async () => {
     join(app, "package.json"),
     '{ "name": "app", "version": "1.0.0", "private": true, "type": "module" }\n',
   );
+  // A busy machine takes its time to build all of it.
+  const patient = { timeout: 590_000 };
   const obstacle = await install();
 
   /** Packs and installs; says why it can't when that isn't the package's fault. */
   async function install(): Promise<string | undefined> {
     if ((await attempt("npm", ["--version"], { env })).status !== 0) return "npm is not here";
-    await run("npm", ["pack", "--silent", "--pack-destination", folder], { cwd: ROOT, env });
+    await run("npm", ["pack", "--silent", "--pack-destination", folder], { cwd: ROOT, env, ...patient });
     const tarball = join(folder, `dray-${version}.tgz`);
     const installed = await attempt(
       "npm",
       ["install", "--prefer-offline", "--no-audit", "--no-fund", "--omit=dev", tarball],
-      { cwd: app, env },
+      { cwd: app, env, ...patient },
     );
     if (installed.status === 0) return undefined;
     if (UNREACHABLE.test(installed.stderr)) return "npm can't reach a package registry";

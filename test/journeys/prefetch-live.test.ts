@@ -6,7 +6,7 @@ import type { KubernetesObject } from "../../src/kubernetes/index.ts";
 import { dray, serve } from "./prefetch-world.ts";
 import { setUp } from "./up-cluster.ts";
 
-test("a Deployment's image comes with the Secret of its ServiceAccount", { timeout: 40_000 }, async (t) => {
+test("a Deployment's image comes with the Secret of its ServiceAccount", { timeout: 300_000 }, async (t) => {
   const { registry, image, folder, up } = await setUp(t);
   const cluster = await up();
   const { socket } = await serve(t, folder, "--plain-http");

@@ -55,7 +55,7 @@ const ALONE = [...NODE, "--keep-free", "0"];
 
 test(
   "images of manifests come with their Pods' credentials, and failures say why",
-  { timeout: 60_000 },
+  { timeout: 300_000 },
   async (t) => {
     const { registry, image, folder } = await setUp(t);
     const { socket } = await serve(t, folder, "--plain-http");
@@ -108,7 +108,7 @@ test(
   },
 );
 
-test("one Pod's broken credentials don't keep another's image away", { timeout: 60_000 }, async (t) => {
+test("one Pod's broken credentials don't keep another's image away", { timeout: 300_000 }, async (t) => {
   const { registry, image, folder } = await setUp(t);
   const { socket } = await serve(t, folder, "--plain-http");
   const input = [
@@ -137,7 +137,7 @@ test("one Pod's broken credentials don't keep another's image away", { timeout: 
 
 test(
   "a budget refuses everything before the first pull, and says by how much",
-  { timeout: 60_000 },
+  { timeout: 300_000 },
   async (t) => {
     const { registry, folder } = await setUp(t);
     const { socket, dataDir } = await serve(t, folder, "--plain-http");
@@ -186,7 +186,7 @@ test(
   },
 );
 
-test("pins are kept on disk, told over the CRI, and can be taken back", { timeout: 60_000 }, async (t) => {
+test("pins are kept on disk, told over the CRI, and can be taken back", { timeout: 300_000 }, async (t) => {
   const { registry, image, folder } = await setUp(t);
   const first = await serve(t, folder, "--plain-http");
   await writeFile(
@@ -217,7 +217,7 @@ test("pins are kept on disk, told over the CRI, and can be taken back", { timeou
 
 test(
   "on a terminal each image under way has a line, and the results come after them",
-  { timeout: 60_000 },
+  { timeout: 300_000 },
   async (t) => {
     const { registry, image, folder } = await setUp(t);
     const { socket } = await serve(t, folder, "--plain-http");
@@ -234,7 +234,7 @@ test(
   },
 );
 
-test("Ctrl-C ends what is under way, in the service, too", { timeout: 30_000 }, async (t) => {
+test("Ctrl-C ends what is under way, in the service, too", { timeout: 300_000 }, async (t) => {
   const { folder } = await setUp(t);
   const { socket } = await serve(t, folder, "--plain-http");
   const controller = new AbortController();

@@ -133,7 +133,7 @@ const besides = (folder: string): readonly string[] =>
 
 test(
   "an image becomes the same folder from a layout, a registry and the store",
-  { timeout: 60_000 },
+  { timeout: 300_000 },
   async (t) => {
     const { folder, dray } = await setUp(t);
     const digest = writeLayout(join(folder, "layout"), threeLayers());
@@ -164,7 +164,7 @@ test(
 
 test(
   "what is in the place stays, unless it is to be replaced, and also when that fails",
-  { timeout: 60_000 },
+  { timeout: 300_000 },
   async (t) => {
     const { folder, dray } = await setUp(t);
     writeLayout(join(folder, "layout"), threeLayers());
@@ -189,7 +189,7 @@ test(
   },
 );
 
-test("hostile layers end in one sentence and nothing in the place", { timeout: 60_000 }, async (t) => {
+test("hostile layers end in one sentence and nothing in the place", { timeout: 300_000 }, async (t) => {
   const { folder, dray } = await setUp(t);
   const good = layerOf([{ name: "f", content: "text" }]);
   const zeros = makeTar([{ name: "z", content: Buffer.alloc(3_000_000), ...me }]);
@@ -218,7 +218,7 @@ test("hostile layers end in one sentence and nothing in the place", { timeout: 6
   }
 });
 
-const asRoot = { skip: IS_ROOT ? false : "only root may become somebody else", timeout: 60_000 };
+const asRoot = { skip: IS_ROOT ? false : "only root may become somebody else", timeout: 300_000 };
 
 test("without root, what is possible is done and the rest is told, or refused", asRoot, async (t) => {
   const { folder } = await setUp(t);
@@ -369,7 +369,7 @@ const bigLayout = (layout: string): string =>
 
 test(
   "a registry that stalls at 99 % is waited for no longer than allowed",
-  { timeout: 60_000 },
+  { timeout: 300_000 },
   async (t) => {
     const { folder, dray } = await setUp(t);
     const digest = bigLayout(join(folder, "layout"));
@@ -385,7 +385,7 @@ test(
 
 test(
   "kill -9 leaves nothing in the place, and the next one clears away beside it",
-  { timeout: 60_000 },
+  { timeout: 300_000 },
   async (t) => {
     const { folder, dray } = await setUp(t);
     const digest = bigLayout(join(folder, "layout"));
