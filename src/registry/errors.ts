@@ -8,6 +8,7 @@ import { DrayError } from "../errors.ts";
  * - `TLS_INVALID`: the certificate or its key can't be used
  * - `CONFIG_INVALID`, `CONFIG_UNREADABLE`: a file that says who may do what is wrong, or can't be read
  * - `ACCOUNT_EXISTS`, `ACCOUNT_UNKNOWN`: a robot of that name is there already, or isn't
+ * - `ACCOUNT_ENDED`: a robot's time is over, so that a new secret of it would be of no use
  * - `TENANT_INVALID`: a name that no tenant can have
  * - `TENANT_EXISTS`, `TENANT_UNKNOWN`: a tenant of that name is there already, or isn't
  * - `TENANT_BUSY`: somebody else is changing this tenant, or what it has in the cluster
@@ -23,6 +24,7 @@ export type RegistryErrorCode =
   | "CONFIG_UNREADABLE"
   | "ACCOUNT_EXISTS"
   | "ACCOUNT_UNKNOWN"
+  | "ACCOUNT_ENDED"
   | "TENANT_INVALID"
   | "TENANT_EXISTS"
   | "TENANT_UNKNOWN"

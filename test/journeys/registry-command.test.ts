@@ -111,6 +111,18 @@ test("accounts are made while it runs, audited, counted, and locked out; status 
   assert.match(status.stdout, new RegExp(`${process.pid} on 127\\.0\\.0\\.1:${port} +serving`));
   assert.match(status.stdout, /account +bob/);
 
+  const robot = async (...words: string[]): Promise<string> =>
+    (await dray(folder, ["registry", "robot", ...words])).stderr;
+  assert.match(
+    await robot("rotate", "ci", "--grant", "x=pull"),
+    /Option --grant is for create, not for rotate/,
+  );
+  assert.match(
+    await robot("delete", "ci", "--expires", "1d"),
+    /--expires is for create and rotate, not for delete/,
+  );
+  assert.equal(await robot("rotate", "ci", "--expires", "90d", "--overlap", "1d"), "");
+  assert.match((await dray(folder, ["registry", "robot", "list"])).stdout, /ci +\d{4}-\d\d-\d\d /);
   assert.equal((await dray(folder, ["registry", "robot", "delete", "ci"])).code, 0);
   assert.equal(await pushIndex(port, "team/app/manifests/1", basic(login, next)), 401);
   assert.equal((await dray(folder, ["registry", "robot", "delete", "ci"])).code, 3);

@@ -14,6 +14,13 @@ import { renderTable } from "../terminal/table.ts";
 
 const COMMAND = "registry robot";
 const PAGE = 500;
+/** Which actions these options are for; with any other they would go unheard. */
+const ACTIONS_OF: readonly (readonly ["grant" | "group" | "expires" | "overlap", readonly string[]])[] = [
+  ["grant", ["create"]],
+  ["group", ["create"]],
+  ["expires", ["create", "rotate"]],
+  ["overlap", ["rotate"]],
+];
 
 export const registryRobot: Command = defineCommand({
   name: COMMAND,
@@ -30,7 +37,11 @@ export const registryRobot: Command = defineCommand({
       summary: "With create: what it may do, as in 'team/**=pull,push', besides what policies say",
     },
     group: { type: "string", value: "NAME", multiple: true, summary: "With create: a group it belongs to" },
-    expires: { type: "string", value: "DURATION", summary: "With create: when it ends, as in 90d" },
+    expires: {
+      type: "string",
+      value: "DURATION",
+      summary: "With create: when it ends, as in 90d; with rotate: when it ends from now on",
+    },
     overlap: {
       type: "string",
       value: "DURATION",
@@ -62,6 +73,10 @@ export const registryRobot: Command = defineCommand({
         COMMAND,
       );
     }
+    for (const [option, actions] of ACTIONS_OF) {
+      if (values[option] === undefined || actions.includes(action)) continue;
+      throw new UsageError(`Option --${option} is for ${actions.join(" and ")}, not for ${action}`, COMMAND);
+    }
     const grants = (values.grant ?? []).map(readGrant);
     const lifetime = readDuration(values.expires, "--expires");
     const overlap = readDuration(values.overlap, "--overlap");
@@ -70,9 +85,9 @@ export const registryRobot: Command = defineCommand({
     await using store = openSqliteAccessStore(join(folder, ACCESS_FILE));
     const clock = (): number => context.clock.now();
     const json = values.json === true;
+    const expiresAt = lifetime === undefined ? undefined : clock() + lifetime;
     switch (action) {
       case "create": {
-        const expiresAt = lifetime === undefined ? undefined : clock() + lifetime;
         const groups = values.group ?? [];
         return await show(
           await createRobot(store, name ?? "", { grants, groups, expiresAt, clock }),
@@ -81,7 +96,7 @@ export const registryRobot: Command = defineCommand({
         );
       }
       case "rotate":
-        return await show(await rotateRobot(store, name ?? "", { overlap, clock }), json, context);
+        return await show(await rotateRobot(store, name ?? "", { overlap, expiresAt, clock }), json, context);
       case "delete":
         if (await deleteRobot(store, name ?? "")) return;
         throw new RegistryError(

@@ -83,6 +83,25 @@ test("a robot ends with its time, and its tokens with it", async () => {
   assert.equal(refreshed.status, 401);
 });
 
+test("a rotation may give a robot more time; one that has ended needs that, and its old secret stays ended", async () => {
+  await using world = await AccessWorld.open({ policies: [] });
+  const clock = (): number => world.now;
+  const old = await createRobot(world.store, "ci", { expiresAt: world.now + 60_000, clock });
+  const second = await rotateRobot(world.store, "ci", { expiresAt: world.now + 120_000, clock });
+  world.pass(90_000);
+  assert.equal(await probe(world, old.login, second.secret), 200);
+  assert.equal(await probe(world, old.login, old.secret), 200, "the overlap is a day");
+  world.pass(60_000);
+  assert.equal(await probe(world, old.login, second.secret), 401);
+  for (const expiresAt of [undefined, world.now]) {
+    await assert.rejects(rotateRobot(world.store, "ci", { clock, expiresAt }), { code: "ACCOUNT_ENDED" });
+  }
+  const third = await rotateRobot(world.store, "ci", { expiresAt: world.now + 60_000, clock });
+  assert.equal(await probe(world, old.login, third.secret), 200);
+  assert.equal(await probe(world, old.login, second.secret), 401);
+  assert.equal(await probe(world, old.login, old.secret), 401);
+});
+
 test("a deleted robot is gone at once", async () => {
   await using world = await AccessWorld.open({ policies: [] });
   const { login, secret } = await createRobot(world.store, "ci");

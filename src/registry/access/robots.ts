@@ -30,6 +30,8 @@ export interface RobotOptions {
 export interface RotateOptions {
   /** For how many milliseconds the secret until now goes on working; a day by default. */
   readonly overlap?: number | undefined;
+  /** When the robot ends from now on, in milliseconds since the epoch; as before by default. */
+  readonly expiresAt?: number | undefined;
   readonly clock?: (() => number) | undefined;
   readonly random?: RandomBytes | undefined;
 }
@@ -76,7 +78,7 @@ export async function createRobot(
  * Gives a robot a new secret. The one until now works on for `overlap`; any older one ends at once, since two are
  * the most that work.
  *
- * @throws RegistryError `ACCOUNT_UNKNOWN`
+ * @throws RegistryError `ACCOUNT_UNKNOWN`, `ACCOUNT_ENDED` for one whose new secret wouldn't work
  */
 export async function rotateRobot(
   store: AccessStore,
@@ -91,11 +93,15 @@ export async function rotateRobot(
       throw new RegistryError("ACCOUNT_UNKNOWN", message);
     }
     const now = (options.clock ?? Date.now)();
-    const next = withSecret(
-      robot,
-      { hash: hashSecret(secret), createdAt: now },
-      now + (options.overlap ?? DAY),
-    );
+    const { expiresAt = robot.expiresAt } = options;
+    if (!isCurrent({ expiresAt }, now)) {
+      const message = `Cannot rotate the secret of robot ${JSON.stringify(name)}: it has ended; say when it ends next`;
+      throw new RegistryError("ACCOUNT_ENDED", message);
+    }
+    // A secret that ended with its robot doesn't come back with it.
+    const overlap = isCurrent(robot, now) ? (options.overlap ?? DAY) : 0;
+    const lasting = { ...robot, ...(expiresAt !== undefined && { expiresAt }) };
+    const next = withSecret(lasting, { hash: hashSecret(secret), createdAt: now }, now + overlap);
     // Somebody else's change at the same moment isn't undone: ours is made again, upon theirs.
     if (await store.replaceRobot(next)) return { login: ROBOT_PREFIX + name, secret, robot: next };
   }
