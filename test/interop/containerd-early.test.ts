@@ -26,7 +26,7 @@ const skip = process.getuid?.() === 0 ? missingPeers("containerd") : "containerd
 /** Bytes that come at first. */
 const FIRST = 20_000_000;
 
-describe("dray cri over containerd, with a big layer", { skip, timeout: 120_000 }, () => {
+describe("dray cri over containerd, with a big layer", { skip, timeout: 300_000 }, () => {
   const folder = mkdtempSync(join(tmpdir(), "de-"));
   const data = noise("big", 26_000_000);
   const big = [

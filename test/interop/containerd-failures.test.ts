@@ -23,7 +23,7 @@ import { missingPeers } from "./peers.ts";
 
 const skip = process.getuid?.() === 0 ? missingPeers("containerd") : "containerd needs root";
 
-describe("dray cri over containerd, when something fails", { skip, timeout: 90_000 }, () => {
+describe("dray cri over containerd, when something fails", { skip, timeout: 300_000 }, () => {
   const folder = mkdtempSync(join(tmpdir(), "df-"));
   const disk = join(folder, "c");
   let images: LabImages;
@@ -37,7 +37,7 @@ describe("dray cri over containerd, when something fails", { skip, timeout: 90_0
     // A disk that is soon full.
     execFileSync("mount", ["-t", "tmpfs", "-o", "size=24m", "tmpfs", disk]);
     containerd = await startContainerd(join(disk, "c"), { sandbox: "none:1" });
-    dray = await startDray(join(folder, "d"), containerd.socket, "--pull-progress-timeout", "3s");
+    dray = await startDray(join(folder, "d"), containerd.socket);
   });
   after(async () => {
     await dray[Symbol.asyncDispose]();
@@ -110,18 +110,20 @@ describe("dray cri over containerd, when something fails", { skip, timeout: 90_0
     const { layers } = await images.add("slow:1", {
       layers: [[{ name: "n", data: noise("slow", 3_000_000) }]],
     });
-    let asked = 0;
-    images.intercept = ({ url, method }) => {
+    images.intercept = ({ url, method, headers }) => {
       if (!url.endsWith(layers[0] ?? "-") || method !== "GET") return undefined;
-      asked++;
       // The connection is cut, and whoever asks for the rest waits for ever.
-      if (asked === 1) return { ...images.serve(layers[0] ?? ""), cutAfter: 2_970_000 };
-      return asked === 2 ? { silent: true } : undefined;
+      if (headers["range"] === undefined) return { ...images.serve(layers[0] ?? ""), cutAfter: 2_970_000 };
+      return { silent: true };
     };
-    assert.deepEqual(await failureOf("slow:1"), ["Canceled", "PULL_STALLED"]);
-    // An orderly restart is no reason to fetch it all again, either.
+    // Nobody else is to be in such a hurry on a machine that may be busy.
     await dray[Symbol.asyncDispose]();
     dray = await startDray(join(folder, "d"), containerd.socket, "--pull-progress-timeout", "3s");
+    assert.deepEqual(await failureOf("slow:1"), ["Canceled", "PULL_STALLED"]);
+    images.intercept = () => undefined;
+    // An orderly restart is no reason to fetch it all again, either.
+    await dray[Symbol.asyncDispose]();
+    dray = await startDray(join(folder, "d"), containerd.socket);
     images.forget();
     assert.deepEqual(await failureOf("slow:1"), ["OK", ""]);
     const [range] = images.ranges(layers[0] ?? "");

@@ -19,7 +19,7 @@ const ANSWER = 20;
 
 const skip = process.getuid?.() === 0 ? missingPeers("containerd") : "containerd needs root";
 
-describe("dray cri over containerd, killed", { skip, timeout: 300_000 }, () => {
+describe("dray cri over containerd, killed", { skip, timeout: 590_000 }, () => {
   const folder = mkdtempSync(join(tmpdir(), "dk-"));
   after(() => rmSync(folder, { recursive: true, force: true }));
 

@@ -355,7 +355,7 @@ function digestOf(bytes: Uint8Array): string {
 
 /** containerd tidies up a moment later. */
 export async function eventually(check: () => Promise<void>): Promise<void> {
-  const deadline = performance.now() + 5000;
+  const deadline = performance.now() + 60_000;
   for (;;) {
     try {
       return await check();

@@ -25,7 +25,7 @@ const RECORDINGS = fileURLToPath(new URL("../traces/cri/recordings/", import.met
 
 const skip = process.getuid?.() === 0 ? missingPeers("containerd") : "containerd needs root";
 
-describe("recordings of containerd's CRI, over containerd", { skip, timeout: 120_000 }, () => {
+describe("recordings of containerd's CRI, over containerd", { skip, timeout: 300_000 }, () => {
   const folder = mkdtempSync(join(tmpdir(), "dt-"));
   let containerd: Containerd;
 

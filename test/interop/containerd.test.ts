@@ -43,7 +43,7 @@ const skip =
     ? missingPeers("containerd", "ctr", "containerd-shim-runc-v2", "runc", "busybox")
     : "containerd needs root";
 
-describe("dray cri over containerd", { skip, timeout: 120_000 }, () => {
+describe("dray cri over containerd", { skip, timeout: 300_000 }, () => {
   const folder = mkdtempSync(join(tmpdir(), "dc-"));
   let images: LabImages;
   let containerd: LabContainerd;

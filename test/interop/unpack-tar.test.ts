@@ -34,7 +34,7 @@ const FORMATS: Readonly<Record<string, readonly string[]>> = {
 /** What only newer formats can hold: names over 100 bytes that don't divide, and over 255. */
 const LONG = ["--exclude=long*"];
 
-describe("an archive of GNU tar's", { skip, timeout: 120_000 }, () => {
+describe("an archive of GNU tar's", { skip, timeout: 300_000 }, () => {
   const files = join(folder, "files");
   before(() => {
     mkdirSync(join(files, "dir/below"), { recursive: true });

@@ -115,7 +115,7 @@ const LAYERS: readonly ((root: string, helper: AttributeHelper) => Promise<void>
 const needed = missingPeers("buildah", "podman", "containerd", "ctr");
 const skip = process.geteuid?.() === 0 ? needed : "owners and devices are root's to give";
 
-describe("an image of buildah's, unpacked", { skip, timeout: 180_000 }, () => {
+describe("an image of buildah's, unpacked", { skip, timeout: 500_000 }, () => {
   let unpacked: string;
   let archive: string;
   let layers: readonly string[];
