@@ -111,6 +111,14 @@ test("accounts are made while it runs, audited, counted, and locked out; status 
   assert.match(status.stdout, new RegExp(`${process.pid} on 127\\.0\\.0\\.1:${port} +serving`));
   assert.match(status.stdout, /account +bob/);
 
+  const user = async (...words: string[]): Promise<number> =>
+    (await dray(folder, ["registry", "user", ...words], "another\n")).code;
+  assert.equal(await user("add", "alice", "--group", "developers", "--group", "testers"), 0);
+  assert.equal(await user("add", "alice"), 0);
+  assert.equal((await dray(folder, ["registry", "user", "list"])).stdout, "alice  developers  testers\n");
+  assert.equal(await user("add", "alice", "--group", ""), 0);
+  assert.equal((await dray(folder, ["registry", "user", "list"])).stdout, "alice\n");
+  assert.equal(await user("remove", "alice", "--group", "testers"), 2);
   const robot = async (...words: string[]): Promise<string> =>
     (await dray(folder, ["registry", "robot", ...words])).stderr;
   assert.match(

@@ -26,7 +26,7 @@ export const registryUser: Command = defineCommand({
       type: "string",
       value: "NAME",
       multiple: true,
-      summary: "With add: a group the user belongs to",
+      summary: "With add: a group the user belongs to; '' for none, and without it those of before",
     },
   },
   arguments: [
@@ -51,6 +51,9 @@ export const registryUser: Command = defineCommand({
         COMMAND,
       );
     }
+    if (values.group !== undefined && action !== "add") {
+      throw new UsageError(`Option --group is for add, not for ${action}`, COMMAND);
+    }
     const { folder } = await resolveRegistry(values, context);
     makeFolder(folder, { mode: 0o700 });
     await using store = openSqliteAccessStore(join(folder, ACCESS_FILE));
@@ -58,7 +61,7 @@ export const registryUser: Command = defineCommand({
     if (action === "add") {
       return await putUser(store, name ?? "", {
         password: await askPassword(context),
-        groups: values.group,
+        groups: values.group?.filter((group) => group !== ""),
       });
     }
     if (await deleteUser(store, name ?? "")) return;

@@ -5,6 +5,7 @@ import type { AccessStore } from "./store.ts";
 
 export interface UserOptions {
   readonly password: Secret;
+  /** Those that a user who is there already has, by default; none for a new one. */
   readonly groups?: readonly string[] | undefined;
   /** Of bcrypt; every step up doubles the time that a login takes. 10 by default. */
   readonly cost?: number | undefined;
@@ -19,13 +20,16 @@ const MAX_PASSWORD = 72;
  * @throws RegistryError `CONFIG_INVALID` for a name or password that can't be
  */
 export async function putUser(store: AccessStore, name: string, options: UserOptions): Promise<void> {
-  const { password, groups = [], cost = 10 } = options;
+  const { password, cost = 10 } = options;
   const fault = findFault(name, password);
   if (fault !== undefined) {
     throw new RegistryError("CONFIG_INVALID", `Cannot add user ${JSON.stringify(name)}: ${fault}`);
   }
   const { hash } = await import("bcryptjs");
-  await store.putUser({ name, passwordHash: await hash(password.reveal(), cost), groups });
+  const passwordHash = await hash(password.reveal(), cost);
+  // Another password is no reason to lose what groups may do.
+  const groups = options.groups ?? (await store.findUser(name))?.groups ?? [];
+  await store.putUser({ name, passwordHash, groups });
 }
 
 /** Deletes a user and all refresh tokens of theirs. Whether there was one. */
