@@ -37,7 +37,6 @@ async function start(t: TestContext, options: Partial<RunWebhookOptions> = {}): 
   });
   const running = runWebhook(
     {
-      settings: { alwaysPullImages: true },
       address: "127.0.0.1",
       port: 0,
       folder: join(folder, "webhook"),
@@ -50,6 +49,8 @@ async function start(t: TestContext, options: Partial<RunWebhookOptions> = {}): 
       json: false,
       onListening: ({ port }) => listening.resolve(port),
       ...options,
+      // Of its own accord no review ends before its answer is there, however busy the machine is.
+      settings: { alwaysPullImages: true, deadline: 600_000, ...options.settings },
     },
     context,
   );
@@ -214,9 +215,7 @@ const TROUBLES: readonly (readonly [trouble: string, listener: RequestListener, 
 for (const [trouble, listener, why] of TROUBLES) {
   test(`with a registry that ${trouble}, a review ends before its deadline`, async (t) => {
     const registry = await registryOf(t, listener);
-    // Of its own accord it would wait for long.
-    const settings = { alwaysPullImages: false, pinning: { registries: [] }, deadline: 600_000 };
-    const webhook = await start(t, { settings });
+    const webhook = await start(t, { settings: { alwaysPullImages: false, pinning: { registries: [] } } });
     const started = performance.now();
     const body = reviewOf(`${registry}/app:1`);
     const answer = responseOf(await ask(webhook, "/mutate?timeout=400ms", { body }));
