@@ -50,11 +50,11 @@ export class TarDecoder {
   }
 
   /**
-   * @throws TarFormatError when the tar is cut off; a missing end marker is tolerated
+   * @throws TarFormatError when the tar is cut off; a missing end marker is tolerated, and so is missing padding before it
    */
   end(): void {
     if (this.#ended) return;
-    if (this.#data > 0 || this.#padding > 0 || this.#filled > 0) throw new TarFormatError("it is cut off");
+    if (this.#data > 0 || this.#filled > 0) throw new TarFormatError("it is cut off");
     this.#headers.finish();
   }
 

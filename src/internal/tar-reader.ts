@@ -224,7 +224,7 @@ function paxName(pax: PaxRecords, key: string): Buffer | undefined {
 function paxInteger(pax: PaxRecords, key: string): number | undefined {
   const text = pax.get(key)?.toString("latin1");
   if (text === undefined || text === "") return undefined;
-  const value = /^-?[0-9]{1,16}$/.test(text) ? Number(text) : Number.NaN;
+  const value = /^[+-]?[0-9]{1,16}$/.test(text) ? Number(text) : Number.NaN;
   if (!Number.isSafeInteger(value)) throw new TarFormatError(`the PAX record ${key} is not a number`);
   return value;
 }
@@ -232,7 +232,7 @@ function paxInteger(pax: PaxRecords, key: string): number | undefined {
 function paxTime(pax: PaxRecords, key: "mtime" | "atime"): number | undefined {
   const text = pax.get(key)?.toString("latin1");
   if (text === undefined || text === "") return undefined;
-  if (!/^-?[0-9]{1,16}(?:\.[0-9]*)?$/.test(text))
+  if (!/^[+-]?[0-9]{1,16}(?:\.[0-9]*)?$/.test(text))
     throw new TarFormatError(`the PAX record ${key} is not a time`);
   return Number(text);
 }

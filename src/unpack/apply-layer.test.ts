@@ -95,10 +95,21 @@ describe("what a layer is read from", () => {
     assert.equal((await applyLayer(streamOf(tar), root, { diffId: sha512 })).diffId, sha512);
   });
 
+  test("an archive may end with its last file, padded or not, as containerd takes it", async () => {
+    const tar = makeTar([{ name: "a", content: "x".repeat(5000), ...me }]);
+    for (const end of [512 + 5000, 512 + 5100, 512 + 5120, 512 + 5120 + 512]) {
+      rmSync(at("a"), { force: true });
+      await applyLayer(streamOf(tar.subarray(0, end)), root);
+      assert.equal(statSync(at("a")).size, 5000);
+    }
+  });
+
   test("what is cut off, damaged or compressed otherwise is refused by name", async () => {
     const tar = makeTar([{ name: "a", content: "x".repeat(5000), ...me }]);
     const code = "ARCHIVE_INVALID";
     await assert.rejects(applyLayer(streamOf(tar.subarray(0, 3000)), root), { code });
+    await assert.rejects(applyLayer(streamOf(tar.subarray(0, 512 + 4999)), root), { code });
+    await assert.rejects(applyLayer(streamOf(tar.subarray(0, 511)), root), { code });
     await assert.rejects(applyLayer(streamOf(gzipSync(tar).subarray(0, 60)), root), { code });
     await assert.rejects(applyLayer(streamOf(zstdCompressSync(tar).subarray(0, 60)), root), { code });
     const xz = Buffer.from("fd377a585a000004", "hex");
@@ -114,7 +125,7 @@ describe("what entries become", () => {
         { flag: "5", name: "d", mode: 0o2775, mtime: 1000 },
         { name: "d/f", mode: 0o666, mtime: 2000, pax: { atime: "3000.5" } },
         { flag: "2", name: "d/l", linkName: "f", mtime: 4000 },
-        { name: "implied/f", mtime: 1, pax: { mtime: "1234567890.25" } },
+        { name: "implied/f", mtime: 1, pax: { mtime: "+1234567890.25" } },
       ]);
     } finally {
       process.umask(umask);

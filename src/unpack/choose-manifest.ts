@@ -18,6 +18,9 @@ import {
 } from "../oci/index.ts";
 import { UnpackError } from "./errors.ts";
 
+/** Whatever it is compressed with: that is seen in the bytes. */
+const LAYER_TYPE = /^application\/vnd\.(?:oci\.image\.layer\.|docker\.image\.rootfs\.)/;
+
 export interface ChosenImage {
   readonly descriptor: Descriptor;
   readonly manifest: Manifest;
@@ -125,6 +128,13 @@ export function layersOf({ descriptor, manifest, config }: ChosenImage): readonl
   return layers.map((layer, index) => {
     if (layer.mediaType.endsWith("+encrypted")) {
       throw new UnpackError("ARCHIVE_UNSUPPORTED", `Cannot unpack layer "${layer.digest}": it is encrypted`);
+    }
+    if (!LAYER_TYPE.test(layer.mediaType)) {
+      const type = JSON.stringify(layer.mediaType);
+      throw new UnpackError(
+        "ARCHIVE_UNSUPPORTED",
+        `Cannot unpack layer "${layer.digest}": it is a ${type}, not a layer of files`,
+      );
     }
     return { descriptor: layer, diffId: config.diffIds[index] as ChosenLayer["diffId"] };
   });
