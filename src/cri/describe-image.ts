@@ -43,6 +43,7 @@ function describeContainer(config: ContainerConfig): GoJson {
     WorkingDir: present(config.workingDir),
     Labels: map(config.labels),
     StopSignal: present(config.stopSignal),
+    ArgsEscaped: config.argsEscaped === true ? true : undefined,
   };
 }
 

@@ -137,6 +137,8 @@ export class StoreRuntime implements ImageRuntime {
       platform,
       signal,
       concurrency,
+      // A container needs them like any other; whoever distributes the image is another matter.
+      foreignLayers: true,
       onEvent: countBytes(report),
     });
     const facts = await inspectImage(store, descriptor, { matcher: this.#matcher, signal });

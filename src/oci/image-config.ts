@@ -17,6 +17,8 @@ export interface ContainerConfig {
   readonly workingDir?: string;
   readonly labels?: Readonly<Record<string, string>>;
   readonly stopSignal?: string;
+  /** Windows: the arguments are escaped already. */
+  readonly argsEscaped?: boolean;
 }
 
 export interface HistoryEntry {
@@ -86,6 +88,7 @@ function readContainerConfig(reader: Reader): ContainerConfig {
     workingDir: reader.string("WorkingDir"),
     labels: reader.stringMap("Labels"),
     stopSignal: reader.string("StopSignal"),
+    argsEscaped: reader.boolean("ArgsEscaped"),
   });
 }
 

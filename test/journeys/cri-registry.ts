@@ -28,6 +28,8 @@ export interface Behaviour {
 
 export interface PutOptions {
   readonly layers?: readonly Buffer[];
+  /** The media type of all of them; OCI's plain tar by default. */
+  readonly layerType?: string;
   readonly user?: string;
   readonly platform?: { readonly os: string; readonly architecture: string };
 }
@@ -86,8 +88,8 @@ export class CriRegistry implements AsyncDisposable {
     return this.#sockets.size;
   }
 
-  put(name: string, { layers = [], user, platform }: PutOptions = {}): PutImage {
-    const layerDescriptors = layers.map((bytes) => this.#keep(bytes, MEDIA_TYPES.ociLayer));
+  put(name: string, { layers = [], layerType, user, platform }: PutOptions = {}): PutImage {
+    const layerDescriptors = layers.map((bytes) => this.#keep(bytes, layerType ?? MEDIA_TYPES.ociLayer));
     const config = this.#keepJson(
       {
         ...(platform ?? { os: "linux", architecture: process.arch === "arm64" ? "arm64" : "amd64" }),

@@ -6,6 +6,9 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { promisify } from "node:util";
 
+import { run } from "../../src/cli/run.ts";
+import { createMemoryContext } from "../../src/cli/testing.ts";
+import { MEDIA_TYPES } from "../../src/oci/index.ts";
 import { bytesOf } from "./cri-registry.ts";
 import { type CriWorld, failureOf, openCriWorld } from "./cri-world.ts";
 
@@ -50,6 +53,25 @@ test("what was pulled is listed, and found by every name it has", LIMIT, async (
   assert.equal(info.chainID, pushed.layers[0]?.digest);
   assert.deepEqual(info.imageSpec.config, { User: "1002:users", Labels: { name: "team/app:v1" } });
 });
+
+test(
+  "layers that aren't for distribution are part of an image that is here, like any other",
+  LIMIT,
+  async () => {
+    await using world = await openCriWorld();
+    const { client, registry } = world;
+    const layerType = MEDIA_TYPES.dockerForeignLayerGzip;
+    const pushed = registry.put("app:1", { layers: [bytesOf(50_000, 1)], layerType });
+    const image = { image: `${registry.host}/app:1` };
+    assert.equal((await client.images.pullImage({ image })).imageRef, pushed.id);
+    assert.deepEqual(registry.fetched("blobs").toSorted(), [pushed.id, pushed.layers[0]?.digest].toSorted());
+    assert.equal((await client.images.imageStatus({ image })).image?.id, pushed.id);
+    const context = createMemoryContext({ now: Date.now, cwd: world.folder, env: {} });
+    const words = ["pull", "--quiet", "--data-dir", join(world.folder, "other"), image.image];
+    assert.equal(await run(words, context), 0, context.stderr.text);
+    assert.equal(registry.fetched("blobs").filter((digest) => digest === pushed.layers[0]?.digest).length, 2);
+  },
+);
 
 test("lists come whole or as a stream, and a filter counts where that is asked for", LIMIT, async () => {
   for (const [words, filtered] of [

@@ -60,6 +60,8 @@ export const pull: Command = defineCommand({
           to: store,
           as: name,
           platform,
+          // Without them the image here couldn't be run, or unpacked.
+          foreignLayers: true,
           concurrency,
           quiet: values.quiet === true,
         },
