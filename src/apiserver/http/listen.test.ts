@@ -1,9 +1,13 @@
 import assert from "node:assert/strict";
+import { EventEmitter, once } from "node:events";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { Agent, request, type RequestOptions } from "node:https";
-import type { IncomingMessage } from "node:http";
+import { type AddressInfo, connect } from "node:net";
 import { describe, it } from "node:test";
+import { setImmediate as nextTurn } from "node:timers/promises";
 
 import { configMap, openTestApi, type TestApi } from "../testing.ts";
+import { toListener } from "./listen.ts";
 
 const MAPS = "/api/v1/namespaces/default/configmaps";
 
@@ -34,6 +38,37 @@ describe("a server on a port", () => {
     assert.equal((await client.send("POST", "/nosuch", { body: "{}" })).code, 404);
     assert.equal((await client.send("GET", MAPS)).code, 200);
     assert.deepEqual(api.failures, []);
+  });
+
+  it("reads on while somebody still writes what it doesn't want, however slowly, and no longer", async (t) => {
+    t.mock.timers.enable({ apis: ["setTimeout"] });
+    const refuse = async ({ body }: Request): Promise<Response> => {
+      await body?.cancel();
+      return new Response("no", { status: 413 });
+    };
+    const listener = toListener({ fetch: refuse });
+    const heard = new EventEmitter();
+    const server = createServer((incoming, outgoing) => {
+      listener(incoming, outgoing);
+      incoming.on("data", () => heard.emit("piece", outgoing));
+    });
+    t.after(() => server.close());
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const socket = connect((server.address() as AddressInfo).port, "127.0.0.1");
+    socket.write("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n");
+    const [answer] = (await once(socket, "data")) as [Buffer];
+    assert.match(String(answer), /^HTTP\/1\.1 413 /);
+    for (let piece = 0; piece < 3; piece++) {
+      socket.write("x");
+      const [outgoing] = (await once(heard, "piece")) as [ServerResponse];
+      t.mock.timers.tick(1500);
+      await nextTurn();
+      assert.equal(outgoing.writableEnded, false);
+    }
+    const ended = once(socket.resume(), "end");
+    t.mock.timers.tick(2000);
+    await ended;
+    socket.destroy();
   });
 
   it("sends each warning on a line of its own", async () => {

@@ -6,7 +6,7 @@ import { badRequest } from "../../kubernetes/index.ts";
 import { respondError } from "./respond.ts";
 import { climbs } from "./route.ts";
 
-/** Of a body nobody wants, so much is read before the connection is closed, and for so long. */
+/** Of a body nobody wants, so much is read before the connection is closed, and for so long after its last piece. */
 const MAX_LINGER = 8 * 1024 * 1024;
 const LINGER_TIME = 2_000;
 /** Between warnings that were joined; a quote within one has a backslash before it. */
@@ -153,9 +153,11 @@ function linger(incoming: IncomingMessage): Promise<void> {
     };
     const count = (chunk: Uint8Array): void => {
       left -= chunk.length;
-      if (left < 0) stop();
+      if (left < 0) return stop();
+      clearTimeout(timer);
+      timer = setTimeout(stop, LINGER_TIME);
     };
-    const timer = setTimeout(stop, LINGER_TIME);
+    let timer = setTimeout(stop, LINGER_TIME);
     if (incoming.destroyed || incoming.readableEnded) return stop();
     incoming.on("data", count).once("end", stop).once("close", stop).resume();
   });
