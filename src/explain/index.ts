@@ -57,6 +57,7 @@ export { TokenRequests, type TokenVerdict } from "./replay/token-requests.ts";
 export { GivenObjects, type GivenObjectsOptions, isKubernetesObject } from "./world/given-objects.ts";
 export { ListedImages, type ListedImage, type ListedImagesOptions } from "./world/listed-images.ts";
 export { readCrictlImages, readNodeImages } from "./world/listed-images.ts";
+export { isImageReason } from "./world/observe.ts";
 export { isStored, namespaceOf, podOf, templatePath } from "./world/pod-of.ts";
 export { pullSecretNames, storePod, type StoredPod, type StoreOptions } from "./world/store-pod.ts";
 export {

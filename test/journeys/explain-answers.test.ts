@@ -7,14 +7,14 @@ import { runExplain } from "../../src/cli/explain/run-explain.ts";
 import { parseArguments } from "../../src/cli/parse-arguments.ts";
 import { createMemoryContext } from "../../src/cli/testing.ts";
 import { ClientError, type HttpSend } from "../../src/client/index.ts";
-import type { Explanation } from "../../src/explain/index.ts";
+import type { Explanation, Finding } from "../../src/explain/index.ts";
 import { ScriptedRegistries, type ScriptedRegistry } from "./scripted-registries.ts";
 
 async function explain(
   image: string,
   send: HttpSend,
   words: readonly string[] = [],
-): Promise<readonly { readonly code: string; readonly summary: string }[]> {
+): Promise<readonly Finding[]> {
   const pod = {
     apiVersion: "v1",
     kind: "Pod",
@@ -65,4 +65,34 @@ test("a 400 to plain HTTP wants TLS, unless TLS is what failed before", async ()
     (await explain("localhost:5000/shop/web:1", through, words)).map(({ code }) => code);
   assert.deepEqual(await codes(noTls, []), ["RESPONSE_INVALID"]);
   assert.deepEqual(await codes(send, ["--plain-http"]), ["HTTPS_REQUIRED"]);
+});
+
+test("a name that no host can have is told as that, and not as an answer", async () => {
+  const { send } = new ScriptedRegistries({});
+  for (const image of ["registry_example.com/shop/web:1", "registry.example.com:99999/shop/web:1"]) {
+    for (const words of [[], ["--no-network"]]) {
+      const causes = await explain(image, send, words);
+      assert.deepEqual(
+        causes.map(({ code }) => code),
+        ["NAME_INVALID"],
+        image,
+      );
+    }
+  }
+});
+
+test("what Docker Hub refuses of its own images isn't there; of others that is open", async () => {
+  const hub: ScriptedRegistry = { users: { alice: "alice-opens-sesame" }, auth: "token" };
+  const { send } = new ScriptedRegistries({ "registry-1.docker.io": hub, "auth.docker.io": hub });
+  const codes = async (image: string): Promise<readonly string[]> =>
+    (await explain(image, send)).map(({ code }) => code);
+  assert.deepEqual(await codes("ngnix:1"), ["REPOSITORY_MISSING"]);
+  assert.deepEqual(await codes("acme/web:1"), ["NO_CREDENTIALS"]);
+});
+
+test("localhost is the node itself, and what Podman calls so is to be pushed", async () => {
+  const { send } = new ScriptedRegistries({ localhost: { fail: "NETWORK_REFUSED" } });
+  const [cause] = await explain("localhost/web:1", send);
+  assert.equal(cause?.code, "CONNECTION_REFUSED");
+  assert.equal(cause.advice[0]?.command, "podman push localhost/web:1 REGISTRY/web:1");
 });

@@ -121,3 +121,16 @@ test("dray pin and dray policy --fix write only what they could read to the lett
   assert.equal(code, 0);
   assert.match(out, /Pod default\/web: admitted/);
 });
+
+test("a Pod of which a cluster says that its image doesn't come is no success where nobody is asked", async (t) => {
+  const dray = await setUp(t, {});
+  const status = `metadata: { name: web, uid: "1", creationTimestamp: "2026-01-05T11:00:00Z" }`;
+  const waiting = `${POD.replace(/metadata:.*/, status)}status:
+  containerStatuses:
+    - { name: a, image: x, state: { waiting: { reason: REASON } } }
+`;
+  const exitFor = async (reason: string): Promise<number> =>
+    (await dray(["explain", "-q", "--no-network", "-"], waiting.replace("REASON", reason))).code;
+  assert.equal(await exitFor("ImagePullBackOff"), 1);
+  assert.equal(await exitFor("ContainerCreating"), 0);
+});

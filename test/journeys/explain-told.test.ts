@@ -50,14 +50,22 @@ function waiting(state: Json, secrets: readonly string[] = []): Json {
   );
 }
 
+const LOGIN = { username: "alice", password: "alice-opens-sesame" };
+const UNKNOWN_TO_HUB =
+  "failed to resolve image: pull access denied, repository does not exist or may require authorization: server message: insufficient_scope: authorization failed";
+
 function secret(password: string, key = HOST): Json {
-  const document = JSON.stringify({ auths: { [key]: { username: "alice", password } } });
+  return secretOf({ auths: { [key]: { username: "alice", password } } });
+}
+
+function secretOf(content: Json, type = "kubernetes.io/dockerconfigjson", key = ".dockerconfigjson"): Json {
+  const document = JSON.stringify(content);
   return {
     apiVersion: "v1",
     kind: "Secret",
     metadata: { name: "s", namespace: "shop" },
-    type: "kubernetes.io/dockerconfigjson",
-    data: { ".dockerconfigjson": Buffer.from(document).toString("base64") },
+    type,
+    data: { [key]: Buffer.from(document).toString("base64") },
   };
 }
 
@@ -306,6 +314,46 @@ const CASES: Readonly<Record<string, Case>> = {
     registry: { status: 500 },
     causes: ["failure REGISTRY_ERROR"],
     says: ["at least 4 failures so far, so up to 300 s between attempts"],
+  },
+  "a name that Docker Hub doesn't know, among its own": {
+    objects: [
+      pod(
+        { containers: [{ name: "web", image: "ngnix:1", imagePullPolicy: "IfNotPresent" }] },
+        { containerStatuses: [statusOf("web", backOff(UNKNOWN_TO_HUB, "ngnix:1"), "ngnix:1")] },
+      ),
+    ],
+    // Whatever is said from here, it is no registry of ours.
+    registry: OPEN,
+    causes: ["failure REPOSITORY_MISSING", "risk DNS_FAILED"],
+    offline: ["failure REPOSITORY_MISSING"],
+    says: ['docker.io has no repository "library/ngnix"'],
+  },
+  "a Secret made of what Docker Desktop keeps": {
+    objects: [waiting(backOff(NOBODY), ["s"]), secretOf({ auths: { [HOST]: {} }, credsStore: "desktop" })],
+    registry: CLOSED,
+    causes: ["failure CREDENTIAL_BLANK"],
+    says: ["credsStore"],
+  },
+  "a new layout under the old type": {
+    objects: [
+      waiting(backOff(NOBODY), ["s"]),
+      secretOf({ auths: { [HOST]: LOGIN } }, "kubernetes.io/dockercfg", ".dockercfg"),
+    ],
+    registry: CLOSED,
+    causes: ["failure SECRET_WRONG_TYPE"],
+    says: ['the layout of "kubernetes.io/dockerconfigjson"', "kubectl delete secret s -n shop"],
+  },
+  "the old layout under the new type": {
+    objects: [waiting(backOff(NOBODY), ["s"]), secretOf({ [HOST]: LOGIN })],
+    registry: CLOSED,
+    causes: ["failure SECRET_EMPTY"],
+    says: ['the layout of "kubernetes.io/dockercfg"'],
+  },
+  "an entry whose key is no address": {
+    objects: [waiting(backOff(NOBODY), ["s"]), secretOf({ auths: { [` ${HOST}`]: LOGIN } })],
+    registry: CLOSED,
+    causes: ["failure SECRET_EMPTY"],
+    says: [`Entry " ${HOST}"`],
   },
   "a Pod that fails for the first time": {
     objects: [waiting(backOff(`${HEAD}500 Internal Server Error`)), failed(1, "2026-01-05T11:59:55Z")],

@@ -103,7 +103,7 @@ const SECRETS: Readonly<Record<string, Variant>> = {
   "a dockercfg whose document is wrapped in auths": {
     objects: [pod(spec(IMAGE, ["s"])), dockercfg("s", { auths: { [HOST]: LOGIN } })],
     registries: ONLY,
-    causes: ["CREDENTIAL_HOST_MISMATCH"],
+    causes: ["SECRET_WRONG_TYPE"],
   },
   "a dockerconfigjson without auths around its entries": {
     objects: [
@@ -308,8 +308,8 @@ const REGISTRIES: Readonly<Record<string, Variant>> = {
   "an image that Docker Hub shows to nobody": {
     objects: [pod(spec("nginxx:1.27"))],
     registries: { "registry-1.docker.io": { ...PRIVATE, auth: "token" } },
-    causes: ["NO_CREDENTIALS"],
-    says: ["no such repository"],
+    causes: ["REPOSITORY_MISSING"],
+    says: ["a name without a registry is Docker Hub's"],
   },
   "a limit with a reset, for somebody who is known": {
     objects: [pod(spec(IMAGE, ["s"])), secret("s", { [HOST]: LOGIN })],

@@ -1,5 +1,13 @@
 /** What the registries' answers mean, where it isn't about who asked. */
-import type { AttemptTrace, ErrorTrace, ExchangeTrace, Finding, ImageTrace, PodTrace } from "../trace.ts";
+import type {
+  Advice,
+  AttemptTrace,
+  ErrorTrace,
+  ExchangeTrace,
+  Finding,
+  ImageTrace,
+  PodTrace,
+} from "../trace.ts";
 import { changeImage, lookAt, makeSecret, nameSecret, shell } from "./advice.ts";
 import { causeOfText } from "./classify-text.ts";
 import type { CauseCode } from "./codes.ts";
@@ -104,13 +112,7 @@ const OWN_WORDS: Readonly<Partial<Record<CauseCode, (known: Known) => Finding>>>
       changeImage(pod, image, `${writtenRepository(image)}@sha256:DIGEST`),
     ]);
   },
-  REPOSITORY_MISSING: ({ image, pod }) => {
-    const { registry = "", repository = "" } = image.name;
-    const summary = `${registry} has no repository ${JSON.stringify(repository)}${hubWords(image)}`;
-    return finding("REPOSITORY_MISSING", "failure", summary, [
-      changeImage(pod, image, "REGISTRY/REPOSITORY:TAG"),
-    ]);
-  },
+  REPOSITORY_MISSING: ({ image, pod }) => missingRepository(image, pod, "failure"),
   NOT_A_REGISTRY: ({ error }) => {
     const { status = 0, message } = error;
     if (status < 400) return finding("NOT_A_REGISTRY", "failure", message);
@@ -120,6 +122,8 @@ const OWN_WORDS: Readonly<Partial<Record<CauseCode, (known: Known) => Finding>>>
   },
   PLATFORM_MISSING: ofPlatform,
   RATE_LIMITED: ofRateLimit,
+  CONNECTION_REFUSED: ({ error, image, pod }) =>
+    finding("CONNECTION_REFUSED", "failure", error.message, localAdvice(image, pod)),
   HTTP_NOT_HTTPS: ({ error, image }) =>
     finding("HTTP_NOT_HTTPS", "failure", error.message, [
       {
@@ -139,6 +143,24 @@ const OWN_WORDS: Readonly<Partial<Record<CauseCode, (known: Known) => Finding>>>
       ),
     ]),
 };
+
+/** Podman puts `localhost/` before what was built where it runs; elsewhere nothing answers to that. */
+export function localAdvice(image: ImageTrace, pod: Pod): readonly Advice[] {
+  const { registry, repository = "", tag = "TAG", written } = image.name;
+  if (registry !== "localhost") return [];
+  const to = `REGISTRY/${repository}:${tag}`;
+  const text =
+    "localhost is the node itself; an image that Podman calls so has to be pushed to a registry that nodes can reach";
+  return [{ text, command: `podman push ${shell(written)} ${shell(to)}` }, changeImage(pod, image, to)];
+}
+
+export function missingRepository(image: ImageTrace, pod: Pod, severity: Finding["severity"]): Finding {
+  const { registry = "", repository = "" } = image.name;
+  const summary = `${registry} has no repository ${JSON.stringify(repository)}${hubWords(image)}`;
+  return finding("REPOSITORY_MISSING", severity, summary, [
+    changeImage(pod, image, "REGISTRY/REPOSITORY:TAG"),
+  ]);
+}
 
 function placeOf({ name }: ImageTrace): string {
   return `${name.registry ?? ""}/${name.repository ?? ""}`;

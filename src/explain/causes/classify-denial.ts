@@ -1,7 +1,7 @@
 /** Why a registry said no: who we were to it, and who we could have been. */
 import type { AttemptTrace, Finding, ImageTrace } from "../trace.ts";
 import { lookAt, makeSecret, nameSecret, rewriteSecret, shell } from "./advice.ts";
-import { hubWords } from "./classify-attempts.ts";
+import { hubWords, missingRepository } from "./classify-attempts.ts";
 import { finding } from "./finding.ts";
 import {
   classifyMismatches,
@@ -22,6 +22,10 @@ export function isDenial({ error }: AttemptTrace): boolean {
 
 export function classifyDenial(image: ImageTrace, context: DenialContext): readonly Finding[] {
   const denied = image.attempts.filter(isDenial);
+  if (denied.length > 0 && isOfficial(image) && denied.every((attempt) => mayBeMissing(image, attempt))) {
+    const { pod, severity } = context;
+    return [missingRepository(image, pod, severity)];
+  }
   const shown = denied.filter(({ as }) => as !== "anonymous");
   const refusals = shown.map((attempt) => ofRefusal(attempt, image, context));
   const unused = classifyUnused(image, context);
@@ -34,6 +38,18 @@ export function classifyDenial(image: ImageTrace, context: DenialContext): reado
     ...classifyProviders(image, context),
   ];
   return found.length > 0 ? found : [ofStranger(image, denied[0], context)];
+}
+
+/** Docker Hub's own images are everybody's: what it refuses of them isn't there. */
+function isOfficial({ name: { registry, repository = "" } }: ImageTrace): boolean {
+  return registry === "docker.io" && repository.startsWith("library/");
+}
+
+/** A login that is refused is refused whatever it asks for; so is an address. */
+function mayBeMissing(image: ImageTrace, attempt: AttemptTrace): boolean {
+  if (attempt.error?.status === 403 && attempt.as === "anonymous") return false;
+  if (mirrorThatAsks(image, attempt) !== undefined) return false;
+  return attempt.as === "anonymous" || isScopeShort(attempt);
 }
 
 /** What can be said of credentials without asking: it matters as soon as the registry wants some. */

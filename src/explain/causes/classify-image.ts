@@ -41,6 +41,11 @@ interface Known extends Omit<ImageContext, "others"> {
 function classify(image: ImageTrace, known: Known): readonly Finding[] {
   const { name, outcome } = image;
   if (name.problem !== undefined) return ofName(image, known);
+  const fault = outcome.state === "present" ? undefined : hostFault(image);
+  if (fault !== undefined) {
+    const advice = [changeImage(known.pod, image, "REGISTRY/REPOSITORY:TAG")];
+    return [finding("NAME_INVALID", "failure", `${image.slot.field} names no registry: ${fault}`, advice)];
+  }
   const findings =
     outcome.state === "failed"
       ? ofFailure(image, known)
@@ -61,6 +66,16 @@ function ofName(image: ImageTrace, { pod }: Known): readonly Finding[] {
       changeImage(pod, image, guess ?? "REGISTRY/REPOSITORY:TAG"),
     ]),
   ];
+}
+
+/** What no host is called, though it may stand in a name. */
+function hostFault({ name: { registry = "", written } }: ImageTrace): string | undefined {
+  if (registry === "") {
+    const [host = ""] = written.split("/");
+    return `${JSON.stringify(host)} can't be a host's name, which has letters, digits, dots and hyphens`;
+  }
+  const [, port] = /:(\d+)$/.exec(registry) ?? [];
+  return port !== undefined && Number(port) > 65_535 ? `port ${port} is beyond 65535` : undefined;
 }
 
 /** What was probably meant. */

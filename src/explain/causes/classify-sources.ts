@@ -57,7 +57,10 @@ function ofSecret(
         ),
       ];
     case "wrong-type": {
-      const summary = `${called} has type ${source.type ?? ""}, which nodes pass over`;
+      const layout = source.type?.startsWith("kubernetes.io/docker") === true;
+      const summary = layout
+        ? `${called} is of no use to nodes: ${detail}`
+        : `${called} has type ${source.type ?? ""}, which nodes pass over`;
       return [finding("SECRET_WRONG_TYPE", severity, summary, [remakeSecret(pod, registry, name)])];
     }
     case "key-missing":
@@ -66,9 +69,12 @@ function ofSecret(
       ];
     case "empty":
       return [
-        finding("SECRET_EMPTY", severity, `${called} has no entry at all`, [
-          rewriteSecret(pod, registry, source),
-        ]),
+        finding(
+          "SECRET_EMPTY",
+          severity,
+          `${called} has no entry at all${detail === "" ? "" : `; ${detail}`}`,
+          [rewriteSecret(pod, registry, source)],
+        ),
       ];
     case "broken":
       return [

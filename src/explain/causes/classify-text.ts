@@ -4,7 +4,7 @@ import type { CauseCode } from "./codes.ts";
 /** The first that fits counts: what lies deepest in such a text says most. */
 const WORDS: readonly (readonly [RegExp, CauseCode])[] = [
   [
-    /couldn't parse image name|InvalidImageName|invalid reference format|: (object required|invalid reference)$/,
+    /couldn't parse image name|InvalidImageName|invalid reference format|: (object required|invalid reference)$|: invalid port$/,
     "NAME_INVALID",
   ],
   [
@@ -111,7 +111,7 @@ const LATER: readonly (readonly [RegExp, CauseCode])[] = [
     /failed to copy: .*(: not found| 404 )|content descriptor sha256:[0-9a-f]+ .*not found|blob unknown|BLOB_UNKNOWN|no such content/,
     "CONTENT_MISSING",
   ],
-  [/@sha256:[0-9a-f]+"?: (not found|.*manifest unknown)/, "DIGEST_MISSING"],
+  [/@sha\d+:[0-9a-f]+"?: (not found|.*manifest unknown)/, "DIGEST_MISSING"],
   [/: not found|manifest unknown|manifest for .* not found|no such tag or manifest/i, "TAG_MISSING"],
 ];
 

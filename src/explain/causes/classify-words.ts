@@ -1,6 +1,7 @@
 /** Causes from what the cluster says alone: where nobody was asked, or where asking tells something else. */
 import type { AttemptTrace, Finding, ImageTrace } from "../trace.ts";
 import { changeImage } from "./advice.ts";
+import { localAdvice } from "./classify-attempts.ts";
 import { classifyDenial, type DenialContext } from "./classify-denial.ts";
 import { classifySources } from "./classify-sources.ts";
 import { causeOfText, type Denial, denialOfText } from "./classify-text.ts";
@@ -48,7 +49,11 @@ export function nodeSays(
 ): Finding {
   const { name } = of.image;
   const advice =
-    code === "NAME_AMBIGUOUS" ? [changeImage(of.pod, of.image, name.normalised ?? name.written)] : [];
+    code === "NAME_AMBIGUOUS"
+      ? [changeImage(of.pod, of.image, name.normalised ?? name.written)]
+      : code === "CONNECTION_REFUSED"
+        ? localAdvice(of.image, of.pod)
+        : [];
   return finding(code, severity, `The node says: ${of.words}`, advice);
 }
 
@@ -65,7 +70,9 @@ function ofDenial(image: ImageTrace, context: DenialContext, told: Told): readon
   if (sources.some(({ state }) => state === "unseen")) {
     return [finding(BLIND[denial], context.severity, said), ...classifySources(image, context)];
   }
-  if (denial === "nobody" && order.length > 0) {
+  // A runtime takes an entry without user and password for none.
+  const blank = order.length > 0 && order.every((one) => one.blank === true);
+  if (denial === "nobody" && order.length > 0 && !blank) {
     const now = `${said}; ${order[0]?.label ?? ""} has an entry for it now`;
     return [finding("NO_CREDENTIALS", context.severity, now)];
   }

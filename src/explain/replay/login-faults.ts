@@ -42,6 +42,24 @@ export function unreadMembers({ data }: PullSecret): readonly string[] {
   return [...found];
 }
 
+/**
+ * The type whose layout a pull secret has in spite of its own: entries stand below `auths` in the one, and by themselves
+ * in the other.
+ */
+export function layoutOf({ type, data }: PullSecret): string | undefined {
+  if (type === LEGACY) {
+    const document = parse(Buffer.from(data[".dockercfg"] ?? []).toString("utf8"));
+    return isObject(document["auths"]) ? "kubernetes.io/dockerconfigjson" : undefined;
+  }
+  const document = parse(Buffer.from(data[".dockerconfigjson"] ?? []).toString("utf8"));
+  const bare = Object.values(document).some(
+    (entry) => isObject(entry) && ("auth" in entry || "username" in entry),
+  );
+  return document["auths"] === undefined && bare ? LEGACY : undefined;
+}
+
+const LEGACY = "kubernetes.io/dockercfg";
+
 function parse(text: string): Readonly<Record<string, unknown>> {
   try {
     const document: unknown = JSON.parse(text);

@@ -3,7 +3,7 @@ import { type ExplainedSecret, explainPullSecrets } from "../../credentials/inde
 import type { CredentialSourceTrace } from "../trace.ts";
 import type { LookOptions, ObjectName, SeenSecret, Surroundings } from "../world/situation.ts";
 import { traceEntry } from "./entry-words.ts";
-import { unreadMembers } from "./login-faults.ts";
+import { layoutOf, unreadMembers } from "./login-faults.ts";
 import { stateOf } from "./node-sources.ts";
 
 /** The Secrets a Pod names, each with what is known of it. */
@@ -71,6 +71,11 @@ function traceSecret(
   if (problem !== undefined) return { state: "broken", detail: problem, entries: [] };
   const entries = (lookup?.verdicts ?? []).map((entry) => traceEntry(entry, image));
   const state = stateOf(entries, lookup?.credentials ?? []);
+  const layout = state === "matched" ? undefined : layoutOf(secret);
+  if (layout !== undefined) {
+    const detail = `its type is ${JSON.stringify(secret.type)}, and what it holds has the layout of ${JSON.stringify(layout)}`;
+    return { state: state === "empty" ? "empty" : "wrong-type", detail, entries };
+  }
   const unread = unreadMembers(secret);
   const passedOver = unread.length === 0 ? undefined : `nodes don't read its ${unread.join(" and ")}`;
   const [detail = passedOver] = rejected;

@@ -147,7 +147,7 @@ export const CREDENTIAL_CAUSES: Readonly<Record<CredentialCauseCode, Cause>> = {
     exit: 4,
     symptoms: [DENIED],
     story:
-      "Only `kubernetes.io/dockerconfigjson` and `kubernetes.io/dockercfg` count. An `Opaque` Secret is passed over without a word, whatever its keys are called.",
+      "Only `kubernetes.io/dockerconfigjson` and `kubernetes.io/dockercfg` count. An `Opaque` Secret is passed over without a word, whatever its keys are called. With type `dockercfg` the entries stand by themselves, without `auths` around them: a `config.json` under that type opens nothing.",
     see: "`kubectl get secret NAME -o jsonpath='{.type}'`",
     fix: "A Secret's type can't be changed: delete it and create it with `kubectl create secret docker-registry`.",
     example: "secret-wrong-type",
