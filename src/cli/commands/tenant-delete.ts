@@ -58,6 +58,10 @@ export const tenantDelete: Command = defineCommand({
       clock: () => context.clock.now(),
       signal: context.signal,
     });
+    if (!stores.guarded && (await stores.tenants.list({ limit: 1 })).length === 0) {
+      const open = "a registry without access rules is open to everybody again, whatever it holds";
+      void context.stderr.write(`dray: That was the last tenant; ${open}\n`);
+    }
     const commands = print ? removalCommands(tenant) : [];
     if (values.json === true) {
       const told = { tenant: name, deleted: true, imagesKept: kept, ...(print && { commands }) };

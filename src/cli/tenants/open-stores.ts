@@ -19,6 +19,8 @@ import { type FolderValues, resolveRegistry } from "../registry/options.ts";
 /** What a registry knows of its tenants, whether or not somebody serves it. */
 export interface OpenedTenants extends TenantStores, AsyncDisposable {
   readonly folder: string;
+  /** Whether the configuration says who may do what, tenants or not. */
+  readonly guarded: boolean;
   readonly metadata: () => RegistryMetadata;
 }
 
@@ -35,7 +37,7 @@ export async function openTenants(
   context: CommandContext,
   options: { readonly change: boolean },
 ): Promise<OpenedTenants> {
-  const { folder } = await resolveRegistry(values, context);
+  const { folder, settings } = await resolveRegistry(values, context);
   makeFolder(folder, { mode: 0o700 });
   await using stack = new AsyncDisposableStack();
   if (options.change) stack.use(await lock(join(folder, "tenants.lock"), context.signal));
@@ -45,7 +47,8 @@ export async function openTenants(
   const metadata = (): RegistryMetadata => (opened ??= openSqliteMetadata(join(folder, "registry.db")));
   stack.defer(async () => await opened?.[Symbol.asyncDispose]());
   const owned = stack.move();
-  return { folder, tenants, access, metadata, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  const guarded = settings.access !== undefined;
+  return { folder, guarded, tenants, access, metadata, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
 /** The kernel lets go of it when we die, so the next run can go on at once. */
