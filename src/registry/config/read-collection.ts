@@ -4,7 +4,8 @@ import type { RetentionRule } from "../collect/retention.ts";
 import { readPatterns, readTagPatterns, requireOne } from "./read-limits.ts";
 
 const HOUR = 60 * 60 * 1_000;
-const WAYS = ["keepLast", "keepWithin", "keepTags", "untaggedAfter", "danglingAfter"];
+const KEEPS = ["keepLast", "keepWithin", "keepTags"];
+const WAYS = [...KEEPS, "untaggedAfter", "danglingAfter"];
 const RULE = ["repositories", "tags", ...WAYS];
 
 /** A registry that serves collects its garbage now and then, unless it is told not to. */
@@ -33,6 +34,9 @@ function readRule(reader: ConfigReader, value: unknown, path: Path): RetentionRu
     reader.fault(at("repositories"), 'is missing; write ["**"] for all of them');
   }
   requireOne(reader, rule, { path, names: WAYS });
+  if (rule["tags"] !== undefined && KEEPS.every((name) => rule[name] === undefined)) {
+    reader.fault(at("tags"), `says nothing without ${KEEPS.slice(0, -1).join(", ")} or ${KEEPS.at(-1)}`);
+  }
   const tags = (name: string): readonly string[] | undefined =>
     rule[name] === undefined ? undefined : readTagPatterns(reader, rule[name], at(name));
   const duration = (name: string): number | undefined => reader.duration(rule[name], at(name), 0);

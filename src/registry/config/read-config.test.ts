@@ -118,6 +118,10 @@ for (const [text, ...faults] of [
     /retention\[0\]\.tags\[0\] has "\?"/,
     /retention\[0\]\.keepTags\[0\] has "\\\\"/,
   ],
+  [
+    "retention: [{ repositories: [a], tags: [pr-*], untaggedAfter: 7d }]",
+    /retention\[0\]\.tags says nothing without keepLast, keepWithin or keepTags$/,
+  ],
   ["notifications: [{ name: a, url: http://h, repositories: [] }]", /repositories is empty; write/],
   [
     'mirror: { upstreams: [{ registry: docker.io, repositories: { deny: ["{user}/**"] } }] }',
