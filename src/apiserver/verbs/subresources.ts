@@ -9,7 +9,7 @@ import {
   notFound,
   type Status,
 } from "../../kubernetes/index.ts";
-import { requiredField } from "../../internal/kubernetes/field-error.ts";
+import { requiredField, unsupportedField } from "../../internal/kubernetes/field-error.ts";
 import { requestToken } from "../auth/service-account-tokens.ts";
 import { formatTime } from "../clock.ts";
 import type { BodyKind } from "../rules.ts";
@@ -65,9 +65,12 @@ export async function bindPod(context: ApiContext, call: ApiCall, body: CallBody
   const binding = decodeAs(context, call, { body, kind: BINDING });
   const name = call.name === "" ? (binding.metadata.name ?? "") : call.name;
   const target = (binding["target"] ?? {}) as { readonly kind?: string; readonly name?: string };
-  if ((target.name ?? "") === "") {
-    throw invalid({ group: "", kind: "Binding", name }, [requiredField("target.name")]);
-  }
+  const { kind = "" } = target;
+  const errors = [
+    ...(kind === "" || kind === "Node" ? [] : [unsupportedField("target.kind", kind, ["Node", "<empty>"])]),
+    ...((target.name ?? "") === "" ? [requiredField("target.name")] : []),
+  ];
+  if (errors.length > 0) throw invalid({ group: "", kind: "Binding", name }, errors);
   const key = { resource: "pods", namespace: call.namespace, name };
   const subject = { group: "", kind: "pods/binding", name };
   const now = formatTime(context.clock.now());

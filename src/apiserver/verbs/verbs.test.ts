@@ -297,6 +297,12 @@ describe("subresources", () => {
       metadata: { name: "web" },
       target: { kind: "Node", name: "n" },
     };
+    const elsewhere = { ...body, target: { kind: "Pod" } };
+    const refused = await api.call("POST", `${PODS}/web/binding`, { body: elsewhere });
+    assert.match(
+      refused.body.message ?? "",
+      /target\.kind: Unsupported value: "Pod": supported values: "Node", "<empty>", target\.name: Required value/,
+    );
     const { code, body: status } = await api.call("POST", `${PODS}/web/binding`, { body });
     assert.deepEqual([code, status["status"]], [201, "Success"]);
     const bound = await api.call("GET", `${PODS}/web`);

@@ -58,6 +58,11 @@ export function unsupportedField(field: string, value: string, supported: readon
   return fieldError("NotSupported", field, [format(value), choices(supported)]);
 }
 
+/** Of a whole object in which something isn't supported; it is shown as JSON. */
+export function unsupportedValue(field: string, value: GoJson, supported: readonly string[]): FieldError {
+  return fieldError("NotSupported", field, [encodeJson(value), choices(supported)]);
+}
+
 /** Of a text that has a type of its own, such as a policy; it is shown as JSON. */
 export function unsupportedWord(field: string, value: string, supported: readonly string[]): FieldError {
   return fieldError("NotSupported", field, [encodeJson(value), choices(supported)]);

@@ -1,4 +1,5 @@
 /** How values are written back: what Go's types keep, leave out, and add. */
+import { compareBytes } from "../../internal/go/utf8.ts";
 import type { Json } from "../objects/object.ts";
 import type { Field, Schema } from "./schema.ts";
 
@@ -11,6 +12,16 @@ export function setMember(members: Members, name: string, value: Json): void {
   } else {
     members[name] = value;
   }
+}
+
+/** A map as Go writes it: by the bytes of its names. The very one where it is so already. */
+export function sortMembers(members: Members): Members {
+  const names = Object.keys(members);
+  const isSorted = names.every((name, at) => at === 0 || compareBytes(names[at - 1] as string, name) < 0);
+  if (isSorted) return members;
+  const sorted: Members = {};
+  for (const name of names.toSorted(compareBytes)) setMember(sorted, name, members[name] as Json);
+  return sorted;
 }
 
 /** Keeps or leaves out what was read for a field; undefined is Go's nil. */

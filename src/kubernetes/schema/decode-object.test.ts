@@ -87,6 +87,12 @@ describe("decodeObject() with recorded requests", () => {
 });
 
 describe("decodeObject()", () => {
+  it("writes maps by the bytes of their names, as Go does", () => {
+    const labels = { z: "1", "\u{1f600}": "2", a: "3", "\uff5e": "4" };
+    const { object } = decode({ apiVersion: "v1", kind: "Pod", metadata: { name: "p", labels } });
+    assert.deepEqual(Object.keys(object.metadata.labels ?? {}), ["a", "z", "\uff5e", "\u{1f600}"]);
+  });
+
   it("takes what a body doesn't say of its kind from the path", () => {
     const { object, warnings } = decode({ metadata: { name: "p" } });
     assert.deepEqual(object, {

@@ -6,7 +6,7 @@ import { decodeBase64 } from "../../internal/go/base64.ts";
 import { type GoError, GoTypeError } from "../../internal/go/errors.ts";
 import type { JsonNode } from "../../internal/go/json-parse.ts";
 import type { Json } from "../objects/object.ts";
-import { complete, type Members, putField, setMember, zeroOf } from "./canonical.ts";
+import { complete, type Members, putField, setMember, sortMembers, zeroOf } from "./canonical.ts";
 import { canonicalQuantity } from "./quantity.ts";
 import type { Field, Schema } from "./schema.ts";
 import { StrictErrors } from "./strict-errors.ts";
@@ -161,7 +161,7 @@ class Reading {
       setMember(members, name, this.#value(member, items, undefined) ?? zeroOf(items));
       this.strict.leave();
     }
-    return members;
+    return sortMembers(members);
   }
 
   #bytes(node: JsonNode, schema: Schema, previous: Json | undefined): Json | undefined {

@@ -3,6 +3,7 @@ import {
   type FieldError,
   invalidField,
   requiredField,
+  unsupportedValue,
   unsupportedWord,
 } from "../../internal/kubernetes/field-error.ts";
 import { goQuote } from "../../internal/go/quote.ts";
@@ -10,7 +11,7 @@ import { flagAt, isAbsent, numberAt, objectAt, sameJson, textAt, withMembers } f
 import type { JsonObject } from "../objects/object.ts";
 import { scheduleFault } from "./cron-schedule.ts";
 import { printPodSpec } from "./go-shape.ts";
-import { validateLabelSelector } from "./label-selector.ts";
+import { selectsLabels, shownSelector, validateLabelSelector } from "./label-selector.ts";
 import {
   IMMUTABLE,
   NAMESPACED,
@@ -19,7 +20,7 @@ import {
   validateNonNegative,
 } from "./metadata.ts";
 import type { Rule, UpdateRule } from "./workload.ts";
-import { validateSelected, validateTemplate } from "./workload.ts";
+import { validateSameSelector, validateSelected, validateTemplate } from "./workload.ts";
 
 const COUNTS = [
   "parallelism",
@@ -48,6 +49,7 @@ const IMMUTABLE_MEMBERS = [
 
 export const validateJob: Rule = (job) => [
   ...validateMetadata(objectAt(job, "metadata") ?? {}, NAMESPACED),
+  ...validateOwnSelector(job),
   ...validateOwnSpec(objectAt(job, "spec") ?? {}),
 ];
 
@@ -57,7 +59,7 @@ export const validateJobUpdate: UpdateRule = (job, old) => {
     ...validateMetadataUpdate(objectAt(job, "metadata") ?? {}, objectAt(old, "metadata") ?? {}),
     ...validateOwnSpec(spec),
     ...validateSame(spec, before, "completions", textAt(spec, "completionMode") === "Indexed"),
-    ...validateSame(spec, before, "selector"),
+    ...validateSameSelector(job, old),
     ...validateSameTemplate(spec, before, notStarted(old)),
     ...IMMUTABLE_MEMBERS.flatMap((name) => validateSame(spec, before, name)),
   ];
@@ -65,14 +67,43 @@ export const validateJobUpdate: UpdateRule = (job, old) => {
 
 export const validateCronJob: Rule = (job) => [
   ...validateMetadata(objectAt(job, "metadata") ?? {}, NAMESPACED),
-  ...validateCronSpec(objectAt(job, "spec") ?? {}),
+  ...validateCronSpec(objectAt(job, "spec") ?? {}, undefined),
   ...validateCronName(job),
 ];
 
 export const validateCronJobUpdate: UpdateRule = (job, old) => [
   ...validateMetadataUpdate(objectAt(job, "metadata") ?? {}, objectAt(old, "metadata") ?? {}),
-  ...validateCronSpec(objectAt(job, "spec") ?? {}),
+  ...validateCronSpec(objectAt(job, "spec") ?? {}, objectAt(old, "spec") ?? {}),
 ];
+
+/** What is made for a Job to find its Pods by has to stand, unless its maker chose something else. */
+function validateOwnSelector(job: JsonObject): readonly FieldError[] {
+  const spec = objectAt(job, "spec");
+  const selector = objectAt(spec, "selector");
+  if (selector === undefined || flagAt(spec, "manualSelector")) return [];
+  const metadata = objectAt(job, "metadata");
+  const [uid, name] = [textAt(metadata, "uid"), textAt(metadata, "name")];
+  const expected = {
+    "batch.kubernetes.io/controller-uid": uid,
+    "batch.kubernetes.io/job-name": name,
+    "controller-uid": uid,
+    "job-name": name,
+  };
+  const labels = objectAt(objectAt(objectAt(spec, "template"), "metadata"), "labels");
+  const errors = Object.entries(expected).flatMap(([label, value]) => {
+    const path = `spec.template.metadata.labels[${label}]`;
+    const found = labels?.[label];
+    if (found === undefined) return [requiredField(path, `must be '${value}'`)];
+    return found === value ? [] : [invalidField(path, labels, `must be '${value}'`)];
+  });
+  return [
+    ...(uid === "" ? [requiredField("metadata.uid")] : []),
+    ...errors,
+    ...(selectsLabels(selector, expected) === false
+      ? [invalidField("spec.selector", shownSelector(selector), "`selector` not auto-generated")]
+      : []),
+  ];
+}
 
 function validateOwnSpec(spec: JsonObject): readonly FieldError[] {
   const selector = objectAt(spec, "selector");
@@ -165,46 +196,66 @@ function notStarted(job: JsonObject): boolean {
   return flagAt(objectAt(job, "spec"), "suspend") && isAbsent(started);
 }
 
-function validateCronSpec(spec: JsonObject): readonly FieldError[] {
+/** @param old undefined where the CronJob is new */
+function validateCronSpec(spec: JsonObject, old: JsonObject | undefined): readonly FieldError[] {
   const concurrency = textAt(spec, "concurrencyPolicy");
-  const template = objectAt(objectAt(spec, "jobTemplate"), "spec") ?? {};
   const starting = numberAt(spec, "startingDeadlineSeconds") ?? 0;
   const path = "spec.concurrencyPolicy";
+  const sameZone = old !== undefined && sameJson(old["timeZone"] ?? null, spec["timeZone"] ?? null);
   return [
-    ...validateSchedule(spec),
+    ...validateSchedule(spec, old),
     ...validateNonNegative(starting, "spec.startingDeadlineSeconds"),
+    ...(sameZone ? [] : validateTimeZone(spec["timeZone"])),
     ...(concurrency === "" ? [requiredField(path)] : []),
     ...(concurrency === "" || CONCURRENCIES.includes(concurrency)
       ? []
       : [unsupportedWord(path, concurrency, CONCURRENCIES)]),
-    ...(isAbsent(template["selector"])
-      ? []
-      : [
-          invalidField(
-            "spec.jobTemplate.spec.selector",
-            template["selector"],
-            "`selector` will be auto-generated",
-          ),
-        ]),
-    ...validateJobSpec(template, "spec.jobTemplate.spec"),
+    ...validateJobTemplate(objectAt(objectAt(spec, "jobTemplate"), "spec") ?? {}, "spec.jobTemplate.spec"),
     ...["successfulJobsHistoryLimit", "failedJobsHistoryLimit"].flatMap((name) =>
       validateNonNegative(numberAt(spec, name) ?? 0, `spec.${name}`),
     ),
   ];
 }
 
-function validateSchedule(spec: JsonObject): readonly FieldError[] {
+/** Each Job that is made gets a selector of its own. */
+function validateJobTemplate(spec: JsonObject, path: string): readonly FieldError[] {
+  const selector = objectAt(spec, "selector");
+  const why = "`selector` will be auto-generated";
+  return [
+    ...validateJobSpec(spec, path),
+    ...(selector === undefined ? [] : [invalidField(`${path}.selector`, shownSelector(selector), why)]),
+    ...(flagAt(spec, "manualSelector")
+      ? [unsupportedValue(`${path}.manualSelector`, true, ["nil", "false"])]
+      : []),
+  ];
+}
+
+function validateSchedule(spec: JsonObject, old: JsonObject | undefined): readonly FieldError[] {
+  const path = "spec.schedule";
   const schedule = textAt(spec, "schedule");
-  if (schedule === "") return [requiredField("spec.schedule")];
+  if (schedule === "") return [requiredField(path)];
   const fault = scheduleFault(schedule);
-  const errors = fault === undefined ? [] : [invalidField("spec.schedule", schedule, fault)];
-  const zone = spec["timeZone"];
-  if (typeof zone !== "string") return errors;
-  if (zone === "")
-    return [...errors, invalidField("spec.timeZone", zone, "timeZone must be nil or non-empty string")];
-  return isTimeZone(zone)
-    ? errors
-    : [...errors, invalidField("spec.timeZone", zone, `unknown time zone ${zone}`)];
+  const errors = fault === undefined ? [] : [invalidField(path, schedule, fault)];
+  if (!schedule.includes("TZ")) return errors;
+  // Who had a zone in the schedule may keep it there.
+  const kept = textAt(old, "schedule").includes("TZ");
+  if (kept && isAbsent(spec["timeZone"])) return errors;
+  const why = kept
+    ? "cannot use both timeZone field and TZ or CRON_TZ in schedule"
+    : "cannot use TZ or CRON_TZ in schedule, use timeZone field instead";
+  return [...errors, invalidField(path, schedule, why)];
+}
+
+function validateTimeZone(zone: unknown): readonly FieldError[] {
+  if (typeof zone !== "string") return [];
+  const refuse = (why: string): readonly FieldError[] => [invalidField("spec.timeZone", zone, why)];
+  if (zone === "") return refuse("timeZone must be nil or non-empty string");
+  if (zone.toLowerCase() === "local") {
+    return refuse("timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones");
+  }
+  const parts = zone.split("/");
+  const named = parts.every((part) => /^(?!-|\.\.?$)[-A-Za-z._0-9+]{1,14}$/.test(part));
+  return named && isTimeZone(zone) ? [] : refuse(`unknown time zone ${zone}`);
 }
 
 function isTimeZone(name: string): boolean {

@@ -6,7 +6,7 @@ import {
   requiredField,
 } from "../../internal/kubernetes/field-error.ts";
 import { qualifiedNameFaults } from "../../internal/kubernetes/qualified-name.ts";
-import { entriesAt, objectsAt, textAt, textsAt } from "../objects/fields.ts";
+import { entriesAt, isAbsent, objectsAt, textAt, textsAt } from "../objects/fields.ts";
 import type { JsonObject } from "../objects/object.ts";
 import { StatusError } from "../objects/status.ts";
 import { matchesLabels, readLabelSelector } from "../selectors/label-selector.ts";
@@ -24,6 +24,19 @@ export function validateLabelSelector(selector: JsonObject | undefined, path: st
 
 export function isEmptySelector(selector: JsonObject): boolean {
   return entriesAt(selector, "matchLabels").length + objectsAt(selector, "matchExpressions").length === 0;
+}
+
+/** A selector as it is shown: its members in the order in which they are declared, whatever order they came in. */
+export function shownSelector(selector: JsonObject | undefined): JsonObject | null {
+  if (selector === undefined) return null;
+  const requirements = objectsAt(selector, "matchExpressions");
+  const inOrder = (object: JsonObject, names: readonly string[]): JsonObject =>
+    Object.fromEntries(names.filter((name) => !isAbsent(object[name])).map((name) => [name, object[name]]));
+  const shown = requirements.map((one) => inOrder(one, ["key", "operator", "values"]));
+  return {
+    ...inOrder(selector, ["matchLabels"]),
+    ...(shown.length > 0 && { matchExpressions: shown }),
+  };
 }
 
 /** An absent selector selects nothing, an empty one everything; undefined for one that can't be read. */

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
 import type { JsonObject } from "../objects/object.ts";
+import { validateCreate } from "./validate.ts";
 import { prepareForCreate } from "./prepare.ts";
 import { CONTAINER, complete, makePod, makeWorkload } from "./testing.ts";
 
@@ -25,7 +26,7 @@ describe("prepareForCreate()", () => {
 
   test("a Job selects its Pods by its own uid", () => {
     const job = makeWorkload("batch/v1", "Job", {}, { restartPolicy: "Never" });
-    const { selector: _, ...spec } = job["spec"] as JsonObject;
+    const { selector: _, manualSelector: __, ...spec } = job["spec"] as JsonObject;
     const prepared = prepareForCreate({ ...job, spec, metadata: { ...job.metadata, uid: "u" } });
     const labels = {
       app: "t",
@@ -38,6 +39,29 @@ describe("prepareForCreate()", () => {
     assert.deepEqual(selector, { matchLabels: { "batch.kubernetes.io/controller-uid": "u" } });
     assert.deepEqual((template as JsonObject)["metadata"], { labels });
     assert.deepEqual(prepared.metadata.labels, labels);
+    assert.deepEqual(validateCreate(prepared), []);
+  });
+
+  test("what somebody chose for a Job's selector stays, and is refused", () => {
+    const { spec, ...job } = makeWorkload("batch/v1", "Job", {}, { restartPolicy: "Never" });
+    const template = (spec as JsonObject)["template"] as JsonObject;
+    const chosen = { ...template, metadata: { labels: { app: "t", "job-name": "x" } } };
+    const prepared = prepareForCreate({
+      ...job,
+      metadata: { ...job.metadata, uid: "u", labels: { own: "y" } },
+      spec: { ...(spec as JsonObject), manualSelector: false, template: chosen },
+    });
+    const labels =
+      '{"app":"t","batch.kubernetes.io/controller-uid":"u","batch.kubernetes.io/job-name":"w","controller-uid":"u","job-name":"x"}';
+    const selector = '{"matchLabels":{"app":"t","batch.kubernetes.io/controller-uid":"u"}}';
+    assert.deepEqual(
+      validateCreate(prepared).map(({ message }) => message),
+      [
+        `spec.template.metadata.labels[job-name]: Invalid value: ${labels}: must be 'w'`,
+        `spec.selector: Invalid value: ${selector}: \`selector\` not auto-generated`,
+      ],
+    );
+    assert.deepEqual(prepared.metadata.labels, { own: "y" });
   });
 
   test("a Namespace is active and waits for its content when it goes; a DaemonSet counts its templates", () => {

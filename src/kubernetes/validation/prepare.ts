@@ -2,19 +2,11 @@
  * What the API server decides about an object whatever was sent: what is reset, kept, counted or generated. Between
  * admission and validation.
  */
+import { compareBytes } from "../../internal/go/utf8.ts";
 import { applyDefaults } from "../defaults/apply-defaults.ts";
 import { TEMPLATE_GENERATION } from "../defaults/workloads.ts";
-import {
-  flagAt,
-  isAbsent,
-  listAt,
-  objectAt,
-  sameJson,
-  textAt,
-  textsAt,
-  withMembers,
-} from "../objects/fields.ts";
-import type { Json, JsonObject, KubernetesObject, Metadata } from "../objects/object.ts";
+import { flagAt, listAt, objectAt, sameJson, textAt, textsAt, withMembers } from "../objects/fields.ts";
+import type { JsonObject, KubernetesObject, Metadata } from "../objects/object.ts";
 import { qosClassOf } from "./qos-class.ts";
 
 /** Kinds of which it's counted how often what is wanted was changed. */
@@ -171,20 +163,22 @@ function selectOwnPods(job: KubernetesObject): KubernetesObject {
     "job-name": name,
     "batch.kubernetes.io/job-name": name,
   };
-  const given = objectAt(spec, "selector");
-  const selector: Json = given ?? {
-    matchLabels: { "batch.kubernetes.io/controller-uid": uid },
-  };
+  const selector = objectAt(spec, "selector") ?? {};
+  const own = { "batch.kubernetes.io/controller-uid": uid };
+  const before = objectAt(metadata, "labels") ?? {};
+  // What somebody chose stays, for validation to refuse.
+  const after = sorted({ ...labels, ...before });
   return withMembers(job, {
     spec: withMembers(spec, {
-      selector,
-      template: withMembers(template, {
-        metadata: { ...metadata, labels: { ...objectAt(metadata, "labels"), ...labels } },
-      }),
+      selector: { ...selector, matchLabels: sorted({ ...own, ...objectAt(selector, "matchLabels") }) },
+      template: withMembers(template, { metadata: { ...metadata, labels: after } }),
     }),
     // Where the Job had no labels, its Pods' became its own before; these join them.
-    metadata: isAbsent(job.metadata.labels)
-      ? job.metadata
-      : { ...job.metadata, labels: { ...job.metadata.labels, ...labels } },
+    metadata: sameJson(job.metadata.labels, before) ? { ...job.metadata, labels: after } : job.metadata,
   });
+}
+
+/** As maps are written. */
+function sorted(map: JsonObject): JsonObject {
+  return Object.fromEntries(Object.entries(map).toSorted(([a], [b]) => compareBytes(a, b)));
 }

@@ -26,7 +26,7 @@ export function makeWorkload(
     apiVersion,
     kind,
     metadata: { name: "w", namespace: "n" },
-    spec: { selector, template, ...spec },
+    spec: { selector, template, ...(kind === "Job" && { manualSelector: true }), ...spec },
   });
 }
 

@@ -199,6 +199,73 @@ test("metadata is judged for every kind", () => {
 });
 
 describe("kinds that make Pods", () => {
+  test("they change their Pods in ways that are known", () => {
+    const unknown = { type: "X" };
+    for (const [kind, spec, why] of [
+      [
+        "Deployment",
+        { strategy: unknown },
+        'spec.strategy: Unsupported value: {"Type":"X","RollingUpdate":null}: supported values: "Recreate", "RollingUpdate"',
+      ],
+      [
+        "DaemonSet",
+        { updateStrategy: unknown },
+        'spec.updateStrategy: Unsupported value: {"Type":"X","RollingUpdate":null}: supported values: "RollingUpdate", "OnDelete"',
+      ],
+      [
+        "StatefulSet",
+        { updateStrategy: unknown },
+        'spec.updateStrategy: Invalid value: {"Type":"X","RollingUpdate":null}: must be \'RollingUpdate\' or \'OnDelete\'',
+      ],
+      [
+        "StatefulSet",
+        { updateStrategy: { type: "OnDelete", rollingUpdate: { partition: 1 } } },
+        'spec.updateStrategy.rollingUpdate: Invalid value: {"Partition":1,"MaxUnavailable":null}: only allowed for updateStrategy \'RollingUpdate\'',
+      ],
+      [
+        "DaemonSet",
+        { updateStrategy: { rollingUpdate: { maxUnavailable: 0 } } },
+        "spec.updateStrategy.rollingUpdate.maxUnavailable: Required value: cannot be 0 when maxSurge is 0",
+      ],
+      [
+        "DaemonSet",
+        { updateStrategy: { rollingUpdate: { maxUnavailable: 1, maxSurge: "10%" } } },
+        'spec.updateStrategy.rollingUpdate.maxSurge: Invalid value: "10%": may not be set when maxUnavailable is non-zero',
+      ],
+    ] as const) {
+      expectErrors(validateCreate(makeWorkload("apps/v1", kind, spec)), [why]);
+    }
+  });
+
+  test("selectors are shown in the order in which they are declared", () => {
+    const selector = {
+      matchExpressions: [{ values: ["x"], operator: "Frob", key: "b" }],
+      matchLabels: { app: "t" },
+    };
+    expectErrors(validateCreate(makeWorkload("apps/v1", "Deployment", { selector })), [
+      /^spec\.selector\.matchExpressions\[0\]\.operator: /,
+      'spec.selector: Invalid value: {"matchLabels":{"app":"t"},"matchExpressions":[{"key":"b","operator":"Frob","values":["x"]}]}: invalid label selector',
+    ]);
+  });
+
+  test("a StatefulSet's name begins host names; others' don't", () => {
+    const named = (kind: string): KubernetesObject => {
+      const object = makeWorkload("apps/v1", kind);
+      return { ...object, metadata: { ...object.metadata, name: "a.b" } };
+    };
+    expectErrors(validateCreate(named("Deployment")), []);
+    expectErrors(validateCreate(named("StatefulSet")), [
+      /^metadata\.name: Invalid value: "a\.b": a lowercase RFC 1123 label must/,
+    ]);
+    expectErrors(validateUpdate(named("StatefulSet"), named("StatefulSet"), ""), []);
+  });
+
+  test("a ReplicationController has a template", () => {
+    const { template: _, ...spec } = makeWorkload("v1", "ReplicationController")["spec"] as JsonObject;
+    const controller = { ...makeWorkload("v1", "ReplicationController"), spec };
+    expectErrors(validateCreate(controller), ["spec.template: Required value"]);
+  });
+
   test("what they make must be found again", () => {
     const other = { selector: { matchLabels: { app: "other" } } };
     for (const [version, kind] of [
@@ -291,6 +358,17 @@ describe("kinds that make Pods", () => {
       ]);
     }
     expectErrors(validateCreate(job({ schedule: "" })), ["spec.schedule: Required value"]);
+    const zoned = job({ schedule: "TZ=UTC * * * * *" });
+    expectErrors(validateCreate(zoned), [
+      'spec.schedule: Invalid value: "TZ=UTC * * * * *": cannot use TZ or CRON_TZ in schedule, use timeZone field instead',
+    ]);
+    expectErrors(validateUpdate(zoned, zoned, ""), []);
+    expectErrors(validateUpdate(job({ schedule: "TZ=UTC * * * * *", timeZone: "UTC" }), zoned, ""), [
+      'spec.schedule: Invalid value: "TZ=UTC * * * * *": cannot use both timeZone field and TZ or CRON_TZ in schedule',
+    ]);
+    expectErrors(validateCreate(job({ schedule: "@daily", timeZone: "Local" })), [
+      'spec.timeZone: Invalid value: "Local": timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones',
+    ]);
     expectErrors(validateCreate(job({ schedule: "@daily", timeZone: "Mars/Olympus" })), [
       'spec.timeZone: Invalid value: "Mars/Olympus": unknown time zone Mars/Olympus',
     ]);

@@ -5,11 +5,12 @@ import {
   invalidField,
   invalidWord,
   requiredField,
+  unsupportedValue,
   unsupportedWord,
 } from "../../internal/kubernetes/field-error.ts";
 import { isAbsent, numberAt, objectAt, objectsAt, sameJson, textAt, withMembers } from "../objects/fields.ts";
 import type { Json, JsonObject } from "../objects/object.ts";
-import { isEmptySelector, selectsLabels, validateLabelSelector } from "./label-selector.ts";
+import { isEmptySelector, selectsLabels, shownSelector, validateLabelSelector } from "./label-selector.ts";
 import {
   IMMUTABLE,
   NAMESPACED,
@@ -19,7 +20,7 @@ import {
   validateMetadataUpdate,
   validateNonNegative,
 } from "./metadata.ts";
-import { percentFaults } from "./names.ts";
+import { labelFaults, percentFaults } from "./names.ts";
 import { validatePodAnnotations } from "./pod.ts";
 import { validatePodSpec } from "./pod-spec.ts";
 
@@ -70,8 +71,9 @@ export const validateReplicaSet: Rule = (object) => [
   ...validateReplicaSetSpec(specOf(object)),
 ];
 
+/** Its Pods' host names begin with its own name. */
 export const validateStatefulSet: Rule = (object) => [
-  ...validateMetadata(metadataOf(object), NAMESPACED),
+  ...validateMetadata(metadataOf(object), { name: labelFaults, namespaced: true }),
   ...validateStatefulSetSpec(specOf(object)),
 ];
 
@@ -169,7 +171,9 @@ function validateDaemonSetSpec(spec: JsonObject): readonly FieldError[] {
   return [
     ...validateLabelSelector(selector, "spec.selector"),
     ...validateSelected(selector, template),
-    ...(empty ? [invalidField("spec.selector", selector, "empty selector is invalid for daemonset")] : []),
+    ...(empty
+      ? [invalidField("spec.selector", shownSelector(selector), "empty selector is invalid for daemonset")]
+      : []),
     ...validateTemplate(template, "spec.template"),
     ...validateAlwaysRunning(template, "DaemonSet"),
     ...nonNegative(spec, "minReadySeconds"),
@@ -181,11 +185,15 @@ function validateDaemonSetSpec(spec: JsonObject): readonly FieldError[] {
 function validateControllerSpec(spec: JsonObject): readonly FieldError[] {
   const labels = objectAt(spec, "selector") ?? {};
   const empty = Object.keys(labels).length === 0;
-  const template = objectAt(spec, "template") ?? {};
-  return [
+  const template = objectAt(spec, "template");
+  const errors = [
     ...nonNegative(spec, "minReadySeconds"),
     ...(empty ? [requiredField("spec.selector")] : []),
     ...nonNegative(spec, "replicas"),
+  ];
+  if (template === undefined) return [...errors, requiredField("spec.template")];
+  return [
+    ...errors,
     ...(empty ? [] : validateSelected({ matchLabels: labels }, template)),
     ...validateTemplate(template, "spec.template"),
     ...validateAlwaysRunning(template, "ReplicationController"),
@@ -197,7 +205,10 @@ function validateSelector(spec: JsonObject, what: string): readonly FieldError[]
   if (selector === undefined) return [requiredField("spec.selector")];
   const errors = validateLabelSelector(selector, "spec.selector");
   if (!isEmptySelector(selector)) return errors;
-  return [...errors, invalidField("spec.selector", selector, `empty selector is invalid for ${what}`)];
+  return [
+    ...errors,
+    invalidField("spec.selector", shownSelector(selector), `empty selector is invalid for ${what}`),
+  ];
 }
 
 /** What is made must be found again. */
@@ -206,7 +217,13 @@ function validateReplicated(spec: JsonObject, kind: string): readonly FieldError
   const selector = objectAt(spec, "selector");
   const all = selector !== undefined && isEmptySelector(selector);
   if (selectsLabels(selector, {}) === undefined) {
-    return [invalidField("spec.selector", selector, kind === "StatefulSet" ? "" : "invalid label selector")];
+    return [
+      invalidField(
+        "spec.selector",
+        shownSelector(selector),
+        kind === "StatefulSet" ? "" : "invalid label selector",
+      ),
+    ];
   }
   return [
     ...(all ? [] : validateSelected(selector, template)),
@@ -249,10 +266,15 @@ function validateStrategy(strategy: JsonObject, path: string, other: string): re
   }
   if (type !== "RollingUpdate") {
     const types = other === "Recreate" ? [other, "RollingUpdate"] : ["RollingUpdate", other];
-    return [unsupportedWord(`${path}.type`, type, types)];
+    // Strategies have no wire names in the API server's own types, which are what it shows.
+    return [unsupportedValue(path, { Type: type, RollingUpdate: rolling ?? null }, types)];
   }
-  if (rolling === undefined) return [requiredField(`${path}.rollingUpdate`, "")];
-  return validateRolling(rolling, `${path}.rollingUpdate`);
+  if (rolling === undefined) {
+    return [requiredField(`${path}.rollingUpdate`, "this should be defaulted and never be nil")];
+  }
+  return other === "Recreate"
+    ? validateRolling(rolling, `${path}.rollingUpdate`)
+    : validateRollingNodes(rolling, `${path}.rollingUpdate`);
 }
 
 function validateRolling(rolling: JsonObject, path: string): readonly FieldError[] {
@@ -268,6 +290,24 @@ function validateRolling(rolling: JsonObject, path: string): readonly FieldError
   return [...errors, ...validateNotAll(unavailable, `${path}.maxUnavailable`)];
 }
 
+/** On each node there is one Pod more or one less, not both. */
+function validateRollingNodes(rolling: JsonObject, path: string): readonly FieldError[] {
+  const [unavailable, surge] = [rolling["maxUnavailable"], rolling["maxSurge"]];
+  const errors: FieldError[] = [
+    ...validateShare(unavailable, `${path}.maxUnavailable`),
+    ...validateShare(surge, `${path}.maxSurge`),
+    ...validateNotAll(unavailable, `${path}.maxUnavailable`),
+    ...validateNotAll(surge, `${path}.maxSurge`),
+  ];
+  if (isZero(unavailable) && isZero(surge)) {
+    errors.push(requiredField(`${path}.maxUnavailable`, "cannot be 0 when maxSurge is 0"));
+  } else if (!isZero(unavailable) && !isZero(surge)) {
+    const why = "may not be set when maxUnavailable is non-zero";
+    errors.push(invalidField(`${path}.maxSurge`, surge, why));
+  }
+  return errors;
+}
+
 function validateStatefulStrategy(strategy: JsonObject): readonly FieldError[] {
   const path = "spec.updateStrategy";
   const type = textAt(strategy, "type");
@@ -276,13 +316,21 @@ function validateStatefulStrategy(strategy: JsonObject): readonly FieldError[] {
   if (type === "OnDelete") {
     if (rolling === undefined) return [];
     const why = "only allowed for updateStrategy 'RollingUpdate'";
-    return [invalidField(`${path}.rollingUpdate`, rolling, why)];
+    return [invalidField(`${path}.rollingUpdate`, statefulRolling(rolling), why)];
   }
   if (type !== "RollingUpdate") {
-    return [invalidField(path, strategy, "must be 'RollingUpdate' or 'OnDelete'")];
+    const value = { Type: type, RollingUpdate: statefulRolling(rolling) };
+    return [invalidField(path, value, "must be 'RollingUpdate' or 'OnDelete'")];
   }
   const partition = numberAt(rolling, "partition") ?? 0;
   return validateNonNegative(partition, `${path}.rollingUpdate.partition`);
+}
+
+/** As the API server's own types have it. */
+function statefulRolling(rolling: JsonObject | undefined): JsonObject | null {
+  if (rolling === undefined) return null;
+  const { partition = 0, maxUnavailable = null } = rolling;
+  return { Partition: partition, MaxUnavailable: maxUnavailable };
 }
 
 function validateRetention(retention: JsonObject): readonly FieldError[] {
@@ -317,7 +365,7 @@ function nonNegative(spec: JsonObject, member: string): readonly FieldError[] {
 export function validateSameSelector(object: JsonObject, old: JsonObject): readonly FieldError[] {
   const selector = objectAt(specOf(object), "selector");
   if (sameJson(selector, objectAt(specOf(old), "selector"))) return [];
-  return [invalidField("spec.selector", selector ?? null, IMMUTABLE)];
+  return [invalidField("spec.selector", shownSelector(selector), IMMUTABLE)];
 }
 
 function specOf(object: JsonObject): JsonObject {
