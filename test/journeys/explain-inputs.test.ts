@@ -134,3 +134,28 @@ test("a Pod of which a cluster says that its image doesn't come is no success wh
   assert.equal(await exitFor("ImagePullBackOff"), 1);
   assert.equal(await exitFor("ContainerCreating"), 0);
 });
+
+test("dray policy -o yaml says beside the manifests what is refused", async (t) => {
+  const dray = await setUp(t, {});
+  const latest = POD.replace("wéb", "web").replace("web:1", "web:latest");
+  const { code, out, err } = await dray(["policy", "--forbid-latest", "-o", "yaml", "-"], latest);
+  assert.equal(code, 1);
+  assert.equal(out, latest);
+  assert.match(err, /Pod default\/web: refused\n {2}refused: .*has the tag latest/);
+});
+
+test("dray pin --check fails for what it can't read, when that was named or holds images", async (t) => {
+  const folded = `kind: Pod\nspec:\n  containers:\n    - image: >-\n        registry.example.com/shop/web:1\n`;
+  const digest = `registry.example.com/shop/web@sha256:${"1".repeat(64)}`;
+  const dray = await setUp(t, {
+    "folded.yaml": folded,
+    "template.yaml": "{{ if . }}\nkind: Pod\n{{ end }}\n",
+    "mixed/pod.yaml": `${folded}    - image: ${digest}\n`,
+    "chart/template.yaml": "{{ if . }}\nkind: Pod\n{{ end }}\n",
+  });
+  const codes: Record<string, number> = {};
+  for (const name of ["folded.yaml", "template.yaml", "mixed", "chart"]) {
+    codes[name] = (await dray(["pin", "--check", name])).code;
+  }
+  assert.deepEqual(codes, { "folded.yaml": 1, "template.yaml": 1, mixed: 1, chart: 0 });
+});

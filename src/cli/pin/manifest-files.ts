@@ -10,6 +10,8 @@ export interface ManifestFile {
   readonly name: string;
   readonly path: string;
   readonly text: string;
+  /** Itself, and not found in a folder. */
+  readonly named: boolean;
   /** Permissions, which a rewritten file keeps. */
   readonly mode: number;
 }
@@ -40,7 +42,8 @@ export async function* readManifestFiles(
     for (const one of paths) {
       if (seen.has(one)) continue;
       seen.add(one);
-      yield await read(one, isFolder ? join(name, relative(path, one)) : name);
+      const file = await read(one, isFolder ? join(name, relative(path, one)) : name);
+      yield { ...file, named: !isFolder };
     }
   }
 }
@@ -57,7 +60,7 @@ async function walk(folder: string): Promise<readonly string[]> {
   return found;
 }
 
-async function read(path: string, name: string): Promise<ManifestFile> {
+async function read(path: string, name: string): Promise<Omit<ManifestFile, "named">> {
   try {
     const { mode, size } = await stat(path);
     if (size > MAX_BYTES) throw new CliError("UNREADABLE", `it has more than ${MAX_BYTES} bytes`);

@@ -46,6 +46,8 @@ async function pinFile(
   for (const { line, column, message } of problems) {
     void context.stderr.write(`${printable(`${file.name}:${line}:${column}: ${message}`)}\n`);
   }
+  // What can't be read may hold images; in folders there are other documents, too.
+  if (options.check && (file.named || places.length > 0)) tally.due += problems.length;
   const pins = await planAll(places, options.planner);
   for (const [place, pin] of pins) {
     if (pin.state === "failed") tally.failed++;

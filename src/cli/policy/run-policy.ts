@@ -82,6 +82,8 @@ export async function runPolicy(options: RunPolicyOptions, context: CommandConte
   for (const problem of problems) await context.stderr.write(`${printable(problem)}\n`);
   if (output === "json") await printJson(judged, problems, context);
   if (output === "text") await printText(judged, context);
+  // The manifests alone don't say why they end in a failure.
+  if (output === "yaml") await context.stderr.write(formatComplaints(judged));
   if (output === "yaml" || fix)
     await writeFixed(judged, { fix, texts, context, files: known.map(({ file }) => file) });
   return problems.length > 0 || judged.some((one) => fails(one, failOn)) ? 1 : 0;
@@ -125,6 +127,12 @@ async function printText(judged: readonly Judged[], { stdout }: CommandContext):
   const count = `${judged.length} ${judged.length === 1 ? "object" : "objects"}`;
   lines.push(`${count}: ${refused} refused, ${changed} changed`);
   await stdout.write(lines.map((line) => `${printable(line)}\n`).join(""));
+}
+
+function formatComplaints(judged: readonly Judged[]): string {
+  const complaining = judged.filter(({ allowed, warnings }) => !allowed || warnings.length > 0);
+  const lines = complaining.flatMap((one) => describeJudgement({ ...one, images: [], pullSecrets: [] }));
+  return lines.map((line) => `${printable(line)}\n`).join("");
 }
 
 /** To the files, or one after the other to standard output. */
