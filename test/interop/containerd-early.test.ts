@@ -183,18 +183,21 @@ describe("dray cri over containerd, with a big layer", { skip, timeout: 300_000 
 
   it("is waited for while somebody else writes it, which shows, and goes on where they stop", async () => {
     using connection = openContainerd(containerd.socket, "k8s.io");
-    const bytes = images.serve(layer).body as Buffer;
-    const target = { ref: `layer-${layer}`, digest: layer, size: bytes.length };
+    // One that no other pull here wanted: what is left of a pull that was given up keeps its layers for a while.
+    const layers = [[{ name: "theirs", data: noise("theirs", 26_000_000) }]];
+    const [digest = ""] = (await images.add("theirs:1", { layers })).layers;
+    const bytes = images.serve(digest).body as Buffer;
+    const target = { ref: `layer-${digest}`, digest, size: bytes.length };
     const theirs = await Ingest.open(connection, target, {});
     await theirs.write(bytes.subarray(0, 4 * 512 * 1024));
-    const ours = pull("big:2");
+    const ours = pull("theirs:1");
     const stopped = ours.then(() => assert.fail("it didn't wait"));
     stopped.catch(() => {});
     const shows = eventually(async () => {
       const seen: (readonly [string, bigint])[] = [];
       for await (const { pull: report } of dray.cri.pulls.watch({})) {
         for (const content of report?.contents ?? []) {
-          if (content.digest === layer) seen.push([content.phase, content.bytes]);
+          if (content.digest === digest) seen.push([content.phase, content.bytes]);
         }
       }
       assert.deepEqual(seen, [["awaited", BigInt(4 * 512 * 1024)]]);
@@ -205,6 +208,6 @@ describe("dray cri over containerd, with a big layer", { skip, timeout: 300_000 
       await theirs[Symbol.asyncDispose]();
     }
     await ours;
-    assert.deepEqual(images.ranges(layer), [`bytes=${4 * 512 * 1024}-`]);
+    assert.deepEqual(images.ranges(digest), [`bytes=${4 * 512 * 1024}-`]);
   });
 });
