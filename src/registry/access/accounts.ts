@@ -36,10 +36,17 @@ export class Accounts {
     this.#options = options;
   }
 
+  /**
+   * Resolves when it is known what files say now, where it is time to look at them: nobody is let in by what was
+   * remembered from before. `undefined` when there is nothing to wait for.
+   */
+  look(): Promise<void> | undefined {
+    return this.#options.htpasswd?.look();
+  }
+
   /** Another text whenever an account may have changed; `undefined` when nobody can tell. */
   generation(): string | undefined {
     const { store, htpasswd } = this.#options;
-    void htpasswd?.look();
     const stored = store.generation();
     return stored === undefined ? undefined : `${htpasswd?.version ?? 0} ${stored}`;
   }

@@ -166,8 +166,13 @@ export class RegistryAccess implements AccessControl {
         );
         return outcome instanceof Promise ? outcome.then(identifyLogin) : identifyLogin(outcome);
       }
-      case "bearer":
-        return this.#identifyToken(given.token.reveal());
+      case "bearer": {
+        const token = given.token.reveal();
+        const looking = this.#options.accounts.look();
+        return looking === undefined
+          ? this.#identifyToken(token)
+          : looking.then(() => this.#identifyToken(token));
+      }
     }
   }
 

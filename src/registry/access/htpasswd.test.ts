@@ -9,7 +9,7 @@ import { hashSync } from "bcryptjs";
 import type { RegistryError } from "../errors.ts";
 import { parseHtpasswd } from "./htpasswd.ts";
 import { openAccess } from "./open.ts";
-import { AccessWorld, basic, CHEAP } from "./testing.ts";
+import { AccessWorld, basic, bearer, CHEAP } from "./testing.ts";
 
 const folder = await mkdtemp(join(tmpdir(), "dray-htpasswd-"));
 after(() => rm(folder, { recursive: true }));
@@ -60,19 +60,32 @@ test("a changed file is read again; one that can't be used leaves what was there
   const htpasswd = join(folder, "changing");
   await writeFile(htpasswd, lineOf("alice", "one"));
   await using world = await AccessWorld.open({ htpasswd });
-  const probe = async (login: string, password: string): Promise<number> => {
-    // Whoever is known is answered at once while the file is looked at; a stranger waits for what it says.
-    await world.send("GET", "/v2/", basic("stranger"));
-    return (await world.send("GET", "/v2/", basic(login, password))).status;
-  };
+  const probe = async (login: string, password: string): Promise<number> =>
+    (await world.send("GET", "/v2/", basic(login, password))).status;
   assert.equal(await probe("alice", "one"), 200);
   await writeFile(htpasswd, `${lineOf("alice", "two")}\n${lineOf("bob", "three")}`);
   world.pass(2_000);
+  assert.equal(await probe("alice", "one"), 401, "the first who comes after the change hears of it");
   assert.equal(await probe("bob", "three"), 200);
-  assert.equal(await probe("alice", "one"), 401);
   assert.equal(await probe("alice", "two"), 200);
   await writeFile(htpasswd, "broken");
   world.pass(2_000);
   assert.equal(await probe("alice", "two"), 200);
   assert.match((world.failures[0] as RegistryError).message, /line 1/);
+});
+
+test("who is taken out of the file is out with the next request, by password and by token", async () => {
+  const htpasswd = join(folder, "leaving");
+  await writeFile(htpasswd, lineOf("alice", "one"));
+  const config = { htpasswd, tokens: {}, realm: "registry.test" };
+  for (const way of ["password", "token"]) {
+    await writeFile(htpasswd, lineOf("alice", "one"));
+    await using world = await AccessWorld.open(config);
+    const { access_token: token } = await world.token("repository:app:pull", basic("alice", "one"));
+    const login = way === "password" ? basic("alice", "one") : bearer(token);
+    assert.equal((await world.send("GET", "/v2/", login)).status, 200);
+    await writeFile(htpasswd, "# nobody\n");
+    world.pass(1_000);
+    assert.equal((await world.send("GET", "/v2/", login)).status, 401, way);
+  }
 });

@@ -71,6 +71,12 @@ export class Logins {
 
   /** At once for those who are known. Identical attempts at the same time are one, unless an account changed since. */
   check(login: string, password: Secret, address: string): LoginOutcome | Promise<LoginOutcome> {
+    const looking = this.#options.accounts.look();
+    if (looking !== undefined) return looking.then(() => this.#check(login, password, address));
+    return this.#check(login, password, address);
+  }
+
+  #check(login: string, password: Secret, address: string): LoginOutcome | Promise<LoginOutcome> {
     const key = hash("sha256", `${this.#key}${login}\0${password.reveal()}`, "base64");
     const known = this.#known.find(key, this.#options.clock());
     const generation = this.#options.accounts.generation();
