@@ -98,6 +98,10 @@ test(
       ["CREDENTIAL_REFUSED"],
     );
 
+    // The folder that dray up watches bears the name of a kind.
+    const inNamespace = await explain("pods", "-n", "default");
+    assert.equal(inNamespace.told.pods.length, 1);
+
     // As dray up itself tells people to.
     const env = { KUBECONFIG: `${folder}/data/dray/kubeconfig`, XDG_DATA_HOME: `${folder}/data` };
     const exported = createMemoryContext({ cwd: folder, home: folder, env, now: Date.now });

@@ -19,6 +19,7 @@ import {
 import type { KubernetesClient } from "../../kubernetes/index.ts";
 import type { CommandContext } from "../context.ts";
 import { CliError, UsageError } from "../errors.ts";
+import { findMaker } from "../find-maker.ts";
 import { createStyle } from "../terminal/style.ts";
 import { readVersion } from "../version.ts";
 import { admissionChain } from "../webhook/admission-chain.ts";
@@ -76,7 +77,7 @@ async function makeExplanation(
   await using stack = new AsyncDisposableStack();
   const settings = await readNodeSettings(values, context);
   const facts = await readNodeFacts(values, settings, context);
-  const { paths, targets } = sortOut(values.filename ?? [], positionals, context);
+  const { paths, targets } = sortOut(values, positionals, context);
   if (paths.length > 0 && values["service-account-tokens"] === true) {
     throw new UsageError("Option --service-account-tokens needs a cluster that makes them", "explain");
   }
@@ -86,7 +87,11 @@ async function makeExplanation(
       ? await fromFiles(paths, { values, facts }, context)
       : await fromCluster(targets, { values, settings, facts, stack }, context);
   if (subjects.workloads.length === 0 && subjects.problems.length === 0 && paths.length > 0) {
-    throw new UsageError("There is nothing that makes Pods among these files", "explain");
+    const hint = paths.some((path) => findMaker(path) !== undefined)
+      ? "; of a cluster's, name one with pod/NAME, or a namespace with -n"
+      : "";
+    const where = paths.map((path) => JSON.stringify(path)).join(", ");
+    throw new UsageError(`There is nothing that makes Pods in ${where}${hint}`, "explain");
   }
   const registries = stack.use(await openRegistrySide(values, context, send));
   const { ensureSecretPulled } = settings;
@@ -119,14 +124,21 @@ async function makeExplanation(
 /** Nothing in a cluster is named so by a person. */
 const LIKE_A_FILE = /\.(ya?ml|json)$|^\.{0,2}\/|\/$/i;
 
-/** A word is a file if there is one of that name, and otherwise something in a cluster. */
+/**
+ * A word is a file if there is one of that name, and otherwise something in a cluster. dray up keeps a folder `pods`
+ * where it is started: beside an option about a cluster, the word for a kind means that.
+ */
 function sortOut(
-  files: readonly string[],
+  values: ExplainValues,
   words: readonly string[],
   { cwd }: CommandContext,
 ): { readonly paths: readonly string[]; readonly targets: readonly string[] } {
-  const isFile = (word: string): boolean => word === "-" || existsSync(resolve(cwd, word));
-  const paths = [...files, ...words.filter(isFile)];
+  const { namespace, kubeconfig, context } = values;
+  const inCluster =
+    values["all-namespaces"] === true || [namespace, kubeconfig, context].some((one) => one !== undefined);
+  const isFile = (word: string): boolean =>
+    word === "-" || (existsSync(resolve(cwd, word)) && !(inCluster && findMaker(word) !== undefined));
+  const paths = [...(values.filename ?? []), ...words.filter(isFile)];
   const targets = words.filter((word) => !isFile(word));
   const lost = targets.find((word) => LIKE_A_FILE.test(word));
   if (lost !== undefined) {
