@@ -271,6 +271,43 @@ test("side by side, containers don't wait for each other, and still for init con
   }
 });
 
+test("a back-off that ends while the Pod is being looked at has it looked at once more, at once", async () => {
+  const objects = folder(pod("default", "{containers: [{name: c, image: 'a:1'}]}"));
+  const looks = [0, 1].map(() => ({
+    begun: Promise.withResolvers<void>(),
+    outcome: Promise.withResolvers<EnsureOutcome>(),
+  }));
+  let count = 0;
+  const worker = new PodWorker({
+    pod: objects.pods.get("default/p") as NodePod,
+    images: {
+      ensure: async () => {
+        const look = looks[count++];
+        assert.ok(look);
+        look.begun.resolve();
+        return await look.outcome.promise;
+      },
+      forgetBackOff: () => {},
+    },
+    ...common(objects),
+    pace: kubeletPace({ random: () => 0, wait: () => new Promise(() => {}) }),
+  });
+  worker.start();
+  const [first, second] = looks;
+  await first?.begun.promise;
+  worker.retry("a:1");
+  const waiting = {
+    state: "failed",
+    decision: undefined,
+    reason: "ImagePullBackOff",
+    message: "wait",
+  } as const;
+  first?.outcome.resolve(waiting);
+  await second?.begun.promise;
+  second?.outcome.resolve(SUCCESS);
+  await worker.stop();
+});
+
 test("ephemeral containers join a Pod at its second look, though its init containers fail", async () => {
   const spec =
     "{initContainers: [{name: i, image: 'i:1'}], containers: [{name: c, image: 'c:1'}], ephemeralContainers: [{name: e, image: 'e:1'}]}";

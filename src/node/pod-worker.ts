@@ -167,11 +167,10 @@ export class PodWorker {
     if (any) this.wake();
   }
 
-  /** Tries what failed for this image now: its back-off is over. */
+  /** Tries what failed for this image now: its back-off is over. A look under way may have found it still waiting. */
   retry(image: string): void {
     const { containers } = this.#board;
-    if (containers.some((container) => container.image === image && container.phase === "failed"))
-      this.wake();
+    if (containers.some((container) => container.image === image && container.phase !== "ready")) this.wake();
   }
 
   async #run(): Promise<void> {
