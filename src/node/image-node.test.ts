@@ -12,7 +12,7 @@ import { ImageNode, type NodeChange, type TagChange } from "./image-node.ts";
 import type { ContainerState, NodeState } from "./pod-state.ts";
 
 /** Longer than the look that a folder gets now and then where the system has no notices of changes left to give. */
-const PATIENCE = { timeout: 60_000 };
+const PATIENCE = { timeout: 180_000 };
 
 /** A runtime whose registry is a map: image to content. */
 class MapRuntime implements ImageRuntime {

@@ -40,7 +40,7 @@ const named =
   (object: KubernetesObject): boolean =>
     object.metadata.name === name && holds(object);
 
-const PATIENCE = { timeout: 90_000 };
+const PATIENCE = { timeout: 240_000 };
 
 test(
   "a private image comes with its Secret; a wrong one shows why, and mending it mends the Pod",

@@ -111,7 +111,7 @@ function pod(name: string, containers: string): string {
   return `apiVersion: v1\nkind: Pod\nmetadata: {name: ${name}}\nspec: {containers: [${containers}]}\n`;
 }
 
-test("the table stays true while Pods are edited and tags are pushed", { timeout: 90_000 }, async (t) => {
+test("the table stays true while Pods are edited and tags are pushed", { timeout: 240_000 }, async (t) => {
   const { pods, up, push } = await setUp(t);
   const node = up("--registry-port", "0");
   const { registry } = await node.line({ event: "started" });
@@ -145,7 +145,7 @@ test("the table stays true while Pods are edited and tags are pushed", { timeout
   assert.equal(await node.stop(), 0);
 });
 
-test("bad YAML is one sentence with a place, and the rest goes on", { timeout: 90_000 }, async (t) => {
+test("bad YAML is one sentence with a place, and the rest goes on", { timeout: 240_000 }, async (t) => {
   const { pods, up } = await setUp(t);
   await writeFile(join(pods, "bad.yaml"), "kind: Pod\n  apiVersion: v1\n");
   await writeFile(join(pods, "never.yaml"), pod("never", "{name: c, image: 'x:1', imagePullPolicy: Never}"));
@@ -159,7 +159,7 @@ test("bad YAML is one sentence with a place, and the rest goes on", { timeout: 9
 
 test(
   "a port that is taken is one sentence, and the node goes on without the registry",
-  { timeout: 90_000 },
+  { timeout: 240_000 },
   async (t) => {
     const { pods, up } = await setUp(t);
     const taken = createServer();
@@ -180,14 +180,14 @@ test(
   },
 );
 
-test("--once ends by itself: 0 when every image came, 1 when one can't", { timeout: 90_000 }, async (t) => {
+test("--once ends by itself: 0 when every image came, 1 when one can't", { timeout: 240_000 }, async (t) => {
   const { pods, up } = await setUp(t);
   assert.equal(await up("--once", "--no-registry").ended, 0);
   await writeFile(join(pods, "p.yaml"), pod("p", "{name: c, image: 'x:1', imagePullPolicy: Never}"));
   assert.equal(await up("--once", "--no-registry").ended, 1);
 });
 
-test("a folder that cannot be written or read is one sentence", { timeout: 90_000 }, async (t) => {
+test("a folder that cannot be written or read is one sentence", { timeout: 240_000 }, async (t) => {
   const { folder, pods, up } = await setUp(t);
   await rm(pods, { recursive: true });
   await writeFile(pods, "a file, not a folder");

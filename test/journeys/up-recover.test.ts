@@ -73,7 +73,7 @@ function pod(name: string, image: string, secret = ""): string {
   return `{apiVersion: v1, kind: Pod, metadata: {name: ${name}}, spec: {${secrets}containers: [{name: c, image: '${image}'}]}}`;
 }
 
-const PATIENCE = { timeout: 60_000 };
+const PATIENCE = { timeout: 240_000 };
 
 test("a Secret that is mended, or comes, ends the back-off of the Pods that name it", PATIENCE, async (t) => {
   const { image, registry, up, write } = await setUp(t);

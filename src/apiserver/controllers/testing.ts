@@ -52,7 +52,7 @@ export interface Cluster extends AsyncDisposable {
 const GROUPS = ["", "apps", "batch", "events.k8s.io"];
 
 /** Milliseconds that something which has to come about may take on a machine that has other work, too. */
-const PATIENCE = 60_000;
+const PATIENCE = 120_000;
 /** Turns of the loop without a request, after which none is to be expected. */
 const QUIET_TURNS = 50;
 

@@ -35,7 +35,7 @@ const FACTS: NodeFacts = {
 };
 
 /** Longer than the look that a folder gets now and then where the system has no notices of changes left to give. */
-const PATIENCE = { timeout: 60_000 };
+const PATIENCE = { timeout: 180_000 };
 
 /** A runtime whose registry is a set of names. */
 class NamedImages implements ImageRuntime {
