@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { endianness, machine, release } from "node:os";
 import { join, resolve } from "node:path";
 
+import { QUANTITY_FACTORS } from "../internal/size.ts";
 import { type Platform, hostPlatform, parsePlatform } from "../oci/index.ts";
 import type { CommandContext } from "./context.ts";
 import { UsageError } from "./errors.ts";
@@ -17,6 +18,17 @@ export function dataDir(values: { readonly "data-dir"?: string }, context: Comma
   // The XDG rules make a relative path as good as none.
   if (shared?.startsWith("/") === true) return join(shared, "dray");
   return uid === 0 ? "/var/lib/dray" : join(home, ".local", "share", "dray");
+}
+
+/** The path of a unix socket, which may be written as `unix://` and a path. */
+export function readSocket(text: string | undefined, option: string, cwd: string): string | undefined {
+  if (text === undefined) return undefined;
+  const path = text.replace(/^unix:(?:\/\/)?/, "");
+  // An empty one is an unset variable, and would mean the current folder.
+  if (path !== "" && !/^[a-z][a-z0-9+.-]*:\/\//i.test(path)) return resolve(cwd, path);
+  throw new UsageError(
+    `Option ${option} does not take ${JSON.stringify(text)}: it is a path, such as /run/dray/cri.sock`,
+  );
 }
 
 /** The platform of this machine. */
@@ -58,6 +70,18 @@ export function readCount(text: string | undefined, option: string): number | un
     );
   }
   return count;
+}
+
+/** Bytes from `500M`, `20Gi`, `1.5G`. */
+export function readSize(text: string | undefined, option: string): number | undefined {
+  if (text === undefined) return undefined;
+  const [, amount, unit = ""] = /^([0-9]{1,15}(?:\.[0-9]{1,6})?)([kMGT]?|[KMGT]i)B?$/.exec(text) ?? [];
+  const factor = QUANTITY_FACTORS[unit];
+  const bytes = Math.floor(Number(amount) * (factor ?? Number.NaN));
+  if (Number.isSafeInteger(bytes)) return bytes;
+  throw new UsageError(
+    `Option ${option} does not take ${JSON.stringify(text)}: write bytes, or 500M, 20G or 20Gi`,
+  );
 }
 
 const MAX_CONNECTIONS = 64;

@@ -1,11 +1,13 @@
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 
+import { InvalidReferenceError, parseDockerRef } from "../../reference/index.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { readContainerd } from "../cri/containerd.ts";
 import { CRI_OPTIONS, SOCKET_OPTIONS } from "../cri/options.ts";
 import { runCri } from "../cri/run-cri.ts";
 import { readSocketOwner } from "../cri/socket-owner.ts";
-import { dataDir, readCount, readDuration, readPort, readSplit } from "../settings.ts";
+import { UsageError } from "../errors.ts";
+import { dataDir, readCount, readDuration, readPort, readSocket, readSplit } from "../settings.ts";
 import { FETCH_OPTIONS, REGISTRY_OPTIONS, STORE_OPTIONS } from "../shared-options.ts";
 import { printable } from "../terminal/width.ts";
 import { NODE_CREDENTIAL_OPTIONS, nodeCredentialOptions } from "../up/node-credential-options.ts";
@@ -58,7 +60,7 @@ export const cri: Command = defineCommand({
     // Told before anything is made.
     readSplit(values);
     const folder = dataDir(values, context);
-    const socket = resolve(cwd, values.socket?.replace(/^unix:\/\//, "") ?? join(folder, "cri.sock"));
+    const socket = readSocket(values.socket, "--socket", cwd) ?? join(folder, "cri.sock");
     const owner = values["socket-owner"];
     await runCri(
       {
@@ -66,7 +68,7 @@ export const cri: Command = defineCommand({
         owner: owner === undefined ? undefined : await readSocketOwner(owner),
         dataDir: folder,
         containerd: readContainerd(values, cwd),
-        pinned: values.pinned ?? [],
+        pinned: (values.pinned ?? []).map(readPinned),
         nodeCredentials: values["node-credentials"] === true ? nodeCredentialOptions(values) : undefined,
         // The choices of the options are exactly these.
         credentialForms: values["credential-forms"] as "containerd" | "all" | undefined,
@@ -90,3 +92,14 @@ export const cri: Command = defineCommand({
     );
   },
 });
+
+/** A pin that can't be any image's would keep nothing, and nobody would notice before it is gone. */
+function readPinned(text: string): string {
+  try {
+    parseDockerRef(text);
+    return text;
+  } catch (error) {
+    if (!(error instanceof InvalidReferenceError)) throw error;
+    throw new UsageError(`Option --pinned does not take ${JSON.stringify(text)}: it is no name of an image`);
+  }
+}

@@ -1,11 +1,12 @@
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 
 import type { CriClient } from "../../cri/index.ts";
 import { CriError, openCriClient } from "../../cri/index.ts";
 import { type Command, defineCommand } from "../command.ts";
 import type { CommandContext } from "../context.ts";
 import { SOCKET_OPTIONS } from "../cri/options.ts";
-import { dataDir } from "../settings.ts";
+import { describeError } from "../report-error.ts";
+import { dataDir, readSocket } from "../settings.ts";
 import { STORE_OPTIONS } from "../shared-options.ts";
 import { createStyle } from "../terminal/style.ts";
 import { renderTable } from "../terminal/table.ts";
@@ -29,10 +30,8 @@ export const pulls: Command = defineCommand({
     { command: "dray pulls --follow --json | jq -c .phase", summary: "Hear of every change, in a program" },
   ],
   async run({ values }, context) {
-    const socket = resolve(
-      context.cwd,
-      values.socket?.replace(/^unix:\/\//, "") ?? join(dataDir(values, context), "cri.sock"),
-    );
+    const named = readSocket(values.socket, "--socket", context.cwd);
+    const socket = named ?? join(dataDir(values, context), "cri.sock");
     using client = openCriClient(socket);
     const follow = values.follow === true;
     const json = values.json === true;
@@ -88,9 +87,13 @@ async function* watch(
     }
   } catch (cause) {
     signal.throwIfAborted();
-    const why = cause instanceof Error ? cause.message : String(cause);
+    // gRPC's errors put their code before what they say.
+    const why =
+      cause instanceof Error && "rawMessage" in cause
+        ? String(cause.rawMessage)
+        : describeError(cause).message;
     throw new CriError(
-      "SERVICE_FAILED",
+      "SOCKET_UNUSABLE",
       `Cannot ask ${JSON.stringify(socket)} for its pulls: ${why}; is dray cri running there?`,
       { cause },
     );

@@ -7,7 +7,7 @@ import { type Command, defineCommand } from "../command.ts";
 import type { CommandContext } from "../context.ts";
 import { UsageError } from "../errors.ts";
 import { parsePlace } from "../place.ts";
-import { givenPlatform, localPlatform, readCount, readStallTimeout } from "../settings.ts";
+import { givenPlatform, localPlatform, readCount, readSize, readStallTimeout } from "../settings.ts";
 import {
   FETCH_OPTIONS,
   PLATFORM_OPTIONS,
@@ -32,7 +32,11 @@ export const unpack: Command = defineCommand({
     force: { type: "boolean", short: "f", summary: "Replace DIR, whatever is in it" },
     strict: { type: "boolean", summary: "Fail rather than leave out what can't be set" },
     "no-same-owner": { type: "boolean", summary: "Let all files belong to whoever unpacks" },
-    "max-size": { type: "string", value: "BYTES", summary: "Unpack no more than this; 100 GiB by default" },
+    "max-size": {
+      type: "string",
+      value: "SIZE",
+      summary: "Unpack no more than this, such as 20G; 100 GiB by default",
+    },
     "max-ratio": {
       type: "string",
       value: "NUMBER",
@@ -60,7 +64,7 @@ export const unpack: Command = defineCommand({
   async run({ values, positionals: [image = "", folder = ""] }, context) {
     if (folder === "") throw new UsageError("Argument DIR is empty", "unpack");
     const limits = {
-      bytes: readAmount(values["max-size"], "--max-size"),
+      bytes: readMaxSize(values["max-size"]),
       ratio: readAmount(values["max-ratio"], "--max-ratio"),
     };
     const jobs = readCount(values.jobs, "--jobs");
@@ -142,6 +146,12 @@ class UnpackProgress {
 async function guardStalls(options: StallGuardOptions): Promise<StallGuard> {
   const { StallGuard: Guard } = await import("../../client/index.ts");
   return new Guard(options);
+}
+
+function readMaxSize(text: string | undefined): number | undefined {
+  const bytes = readSize(text, "--max-size");
+  if (bytes !== 0) return bytes;
+  throw new UsageError(`Option --max-size does not take ${JSON.stringify(text)}: nothing could be unpacked`);
 }
 
 /** A whole number from 1 up, of any size. */

@@ -1,7 +1,9 @@
 /** What `dray cri --containerd` serves from. */
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 
 import { ContainerdBackend, type ContainerdBackendOptions } from "../../cri/index.ts";
+import { UsageError } from "../errors.ts";
+import { readSocket } from "../settings.ts";
 
 export interface ContainerdOptions {
   /** The path of its socket. */
@@ -15,9 +17,11 @@ export function readContainerd(
   values: { readonly containerd?: string | undefined; readonly snapshotter?: string | undefined },
   cwd: string,
 ): ContainerdOptions | undefined {
-  const { containerd, snapshotter } = values;
-  if (containerd === undefined) return undefined;
-  return { address: resolve(cwd, containerd.replace(/^unix:\/\//, "")), snapshotter };
+  const { snapshotter } = values;
+  const address = readSocket(values.containerd, "--containerd", cwd);
+  if (address !== undefined) return { address, snapshotter };
+  if (snapshotter !== undefined) throw new UsageError("Option --snapshotter needs --containerd beside it");
+  return undefined;
 }
 
 type Common = Omit<ContainerdBackendOptions, "address" | "snapshotter" | "folder">;

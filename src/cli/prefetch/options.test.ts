@@ -4,7 +4,8 @@ import { test } from "node:test";
 import { createMemoryContext } from "../testing.ts";
 import { findMaker } from "../find-maker.ts";
 import { namedEndpoint } from "./endpoint.ts";
-import { readKeepFree, readRatio, readSize } from "./options.ts";
+import { readSize } from "../settings.ts";
+import { readKeepFree, readRatio } from "./options.ts";
 
 test("sizes are bytes with decimal or binary units", () => {
   for (const [text, bytes] of [

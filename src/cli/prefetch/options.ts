@@ -1,7 +1,7 @@
 /** The options of `dray prefetch`. */
-import { QUANTITY_FACTORS } from "../../internal/size.ts";
 import type { OptionValues } from "../command.ts";
 import { UsageError } from "../errors.ts";
+import { readSize } from "../settings.ts";
 import type { REGISTRY_OPTIONS, STORE_OPTIONS } from "../shared-options.ts";
 import type { NODE_CREDENTIAL_OPTIONS } from "../up/node-credential-options.ts";
 import type { CLUSTER_OPTIONS } from "../webhook/cluster.ts";
@@ -84,18 +84,6 @@ export type PrefetchValues = OptionValues<
     typeof NODE_CREDENTIAL_OPTIONS &
     Pick<typeof REGISTRY_OPTIONS, "plain-http" | "insecure" | "tls-ca" | "tls-cert" | "tls-key" | "hosts-dir">
 > & { readonly json?: boolean; readonly debug?: boolean };
-
-/** Bytes from `500M`, `20Gi`, `1.5G`. */
-export function readSize(text: string | undefined, option: string): number | undefined {
-  if (text === undefined) return undefined;
-  const [, amount, unit = ""] = /^([0-9]{1,15}(?:\.[0-9]{1,6})?)([kMGT]?|[KMGT]i)B?$/.exec(text) ?? [];
-  const factor = QUANTITY_FACTORS[unit];
-  const bytes = Math.floor(Number(amount) * (factor ?? Number.NaN));
-  if (Number.isSafeInteger(bytes)) return bytes;
-  throw new UsageError(
-    `Option ${option} does not take ${JSON.stringify(text)}: write bytes, or 500M, 20G or 20Gi`,
-  );
-}
 
 /** How much to keep free of a disk of a capacity; `undefined` for no limit. */
 export function readKeepFree(text = "15%"): ((capacity: number) => number) | undefined {

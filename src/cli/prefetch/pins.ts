@@ -1,12 +1,12 @@
 /** Where pins of images are kept: what keeps them from being collected is the runtime's own business. */
 import { existsSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 
 import { ContainerdPins, type EndpointImages, type EndpointVersion } from "../../cri/index.ts";
 import { PinFolder, pinName } from "../../images/index.ts";
 import type { CommandContext } from "../context.ts";
 import { CliError } from "../errors.ts";
-import { dataDir } from "../settings.ts";
+import { dataDir, readSocket } from "../settings.ts";
 import type { PrefetchValues } from "./options.ts";
 
 export interface Pins {
@@ -39,7 +39,7 @@ export function folderPins(folder: string, { clock }: CommandContext): Pins {
 /** Pins by containerd's own socket. */
 export function containerdPins(address: string, context: CommandContext, stack: DisposableStack): Pins {
   const { signal, cwd } = context;
-  const path = resolve(cwd, address.replace(/^unix:\/\//, ""));
+  const path = readSocket(address, "--containerd", cwd) ?? address;
   const pins = stack.use(new ContainerdPins(path));
   return {
     where: path,

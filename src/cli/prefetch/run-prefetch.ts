@@ -6,7 +6,7 @@ import { connect } from "../connect.ts";
 import type { CommandContext } from "../context.ts";
 import { CliError, UsageError } from "../errors.ts";
 import { describeError } from "../report-error.ts";
-import { dataDir, localPlatform, readCount } from "../settings.ts";
+import { dataDir, localPlatform, readCount, readSize } from "../settings.ts";
 import { printable } from "../terminal/width.ts";
 import { nodeCredentialOptions } from "../up/node-credential-options.ts";
 import { NodeRegistry } from "../up/node-registry.ts";
@@ -14,7 +14,7 @@ import { type NodeCredentials, openNodeCredentials } from "../up/node-credential
 import { type Brought, bringImages } from "./bring.ts";
 import { chooseEndpoint, namedEndpoint } from "./endpoint.ts";
 import { checkBudget, type Measured, measureImages, presentLayers } from "./measure.ts";
-import { type PrefetchValues, readKeepFree, readRatio, readSize } from "./options.ts";
+import { type PrefetchValues, readKeepFree, readRatio } from "./options.ts";
 import { containerdPins, folderPins, type Pins, pinsOf } from "./pins.ts";
 import { describeBrought, describeBudget, describeExcess, PrefetchProgress, toJson } from "./report.ts";
 import { findWanted, type WantedImage } from "./wanted.ts";
@@ -40,6 +40,11 @@ export async function runPrefetch(
   context: CommandContext,
 ): Promise<number> {
   using stack = new DisposableStack();
+  const pinning = (["pin", "unpin", "list-pins"] as const).filter((name) => values[name] === true);
+  if (pinning.length > 1) {
+    const options = pinning.map((name) => `--${name}`).join(" and ");
+    throw new UsageError(`Options ${options} contradict each other`, "prefetch");
+  }
   if (values.unpin === true || values["list-pins"] === true) {
     return await changePins(words, { values, stack }, context);
   }
