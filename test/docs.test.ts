@@ -50,7 +50,11 @@ for (const [page, list] of snippets) {
           HOME: folder,
           XDG_DATA_HOME: join(folder, ".data"),
         };
-        const printed = await run(...commandOf(snippet.language, text, folder), { cwd: folder, env });
+        const printed = await run(...commandOf(snippet.language, text, folder), {
+          cwd: folder,
+          env,
+          timeout: 600_000,
+        });
         if (snippet.output !== undefined) assert.equal(settle(printed), settle(snippet.output));
       });
     }

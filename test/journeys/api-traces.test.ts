@@ -8,7 +8,7 @@ import { replayApi } from "../traces/api/replay.ts";
 
 const FOLDER = fileURLToPath(new URL("../traces/api/recordings/", import.meta.url));
 
-test("recorded requests get the API server's answers from ours", { timeout: 120_000 }, async (t) => {
+test("recorded requests get the API server's answers from ours", { timeout: 300_000 }, async (t) => {
   let cases = 0;
   for await (const group of readApiGroups(FOLDER)) {
     cases += group.cases.length;
@@ -17,7 +17,7 @@ test("recorded requests get the API server's answers from ours", { timeout: 120_
   assert.ok(cases > 200, `only ${cases} cases`);
 });
 
-test("a replay tells what differs from its recording", { timeout: 60_000 }, async () => {
+test("a replay tells what differs from its recording", { timeout: 300_000 }, async () => {
   const group = await findGroup("pod-policies");
   const [accepted, refused, warned] = [
     group.cases.find(({ response }) => response.stored !== undefined),

@@ -7,7 +7,7 @@ import { replayCommands } from "../traces/kubectl/run-commands.ts";
 
 const FOLDER = fileURLToPath(new URL("../traces/kubectl/recordings/", import.meta.url));
 
-test("what kubectl asked a real API server, ours answers the same", { timeout: 120_000 }, async (t) => {
+test("what kubectl asked a real API server, ours answers the same", { timeout: 300_000 }, async (t) => {
   let exchanges = 0;
   for await (const { id, differences, ...outcome } of replayCommands(FOLDER)) {
     exchanges += outcome.exchanges;
