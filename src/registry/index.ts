@@ -75,7 +75,7 @@ export { type DeleteManifestOptions, type FindOptions, type FoundManifest } from
 export { type NewManifest, type Page, type PutManifestOptions, type PutManifestOutcome } from "./metadata.ts";
 export { type QuotaOptions } from "./metadata.ts";
 export { type ReferrersPage, type RegistryMetadata, type Upload, type Uploads } from "./metadata.ts";
-export { findMirrorFaults, type MirrorConfig, parseMirrorConfig } from "./mirror/config.ts";
+export { findMirrorFaults, type MirrorConfig, mirroredBy, parseMirrorConfig } from "./mirror/config.ts";
 export { type CredentialsConfig, type TlsConfig, type UpstreamConfig } from "./mirror/config.ts";
 export { type UpstreamSettings } from "./mirror/config.ts";
 export { type MirrorEvent, type MirrorEventListener } from "./mirror/events.ts";

@@ -456,6 +456,33 @@ test("garbage goes and content is checked beside a registry that serves", async 
   assert.match(checked.stdout, /0 faults, 0 repaired, 0 left\n$/);
 });
 
+test("parts that are missing are faults only where the configuration wants all of them", async (t) => {
+  const folder = makeWorkFolder(t);
+  const { port } = await startRegistry(t, folder, "storage: { sparse: true }\n");
+  const missing = { mediaType: MEDIA_TYPES.ociManifest, digest: digestOf("nowhere"), size: 7 };
+  const body = JSON.stringify({ schemaVersion: 2, mediaType: MEDIA_TYPES.ociIndex, manifests: [missing] });
+  const pushed = await fetch(`http://127.0.0.1:${port}/v2/hub/app/manifests/1`, {
+    method: "PUT",
+    body,
+    headers: { "content-type": MEDIA_TYPES.ociIndex },
+  });
+  assert.equal(pushed.status, 201);
+  const mirror = (prefix: string): string =>
+    `mirror: { upstreams: [{ registry: r.example, prefix: "${prefix}" }] }\n`;
+  for (const [config, code] of [
+    ["storage: { sparse: true }\n", 0],
+    [mirror("hub"), 0],
+    [mirror(""), 0],
+    [mirror("hu"), 1],
+    ["", 1],
+  ] as const) {
+    writeFileSync(join(folder, "check.yaml"), config);
+    const checked = await dray(folder, ["registry", "check", "--config", "check.yaml"]);
+    assert.equal(checked.code, code, config);
+    assert.equal(/^PART_MISSING {2}hub\/app@/m.test(checked.stdout), code === 1);
+  }
+});
+
 test("a port that is taken and a configuration that is wrong end it before anything is served", async (t) => {
   const folder = makeWorkFolder(t);
   const registry = await startRegistry(t, folder, undefined);

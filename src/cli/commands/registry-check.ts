@@ -1,4 +1,4 @@
-import { checkRegistryDirectory, type Finding } from "../../registry/index.ts";
+import { checkRegistryDirectory, type Finding, mirroredBy } from "../../registry/index.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { FOLDER_OPTIONS, resolveRegistry } from "../registry/options.ts";
 import { formatBytes } from "../terminal/units.ts";
@@ -9,6 +9,7 @@ export const registryCheck: Command = defineCommand({
   summary: "Verify what a registry keeps, byte for byte and link for link, and repair what can be",
   details: [
     "Reads all content again and compares it with its digests, and every repository with what its manifests name. The registry may run meanwhile. Exit code 1 says that something is wrong and wasn't repaired: it has to be pushed again.",
+    "Where the configuration says sparse, and in repositories of a mirror, manifests may name what isn't there; so name it with --config.",
   ],
   options: {
     ...FOLDER_OPTIONS,
@@ -18,11 +19,13 @@ export const registryCheck: Command = defineCommand({
   arguments: [],
   examples: [{ command: "dray registry check --repair", summary: "After a disk failed, say" }],
   async run({ values }, context) {
-    const { folder } = await resolveRegistry(values, context);
+    const { folder, settings } = await resolveRegistry(values, context);
+    const isMirrored = settings.mirror && mirroredBy(settings.mirror.config);
     const json = values.json === true;
     const result = await checkRegistryDirectory(folder, {
       repair: values.repair === true,
       verify: values.quick !== true,
+      sparse: (repository) => settings.storage.sparse || isMirrored?.(repository) === true,
       signal: context.signal,
       onFinding: (finding) => {
         void context.stdout.write(`${json ? JSON.stringify(finding) : printable(describe(finding))}\n`);

@@ -57,8 +57,8 @@ export interface Finding {
 export interface CheckOptions extends PaceOptions {
   /** Mend what can be mended; no by default. */
   readonly repair?: boolean | undefined;
-  /** Whether manifests may name what isn't here, as in a mirror; no by default. */
-  readonly sparse?: boolean | undefined;
+  /** Whether manifests of a repository may name what isn't here, as those of a mirror do; no by default. */
+  readonly sparse?: ((repository: string) => boolean) | undefined;
   /** Whether to read and hash all content again; yes by default. Without it only sizes are compared. */
   readonly verify?: boolean | undefined;
   readonly onFinding?: ((finding: Finding) => void) | undefined;
@@ -227,7 +227,7 @@ class Check {
     const document = read(bytes, manifest.mediaType);
     if (document === undefined) this.#tell({ code: "MANIFEST_INVALID", repository, digest, repaired: false });
     await this.#checkLinks(repository, manifest, document);
-    if (this.#options.sparse === true) return;
+    if (this.#options.sparse?.(repository) === true) return;
     for (const part of [...(document?.blobs ?? []), ...(document?.manifests ?? [])]) {
       const here =
         (await metadata.findBlob(repository, part)) ?? (await metadata.findManifest(repository, part));

@@ -150,6 +150,18 @@ export function compileMirrorConfig(config: MirrorConfig): CompiledMirror {
   return compiled;
 }
 
+/**
+ * Which repositories hold only what somebody asked for.
+ *
+ * @throws RegistryError `CONFIG_INVALID`
+ */
+export function mirroredBy(config: MirrorConfig): (repository: string) => boolean {
+  const prefixes = compileMirrorConfig(config).upstreams.map(({ prefix }) =>
+    prefix === "" ? "" : `${prefix}/`,
+  );
+  return (repository) => prefixes.some((prefix) => repository.startsWith(prefix));
+}
+
 function compile(value: unknown): { readonly compiled: CompiledMirror; readonly faults: readonly Fault[] } {
   const reader = new ConfigReader();
   const config = reader.object(value ?? {}, [], ["upstreams", "cache", "local", "askForLogin"]) ?? {};
