@@ -198,7 +198,7 @@ const DEFINITIONS: Members = {
       missing: count,
       estimate: object({ milliseconds: number, rate: number }),
     },
-    { manifest: text, platform: text },
+    { manifest: text, artifact: text, platform: text },
   ),
   observed: object(
     {

@@ -270,6 +270,8 @@ export interface ContentTrace {
   /** The image taken out of it. */
   readonly manifest?: string | undefined;
   readonly platformsOffered: readonly string[];
+  /** The type of its config, where that isn't an image's. */
+  readonly artifact?: string | undefined;
   /** What the image's own config says it is for. */
   readonly platform?: string | undefined;
   readonly layers: readonly LayerTrace[];

@@ -14,12 +14,13 @@ async function explain(
   image: string,
   send: HttpSend,
   words: readonly string[] = [],
+  spec: Readonly<Record<string, unknown>> = {},
 ): Promise<readonly Finding[]> {
   const pod = {
     apiVersion: "v1",
     kind: "Pod",
     metadata: { name: "web" },
-    spec: { containers: [{ name: "web", image }] },
+    spec: { ...spec, containers: [{ name: "web", image }] },
   };
   const context = createMemoryContext({ stdin: JSON.stringify(pod), now: () => Date.UTC(2026, 0, 5) });
   const command = await findCommand("explain");
@@ -95,4 +96,17 @@ test("localhost is the node itself, and what Podman calls so is to be pushed", a
   const [cause] = await explain("localhost/web:1", send);
   assert.equal(cause?.code, "CONNECTION_REFUSED");
   assert.equal(cause.advice[0]?.command, "podman push localhost/web:1 REGISTRY/web:1");
+});
+
+test("what is no image is told, though it would come; a volume may hold it", async () => {
+  const configType = "application/vnd.cncf.helm.config.v1+json";
+  const { send } = new ScriptedRegistries({ [HOST]: { images: { "shop/chart:1": { configType } } } });
+  const [cause, ...more] = await explain(`${HOST}/shop/chart:1`, send);
+  assert.deepEqual([cause?.code, cause?.severity, more.length], ["MANIFEST_UNSUPPORTED", "risk", 0]);
+  assert.match(cause?.summary ?? "", /its config is application\/vnd\.cncf\.helm/);
+  const volumes = [{ name: "chart", image: { reference: `${HOST}/shop/chart:1` } }];
+  const { send: open } = new ScriptedRegistries({
+    [HOST]: { images: { "shop/chart:1": { configType }, "shop/web:1": {} } },
+  });
+  assert.deepEqual(await explain(`${HOST}/shop/web:1`, open, [], { volumes }), []);
 });

@@ -334,6 +334,15 @@ const CASES: Readonly<Record<string, Case>> = {
     causes: ["failure CREDENTIAL_BLANK"],
     says: ["credsStore"],
   },
+  "a password of Amazon's, which may be over": {
+    objects: [
+      waiting(backOff(`${HEAD}403 Forbidden`), ["s"]),
+      secretOf({ auths: { [HOST]: { username: "AWS", password: "alice-opens-sesame" } } }),
+    ],
+    registry: { status: 403 },
+    causes: ["failure SCOPE_SHORT"],
+    says: ["good for 12 hours"],
+  },
   "a new layout under the old type": {
     objects: [
       waiting(backOff(NOBODY), ["s"]),

@@ -13,6 +13,8 @@ export interface ScriptedImage {
   readonly cut?: boolean;
   /** The config's bytes aren't those of its digest. */
   readonly corrupt?: "config";
+  /** The type of its config; an image's by default. */
+  readonly configType?: string;
   /** The registry doesn't have it. */
   readonly lost?: "layer" | "config";
   /** Another number is another image. */
@@ -229,7 +231,7 @@ export class ScriptedRegistries {
       digest: digestOf(content),
       size: layers ? content.length : 1_200_000,
     };
-    const mediaType = `${OCI}.config.v1+json`;
+    const mediaType = image.configType ?? `${OCI}.config.v1+json`;
     const body = image.corrupt === "config" ? config.replace("linux", "linuX") : config;
     if (image.lost !== "config")
       this.#blobs.set(`${place}@${digestOf(config)}`, { mediaType, body, digest: digestOf(config) });

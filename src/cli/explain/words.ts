@@ -150,12 +150,14 @@ const LAYERS: Readonly<Record<LayerTrace["state"], string>> = {
 
 export function contentWords({ content }: ImageTrace): readonly string[] {
   if (content === undefined) return [];
-  const { digest, mediaType, manifest, platformsOffered, platform, layers, size, missing } = content;
+  const { digest, mediaType, manifest, platformsOffered, artifact, platform, layers, size, missing } =
+    content;
   const there = layers.filter(({ state }) => state === "present").length;
   return [
     `${digest}, ${mediaType}`,
     ...(platformsOffered.length === 0 ? [] : [`it offers ${platformsOffered.join(", ")}`]),
     ...(manifest === undefined || manifest === digest ? [] : [`chosen: ${manifest}`]),
+    ...(artifact === undefined ? [] : [`no image, but an artifact: its config is ${artifact}`]),
     ...(platform === undefined ? [] : [`made for ${platform}`]),
     ...(layers.length === 0
       ? []

@@ -84,13 +84,14 @@ function ofRefusal(attempt: AttemptTrace, image: ImageTrace, { pod, severity, no
       : `${registry} refuses ${who}: ${said}`;
     return finding("CREDENTIAL_EXPIRED", severity, summary, renew);
   }
+  const brief = tried?.expires === undefined ? (SHORT_LIVED[tried?.username ?? ""] ?? "") : "";
   if (isScopeShort(attempt)) {
     const { asked, granted } = scopesOf(attempt);
     const scopes = asked === "" ? "" : `: asked for ${asked}, granted ${granted || "nothing"}`;
     return finding(
       "SCOPE_SHORT",
       severity,
-      `${who} is known to ${registry}, and may not pull ${repository}${scopes}${said === "" ? "" : ` (${said})`}`,
+      `${who} is known to ${registry}, and may not pull ${repository}${scopes}${said === "" ? "" : ` (${said})`}${brief}`,
       [
         { text: `Grant user ${JSON.stringify(tried?.username ?? "")} pull on ${repository} at ${registry}` },
         ...renew,
@@ -100,7 +101,7 @@ function ofRefusal(attempt: AttemptTrace, image: ImageTrace, { pod, severity, no
   return finding(
     "CREDENTIAL_REFUSED",
     severity,
-    `${registry} refuses ${who}${said === "" ? "" : `: ${said}`}${tried?.fault === undefined ? "" : `; ${tried.fault}`}`,
+    `${registry} refuses ${who}${said === "" ? "" : `: ${said}`}${tried?.fault === undefined ? "" : `; ${tried.fault}`}${brief}`,
     [
       ...renew,
       lookAt(
@@ -110,6 +111,12 @@ function ofRefusal(attempt: AttemptTrace, image: ImageTrace, { pod, severity, no
     ],
   );
 }
+
+/** Some clouds give everybody the same user, and passwords that are soon over, which they answer as they do a lack of rights. */
+const SHORT_LIVED: Readonly<Record<string, string>> = {
+  AWS: "; or its time is over: Amazon's passwords are good for 12 hours",
+  oauth2accesstoken: "; or its time is over: Google's access tokens are good for an hour",
+};
 
 /** The login was good: a token was given for it, or the registry answers 403 and not 401. */
 function isScopeShort({ error, exchanges }: AttemptTrace): boolean {

@@ -203,6 +203,11 @@ function ofSuccess(image: ImageTrace, known: Known): readonly Finding[] {
       ]),
     );
   }
+  // A volume may hold anything.
+  if (content?.artifact !== undefined && image.slot.kind !== "volume") {
+    const summary = `${name.written} is no image: its config is ${content.artifact}, and containers can't be made of that`;
+    findings.push(finding("MANIFEST_UNSUPPORTED", "risk", summary));
+  }
   const made = content?.platform;
   if (made !== undefined && !fits(made, pod.node.platform)) {
     const summary = `${name.written} is made for ${made}, and the node is ${pod.node.platform}: it comes, and can't run`;

@@ -1,5 +1,5 @@
 /** What a pull would bring: the image's parts, those that are here already, and how long the rest takes. */
-import { formatFullPlatform, parseImageConfig } from "../../oci/index.ts";
+import { formatFullPlatform, isImageConfigType, parseImageConfig } from "../../oci/index.ts";
 import type { Descriptor } from "../../oci/index.ts";
 import { DrayError } from "../../errors.ts";
 import type { ContentTrace, LayerTrace } from "../trace.ts";
@@ -34,6 +34,7 @@ export async function traceContent(
   return {
     ...base,
     manifest: pulled.manifest.digest,
+    ...(!isImageConfigType(pulled.config.mediaType) && { artifact: pulled.config.mediaType }),
     ...(platform !== undefined && { platform }),
     layers,
     size: pulled.size,
