@@ -5,7 +5,7 @@ import { join } from "node:path";
 
 import { writeFileAtomically } from "../../internal/atomic-write.ts";
 import { Secret } from "../../internal/secret.ts";
-import { yaml } from "../../internal/yaml.ts";
+import { formatYaml, yaml } from "../../internal/yaml.ts";
 import { digestToken, type StaticToken } from "./authenticate.ts";
 import { ADMIN } from "./user.ts";
 
@@ -49,22 +49,19 @@ export async function writeKubeconfig(path: string, options: KubeconfigOptions):
 }
 
 export function formatKubeconfig({ server, authority, token }: KubeconfigOptions): string {
-  return yaml().stringify(
-    {
-      apiVersion: "v1",
-      kind: "Config",
-      clusters: [
-        {
-          name: NAME,
-          cluster: { "certificate-authority-data": Buffer.from(authority).toString("base64"), server },
-        },
-      ],
-      contexts: [{ name: NAME, context: { cluster: NAME, user: NAME } }],
-      "current-context": NAME,
-      users: [{ name: NAME, user: { token: token.reveal() } }],
-    },
-    { lineWidth: 0 },
-  );
+  return formatYaml({
+    apiVersion: "v1",
+    kind: "Config",
+    clusters: [
+      {
+        name: NAME,
+        cluster: { "certificate-authority-data": Buffer.from(authority).toString("base64"), server },
+      },
+    ],
+    contexts: [{ name: NAME, context: { cluster: NAME, user: NAME } }],
+    "current-context": NAME,
+    users: [{ name: NAME, user: { token: token.reveal() } }],
+  });
 }
 
 async function readToken(kubeconfig: string): Promise<string | undefined> {

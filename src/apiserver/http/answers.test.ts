@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 
+import { parse } from "yaml";
+
 import { StatusError } from "../../kubernetes/index.ts";
 import { configMap, openTestApi, pod } from "../testing.ts";
 import { negotiate } from "./accept.ts";
@@ -104,6 +106,33 @@ describe("parseRoute()", () => {
 });
 
 describe("answers", () => {
+  it("answers in YAML that it, and any reader of YAML, takes for the same", async () => {
+    await using api = await openTestApi();
+    const texts = [
+      "yes",
+      "on",
+      "n",
+      "012",
+      "0o17",
+      "1_000",
+      "2026-01-01",
+      "~",
+      "1:30",
+      "1e3",
+      ".inf",
+      "",
+      "x\n",
+    ];
+    const data = Object.fromEntries(texts.map((text, at) => [`k${at}`, text]));
+    const body = { ...configMap("a"), data: { ...data, no: "1", y: "2" } };
+    await api.call("POST", MAPS, { body });
+    const { text } = await api.call("GET", `${MAPS}/a`, { accept: "application/yaml" });
+    assert.deepEqual((parse(text) as { data: unknown }).data, body.data);
+    assert.deepEqual((parse(text, { version: "1.1" }) as { data: unknown }).data, body.data);
+    const back = await api.call("PUT", `${MAPS}/a`, { body: text, type: "application/yaml" });
+    assert.deepEqual([back.code, back.body["data"]], [200, body.data]);
+  });
+
   it("are indented for people", async () => {
     await using api = await openTestApi();
     await api.call("POST", MAPS, { body: configMap("a") });

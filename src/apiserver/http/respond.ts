@@ -1,5 +1,5 @@
 /** Answers, with the headers clients look at. */
-import { yaml } from "../../internal/yaml.ts";
+import { formatYaml } from "../../internal/yaml.ts";
 import { failure, type Status, StatusError } from "../../kubernetes/index.ts";
 import type { AnswerShape } from "./accept.ts";
 
@@ -17,8 +17,7 @@ export function respondJson(answer: JsonAnswer): Response {
   addWarnings(headers, answer.warnings ?? []);
   if (answer.encoding === "yaml") {
     headers.set("Content-Type", "application/yaml");
-    const text = yaml().stringify(JSON.parse(answer.text), { lineWidth: 0, aliasDuplicateObjects: false });
-    return new Response(text, { status: answer.code, headers });
+    return new Response(formatYaml(JSON.parse(answer.text)), { status: answer.code, headers });
   }
   headers.set("Content-Type", "application/json");
   const text = answer.pretty === true ? JSON.stringify(JSON.parse(answer.text), undefined, 2) : answer.text;

@@ -1,5 +1,5 @@
 /** What `--print` prints: YAML for `kubectl apply -f -`, and in comments what that can't do. */
-import { yaml } from "../../internal/yaml.ts";
+import { formatYaml } from "../../internal/yaml.ts";
 import type { KubernetesObject } from "../../kubernetes/index.ts";
 import { type TenantLogins, type TenantRecord, usesOf } from "../../registry/index.ts";
 import { secretName, tenantSecret } from "./pull-secret.ts";
@@ -12,7 +12,7 @@ export function tenantObjects(tenant: TenantRecord, logins: TenantLogins): reado
 }
 
 export function formatObjects(objects: readonly KubernetesObject[]): string {
-  return objects.map((object) => yaml().stringify(object, { lineWidth: 0 })).join("---\n");
+  return objects.map((object) => formatYaml(object)).join("---\n");
 }
 
 /**

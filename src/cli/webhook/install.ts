@@ -1,5 +1,5 @@
 /** Brings a webhook into a cluster, or prints what that would take. */
-import { yaml } from "../../internal/yaml.ts";
+import { formatYaml } from "../../internal/yaml.ts";
 import {
   type KubernetesClient,
   type KubernetesObject,
@@ -11,9 +11,7 @@ import type { InstallObjects } from "./install-objects.ts";
 
 /** A document each, in the order they are to be applied. */
 export function formatManifests({ server, configurations }: InstallObjects): string {
-  return [...server, ...configurations]
-    .map((object) => yaml().stringify(object, { lineWidth: 0 }))
-    .join("---\n");
+  return [...server, ...configurations].map((object) => formatYaml(object)).join("---\n");
 }
 
 export interface ApplyOptions {
