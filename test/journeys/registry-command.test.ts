@@ -425,6 +425,8 @@ test("a receiver that is down hears of everything, in order, after it and the re
   receiver.answer = 422;
   assert.equal(await pushIndex(again.port, "app/manifests/refused"), 201);
   await again.heard(/gave up event \d+ after 1 attempts: it answered 422/);
+  const given = await dray(folder, ["registry", "notifications"]);
+  assert.match(given.stdout, / ago +builds +it answered 422 +push app:refused\n$/);
   receiver.answer = 200;
   const retried = await dray(folder, ["registry", "notifications", "--retry"]);
   assert.equal(retried.stdout, "Queued 1 once more\n");

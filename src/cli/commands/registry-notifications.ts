@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 
-import { NotificationQueue, NOTIFICATIONS_FILE } from "../../registry/index.ts";
+import { type NotificationEvent, NotificationQueue, NOTIFICATIONS_FILE } from "../../registry/index.ts";
 import { type Command, defineCommand } from "../command.ts";
 import type { CommandContext } from "../context.ts";
 import { FOLDER_OPTIONS, resolveRegistry } from "../registry/options.ts";
@@ -9,6 +9,7 @@ import { readCount } from "../settings.ts";
 import { createStyle } from "../terminal/style.ts";
 import { renderTable } from "../terminal/table.ts";
 import { formatDuration } from "../terminal/units.ts";
+import { printable } from "../terminal/width.ts";
 
 const USUAL = 20;
 
@@ -56,10 +57,21 @@ export const registryNotifications: Command = defineCommand({
     await table(
       context,
       ["GIVEN UP", "ENDPOINT", "REASON", "EVENT"],
-      dead.map((one) => [`${formatDuration(now - one.diedAt)} ago`, one.endpoint, one.reason, one.event]),
+      dead.map(({ diedAt, endpoint, reason, event }) => [
+        `${formatDuration(now - diedAt)} ago`,
+        endpoint,
+        reason,
+        describeEvent(JSON.parse(event) as NotificationEvent),
+      ]),
     );
   },
 });
+
+/** What happened to what; `--json` has all of it. */
+function describeEvent({ action, target }: NotificationEvent): string {
+  const { repository, tag, digest } = target;
+  return printable(`${action} ${repository}${tag === undefined ? `@${digest}` : `:${tag}`}`);
+}
 
 async function table(
   { stdout, env }: CommandContext,
