@@ -29,3 +29,8 @@ test("a description has what OCI knows of a container, and leaves out what says 
   assert.deepEqual(containerOf({ ...known, Healthcheck: { Test: ["x"] }, Shell: ["sh"] }), known);
   assert.deepEqual(containerOf({ User: "", Env: [], Cmd: null, Labels: {}, ArgsEscaped: false }), {});
 });
+
+test("a description of an artifact is that of an image without anything", () => {
+  const nothing = '{"architecture":"","os":"","config":{},"rootfs":{"type":"","diff_ids":null}}';
+  assert.equal(describeImage(undefined), `{"chainID":"","imageSpec":${nothing}}`);
+});

@@ -4,8 +4,18 @@ import { createHash } from "node:crypto";
 import { encodeJson, type GoJson } from "../internal/go/json-encode.ts";
 import type { ContainerConfig, HistoryEntry, ImageConfig } from "../oci/index.ts";
 
-/** Members that say nothing are left out, maps are sorted, and what OCI doesn't know isn't there. */
-export function describeImage(config: ImageConfig): string {
+/** What an artifact's config comes to, whatever is in it. */
+const NOTHING: GoJson = {
+  chainID: "",
+  imageSpec: { architecture: "", os: "", config: {}, rootfs: { type: "", diff_ids: null } },
+};
+
+/**
+ * Members that say nothing are left out, maps are sorted, and what OCI doesn't know isn't there. An artifact has no
+ * config that an image's reader knows.
+ */
+export function describeImage(config: ImageConfig | undefined): string {
+  if (config === undefined) return encodeJson(NOTHING);
   const { platform, diffIds } = config;
   return encodeJson({
     chainID: chainId(diffIds),

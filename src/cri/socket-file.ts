@@ -71,7 +71,8 @@ function acquire(path: string): FileLock {
   try {
     lock = FileLock.tryAcquire(`${path}.lock`);
   } catch (error) {
-    throw unusable(path, "its lock can't be made beside it", error);
+    const why = error instanceof Error ? error.message : String(error);
+    throw unusable(path, `its lock can't be made beside it: ${why}`, error);
   }
   if (lock !== undefined) return lock;
   throw inUse(path);
@@ -81,7 +82,8 @@ function acquire(path: string): FileLock {
 async function refuseLive(path: string): Promise<void> {
   const found = look(path);
   if (found === undefined) return;
-  if (!found.isSocket()) throw unusable(path, "there is a file that is no socket");
+  if (!found.isSocket())
+    throw unusable(path, `there is a ${found.isDirectory() ? "folder" : "file that is no socket"}`);
   if (await answers(path)) throw inUse(path);
 }
 

@@ -9,6 +9,7 @@ import {
   type Digest,
   hostPlatformMatcher,
   type ImageConfig,
+  isImageConfigType,
   OciError,
   parseImageConfig,
   type Platform,
@@ -110,8 +111,11 @@ export class StoreBackend implements ImageBackend {
 
   async describe(id: string, options: SignalOptions = {}): Promise<string | undefined> {
     const held = await this.#findWhole(id, options);
-    const config = held && (await this.#readConfig(held.facts.config, options));
-    return config && describeImage(config);
+    if (held === undefined) return undefined;
+    const { config } = held.facts;
+    if (!isImageConfigType(config.mediaType)) return describeImage(undefined);
+    const read = await this.#readConfig(config, options);
+    return read && describeImage(read);
   }
 
   async pull(request: PullRequest, options: BackendPullOptions = {}): Promise<string> {

@@ -272,6 +272,16 @@ export class LabImages implements AsyncDisposable {
     return { digest, layers: layers.map((layer) => layer.digest) };
   }
 
+  /** Something that isn't run: files of its own kinds below a manifest. */
+  addArtifact(name: string, files: readonly string[]): string {
+    const config = this.#put("application/vnd.example.config+json", { anything: [1] });
+    const layers = files.map((text) => this.#put("application/vnd.example.file", Buffer.from(text)));
+    const manifest = { schemaVersion: 2, mediaType: TYPES.manifest, config, layers };
+    const { digest } = this.#put(TYPES.manifest, manifest);
+    this.#tags.set(name, digest);
+    return config.digest;
+  }
+
   /** An index with one image for this machine and another for one that nobody has. */
   addIndex(name: string, manifest: string): string {
     const { bytes } = this.#blobs.get(manifest) ?? { bytes: Buffer.alloc(0) };

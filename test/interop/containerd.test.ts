@@ -97,6 +97,22 @@ describe("dray cri over containerd", { skip, timeout: 300_000 }, () => {
     { name: "bin/twin", type: "link", linkname: "etc/word", uid: 12, gid: 34 },
   ];
 
+  it("brings artifacts as containerd does, with nothing to unpack", async () => {
+    const name = `${images.host}/model:1`;
+    const id = images.addArtifact("model:1", ["weights", "more weights"]);
+    const pulled: unknown[] = [];
+    for (const cri of [containerd.cri, dray.cri]) {
+      assert.equal(await pull(cri, name), id);
+      const { content, images: names, snapshots } = await containerd.dump();
+      pulled.push({ content, names, snapshots, own: await answers(cri, [name]) });
+      assert.deepEqual(await answers(dray.cri, [name]), await answers(containerd.cri, [name]));
+      await remove(dray.cri, id);
+      await eventually(async () => assert.deepEqual((await containerd.dump()).content, []));
+    }
+    assert.deepEqual(pulled[1], pulled[0]);
+    assert.deepEqual(await containerd.leftovers(), []);
+  });
+
   it("pulls what containerd then runs, and neither restart nor collection takes it away", async () => {
     await images.add("pause:1", {
       layers: [busybox()],

@@ -59,6 +59,15 @@ describe("words that can't be meant", LIMIT, () => {
     assert.equal(code, 8, err);
   });
 
+  test("containerd isn't where it was said to be", LIMIT, async () => {
+    const { code, err } = await dray(["cri", "--containerd", "nobody.sock", "--socket", "cri.sock"]);
+    assert.equal(code, 8);
+    assert.match(
+      err,
+      /^dray: Cannot reach ".*\/nobody\.sock": containerd does not answer: there is no such socket$/m,
+    );
+  });
+
   test("pulls are asked of a socket on which nobody serves", LIMIT, async () => {
     const { code, err } = await dray(["pulls", "--socket", "unix://nobody.sock"]);
     assert.equal(code, 8);

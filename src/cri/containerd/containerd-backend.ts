@@ -9,6 +9,7 @@ import {
   hostPlatformMatcher,
   type ImageConfig,
   type ImageSource,
+  isImageConfigType,
   OciError,
   parseImageConfig,
   type Platform,
@@ -72,7 +73,7 @@ export interface ContainerdBackendOptions {
 
 interface Facts {
   readonly id: Digest;
-  readonly config: ImageConfig;
+  readonly config: ImageConfig | undefined;
   readonly size: number;
 }
 
@@ -250,7 +251,10 @@ export class ContainerdBackend implements ImageBackend, AsyncDisposable {
       const found = await inspectImage(this.#content, target, { matcher: this.#matcher, ...options });
       if (found === undefined) return undefined;
       const { manifest } = found;
-      const config = parseImageConfig(await readContent(this.#content, manifest.config, options));
+      // An artifact is listed, too, and says nothing of a user.
+      const config = isImageConfigType(manifest.config.mediaType)
+        ? parseImageConfig(await readContent(this.#content, manifest.config, options))
+        : undefined;
       return { id: manifest.config.digest, config, size: imageSize(found) };
     } catch (error) {
       if (error instanceof OciError) return undefined;
@@ -320,7 +324,7 @@ function hold(facts: Facts, named: readonly NamedTarget[]): Held {
     repoTags: sortReferences(shown.filter((name) => !name.includes("@"))),
     repoDigests: sortReferences(shown.filter((name) => name.includes("@"))),
     size: facts.size,
-    ...imageUser(facts.config.config.user ?? ""),
+    ...imageUser(facts.config?.config.user ?? ""),
     pinned: named.some(({ pinned }) => pinned),
   };
   return { image, names, facts };

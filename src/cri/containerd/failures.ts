@@ -37,9 +37,9 @@ export function containerdError(action: string, error: unknown): unknown {
     return new CriError("NO_SPACE", `Cannot ${action}: containerd has no space left`, { cause: error });
   }
   if (error.code === Code.Unavailable || isUnreachable(error.cause)) {
-    return new CriError("CONTAINERD_UNAVAILABLE", `Cannot ${action}: containerd does not answer`, {
-      cause: error,
-    });
+    const why = REASONS[systemCode(error.cause) ?? ""];
+    const state = `containerd does not answer${why === undefined ? "" : `: ${why}`}`;
+    return new CriError("CONTAINERD_UNAVAILABLE", `Cannot ${action}: ${state}`, { cause: error });
   }
   return new CriError("CONTAINERD_FAILED", `Cannot ${action}: containerd says ${JSON.stringify(said)}`, {
     cause: error,
@@ -60,8 +60,20 @@ export async function attempt<T>(action: string, call: Promise<T>): Promise<T> {
   }
 }
 
+/** What an operator would look for first. */
+const REASONS: Readonly<Record<string, string>> = {
+  ENOENT: "there is no such socket",
+  ECONNREFUSED: "nobody listens on that socket",
+  EACCES: "this user may not use its socket",
+  ENOTSOCK: "that is no socket",
+};
+
 /** The connection itself failed, before containerd said anything. */
 function isUnreachable(cause: unknown): boolean {
-  const codes = ["ENOENT", "ECONNREFUSED", "ECONNRESET", "EPIPE", "EACCES"];
-  return cause instanceof Error && "code" in cause && codes.includes(String(cause.code));
+  const codes = [...Object.keys(REASONS), "ECONNRESET", "EPIPE"];
+  return codes.includes(systemCode(cause) ?? "");
+}
+
+function systemCode(cause: unknown): string | undefined {
+  return cause instanceof Error && "code" in cause ? String(cause.code) : undefined;
 }

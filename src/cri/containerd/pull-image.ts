@@ -17,6 +17,7 @@ import {
   type ContentSource,
   type Descriptor,
   type Digest,
+  forEachLimited,
   type ImageSource,
   parseManifest,
   planCopy,
@@ -137,16 +138,22 @@ export class ImagePuller {
 
   async #bring(plan: CopyPlan, given: Work): Promise<Digest> {
     const { reference, signal, onEvent } = given;
-    const { snapshots, names, isPinned } = this.#options;
-    const { config, layers, source } = await readImage(plan, signal);
+    const { snapshots, names, isPinned, concurrency } = this.#options;
+    const { config, layers, parts, source } = await readImage(plan, signal);
     const work = { ...given, source };
     const documents = plan.groups.flat();
     const found = new Map(
-      [config, ...layers.map(({ descriptor }) => descriptor), ...documents].map((one) => [one.digest, one]),
+      [config, ...layers.map(({ descriptor }) => descriptor), ...parts, ...documents].map((one) => [
+        one.digest,
+        one,
+      ]),
     );
     for (const descriptor of found.values()) onEvent({ type: "found", descriptor });
 
     await this.#unpackAll(layers, work);
+    await forEachLimited(parts, { concurrency, signal }, (part, stop) =>
+      this.#fetch(part, { ...work, signal: stop }, {}),
+    );
     const top = layers.at(-1);
     await this.#fetch(
       config,

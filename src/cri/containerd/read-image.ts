@@ -17,6 +17,8 @@ import type { LayerToUnpack } from "./snapshots.ts";
 export interface ReadImage {
   readonly config: Descriptor;
   readonly layers: readonly LayerToUnpack[];
+  /** What belongs to an artifact, which nobody unpacks. */
+  readonly parts: readonly Descriptor[];
   /** The plan's, with the config, which was read already. */
   readonly source: ContentSource;
 }
@@ -27,14 +29,18 @@ export async function readImage(plan: CopyPlan, signal: AbortSignal | undefined)
   if (descriptor === undefined) throw notAnImage(plan.root);
   const bytes = await readContent(source, descriptor, { signal });
   const manifest = parseManifest(bytes, { mediaType: descriptor.mediaType });
-  if (manifest.kind !== "manifest" || !isImageConfigType(manifest.config.mediaType))
-    throw notAnImage(descriptor);
+  if (manifest.kind !== "manifest") throw notAnImage(descriptor);
+  // As in containerd an artifact is an image, too, that has nothing to run: Pods mount it.
+  if (!isImageConfigType(manifest.config.mediaType)) {
+    return { config: manifest.config, layers: [], parts: manifest.layers, source };
+  }
   const text = await readContent(source, manifest.config, { signal });
   const config = parseImageConfig(text);
   const layers = layersOf({ descriptor, manifest, config });
   const ids = layers.map(({ diffId }) => diffId);
   return {
     config: manifest.config,
+    parts: [],
     source: {
       open: async (wanted, options) =>
         wanted.digest === manifest.config.digest
