@@ -147,6 +147,23 @@ test("layers that may lie elsewhere, and lie here, come along and are no garbage
   assert.deepEqual(await lookAt(two), await lookAt(one));
 });
 
+test("a tag that moved here since the last import stays where it is, and is told", async (t) => {
+  const { one, two, folders } = await openEnds(t);
+  await pushSamples(one, folders.one, t);
+  await dray(folders.one, ["registry", "export", folders.layout]);
+  assert.equal((await dray(folders.two, ["registry", "import", folders.layout])).code, 0);
+  const at = `http://127.0.0.1:${two.port}/v2/team/app/manifests/`;
+  const body = JSON.stringify({ schemaVersion: 2, mediaType: MEDIA_TYPES.ociIndex, manifests: [] });
+  const headers = { "content-type": MEDIA_TYPES.ociIndex };
+  assert.equal((await fetch(`${at}outer`, { method: "PUT", body, headers })).status, 201);
+  const again = await dray(folders.two, ["registry", "import", folders.layout]);
+  assert.equal(again.code, 1);
+  assert.match(again.stderr, /^dray: Left out of "team\/app": tag outer: it is here already and [^\n]+\n$/);
+  assert.match(again.stdout, /^Imported 3 repositories: 5 manifests, 5 tags, /);
+  assert.equal(await (await fetch(`${at}outer`)).text(), body);
+  assert.equal((await fetch(`${at}2.0`)).status, 200);
+});
+
 test("manifests whose parts are missing come along where the configuration takes them", async (t) => {
   const folder = makeWorkFolder(t);
   const layout = join(makeWorkFolder(t), "docker-registry");

@@ -7,7 +7,7 @@ import type { ContentSource, Digest } from "../../../oci/index.ts";
 import type { BlobStore } from "../../../store/index.ts";
 import { readPushedDocument, type PushedDocument } from "../../document.ts";
 import { RegistryError } from "../../errors.ts";
-import type { NewManifest, RegistryMetadata } from "../../metadata.ts";
+import type { NewManifest, PutManifestOutcome, RegistryMetadata } from "../../metadata.ts";
 import type { LayoutFault, LayoutResult } from "./export.ts";
 import { blobPath, ROOT } from "./paths.ts";
 
@@ -117,27 +117,17 @@ class LayoutReader {
 
   /** An index comes after what it lists, whatever the order of digests. Tags that were set leave `tags`. */
   async #putAll(name: string, revisions: readonly Revision[], tags: Map<Digest, string[]>): Promise<void> {
-    const { metadata } = this.#target;
-    const { sparse = false, signal } = this.#options;
     let left = revisions;
     for (;;) {
       const missing: { readonly revision: Revision; readonly digests: readonly Digest[] }[] = [];
       for (const revision of left) {
-        signal?.throwIfAborted();
-        const { document, manifest, digest } = revision;
-        const names = tags.get(digest) ?? [];
-        const outcome = await metadata.putManifest(name, manifest, {
-          tags: names,
-          blobs: sparse ? [] : document.blobs,
-          manifests: sparse ? [] : document.manifests,
-          // With layers that may lie elsewhere: those that are here are kept by this alone.
-          links: document.links,
-        });
+        this.#options.signal?.throwIfAborted();
+        const outcome = await this.#put(name, revision, tags);
         if (outcome.kind === "missing") missing.push({ revision, digests: outcome.digests });
         if (outcome.kind !== "stored") continue;
         this.#counts.manifests++;
-        this.#counts.tags += names.length;
-        tags.delete(digest);
+        this.#counts.tags += tags.get(revision.digest)?.length ?? 0;
+        tags.delete(revision.digest);
       }
       if (missing.length === left.length || missing.length === 0) {
         for (const { revision, digests } of missing) {
@@ -147,6 +137,29 @@ class LayoutReader {
         return;
       }
       left = missing.map(({ revision }) => revision);
+    }
+  }
+
+  /** With its tags, those left out that stand for something else here: that was pushed after what is left there. */
+  async #put(name: string, revision: Revision, tags: Map<Digest, string[]>): Promise<PutManifestOutcome> {
+    const { document, manifest, digest } = revision;
+    const { sparse = false } = this.#options;
+    for (;;) {
+      const names = tags.get(digest) ?? [];
+      const outcome = await this.#target.metadata.putManifest(name, manifest, {
+        tags: names,
+        immutable: names,
+        blobs: sparse ? [] : document.blobs,
+        manifests: sparse ? [] : document.manifests,
+        // With layers that may lie elsewhere: those that are here are kept by this alone.
+        links: document.links,
+      });
+      if (outcome.kind !== "immutable") return outcome;
+      const { tag } = outcome;
+      const rest = names.filter((one) => one !== tag);
+      tags.set(digest, rest);
+      const why = "it is here already and stands for another manifest, which stays";
+      this.#faults.push({ repository: name, what: `tag ${tag}`, why });
     }
   }
 
