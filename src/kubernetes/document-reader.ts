@@ -52,6 +52,9 @@ export class DocumentReader {
         if (isAlias(node)) {
           const target = anchors.get(node.source);
           if (target !== undefined) this.#targets.set(node, target);
+          // Its name stays untold: a password that begins with a star, and isn't quoted, is an alias, too.
+          else
+            this.#problem("an alias has no anchor before it; a text that begins with * needs quotes", node);
         } else if (node.anchor !== undefined) {
           anchors.set(node.anchor, node);
         }

@@ -220,6 +220,23 @@ test("a Pod's restart policies and resources are read as written, and other poli
   );
 });
 
+test("readManifests() complains of an alias without an anchor, which may stand in another document", () => {
+  const text = `kind: Pod
+apiVersion: v1
+metadata: { name: &name a }
+spec: { containers: [{ name: a, image: b }] }
+---
+kind: Pod
+apiVersion: v1
+metadata: { name: *name }
+spec: { containers: [{ name: a, image: b }] }
+`;
+  const { problems } = readManifests(text, { file: "a.yaml" });
+  assert.deepEqual(problems.map(({ document, line, message }) => [document, line, message]).slice(0, 1), [
+    [2, 8, "an alias has no anchor before it; a text that begins with * needs quotes"],
+  ]);
+});
+
 test("readManifests() keeps the whole manifest of a Pod, aliases unfolded, unless it unfolds without end", () => {
   const spec = "spec: {containers: [{name: c, image: a, env: [*e, *e]}]}";
   const text = `{apiVersion: v1, kind: Pod, metadata: {name: w, labels: &e {name: X}}, ${spec}}`;

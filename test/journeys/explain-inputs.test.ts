@@ -105,6 +105,15 @@ test("a file that isn't there is no Pod", async (t) => {
   }
 });
 
+test("a folder that an option names has to be there", async (t) => {
+  const dray = await setUp(t, { "pod.yaml": POD });
+  for (const option of ["--hosts-dir", "--kubelet-root"]) {
+    const { code, err } = await dray(["explain", "--no-network", option, "nowhere", "pod.yaml"]);
+    assert.equal(code, 8);
+    assert.match(err, /Cannot read "nowhere": there is no such folder/);
+  }
+});
+
 test("dray pin and dray policy --fix write only what they could read to the letter", async (t) => {
   const latin = Buffer.from(POD.replace("wéb", "web"), "latin1");
   const dray = await setUp(t, { "latin.yaml": latin, "wide.yaml": utf16(POD, "little") });

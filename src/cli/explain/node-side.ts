@@ -1,5 +1,5 @@
 /** What options and objects say of nodes: their credentials, images, records and platforms. */
-import { readFile } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 
 import {
@@ -54,6 +54,19 @@ async function readGiven(path: string, cwd: string): Promise<Buffer> {
   } catch (cause) {
     const why = (cause as NodeJS.ErrnoException).code === "ENOENT" ? "there is no such file" : String(cause);
     throw new CliError("UNREADABLE", `Cannot read ${JSON.stringify(path)}: ${why}`, { cause });
+  }
+}
+
+/** @throws CliError `UNREADABLE`: nothing would be found in a folder that isn't there, and nobody would know why */
+export async function checkFolders(
+  folders: readonly (string | undefined)[],
+  { cwd }: Pick<CommandContext, "cwd">,
+): Promise<void> {
+  for (const path of folders) {
+    if (path === undefined) continue;
+    const found = await stat(resolve(cwd, path)).catch(() => undefined);
+    if (found?.isDirectory() === true) continue;
+    throw new CliError("UNREADABLE", `Cannot read ${JSON.stringify(path)}: there is no such folder`);
   }
 }
 

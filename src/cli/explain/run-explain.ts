@@ -26,6 +26,7 @@ import { admissionChain } from "../webhook/admission-chain.ts";
 import { admissionSettings } from "../webhook/options.ts";
 import { exitOf } from "./exit-of.ts";
 import {
+  checkFolders,
   chooseNodes,
   type NodeFacts,
   readNodeFacts,
@@ -75,6 +76,7 @@ async function makeExplanation(
   context: CommandContext,
 ): Promise<{ readonly explanation: Explanation; readonly incomplete: boolean }> {
   await using stack = new AsyncDisposableStack();
+  await checkFolders([values["kubelet-root"], ...(values["hosts-dir"] ?? [])], context);
   const settings = await readNodeSettings(values, context);
   const facts = await readNodeFacts(values, settings, context);
   const { paths, targets } = sortOut(values, positionals, context);
