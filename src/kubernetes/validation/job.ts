@@ -131,8 +131,7 @@ function validateJobSpec(spec: JsonObject, path: string): readonly FieldError[] 
 
 function validateIndexed(spec: JsonObject, path: string): readonly FieldError[] {
   if (textAt(spec, "completionMode") !== "Indexed" || !isAbsent(spec["completions"])) return [];
-  const mode = goQuote("Indexed");
-  return [requiredField(`${path}.completions`, `when completion mode is ${mode}`)];
+  return [requiredField(`${path}.completions`, "when completion mode is Indexed")];
 }
 
 /** A Pod that always starts again never completes. */

@@ -289,6 +289,10 @@ describe("kinds that make Pods", () => {
       'spec.template.spec.restartPolicy: Unsupported value: "Never": supported values: "Always"',
     ]);
     expectErrors(validateCreate(makeWorkload("batch/v1", "Job", {}, never)), []);
+    const indexed = { completionMode: "Indexed", parallelism: 2 };
+    expectErrors(validateCreate(makeWorkload("batch/v1", "Job", indexed, never)), [
+      "spec.completions: Required value: when completion mode is Indexed",
+    ]);
     expectErrors(validateCreate(makeWorkload("batch/v1", "Job")), [
       'spec.template.spec.restartPolicy: Required value: valid values: "OnFailure", "Never"',
     ]);
