@@ -138,6 +138,19 @@ const CASES: Readonly<Record<string, Case>> = {
     offline: ["failure TAG_MISSING"],
     says: ["Asked from here"],
   },
+  "a registry that nobody can get to, each for a reason of their own": {
+    objects: [
+      waiting(
+        backOff(
+          `${RESOLVE}failed to do request: Head "https://${HOST}/v2/shop/web/manifests/1": tls: failed to verify certificate: x509: certificate is valid for other.example, not ${HOST}`,
+        ),
+      ),
+    ],
+    // What runtimes look at first isn't what others do.
+    registry: { fail: "TLS_UNKNOWN_AUTHORITY" },
+    causes: ["failure TLS_NAME_MISMATCH", "risk TLS_UNKNOWN_AUTHORITY"],
+    offline: ["failure TLS_NAME_MISMATCH"],
+  },
   "a tag that came, and went again": {
     objects: [waiting(backOff(`${HEAD}500 Internal Server Error`))],
     registry: { images: { "shop/web:2": {} } },

@@ -71,7 +71,7 @@ function ofRefusal(attempt: AttemptTrace, image: ImageTrace, { pod, severity, no
       kind === "secret" && attempt.as.startsWith(`Secret ${pod.subject.namespace}/${name},`),
   );
   const renew = secret === undefined ? [] : [rewriteSecret(pod, registry, secret)];
-  const said = attempt.error?.said.map(({ message }) => message).join("; ") ?? "";
+  const said = saidIn(attempt);
   if (tried?.blank === true) {
     const why = secret?.detail === undefined ? "" : `; ${secret.detail}`;
     const summary = `${attempt.as} has an entry for ${registry} with neither user nor password${why}`;
@@ -135,6 +135,11 @@ function scopesOf({ exchanges }: AttemptTrace): { readonly asked: string; readon
   };
 }
 
+/** The registry's own words. */
+function saidIn(attempt: AttemptTrace | undefined): string {
+  return attempt?.error?.said.map(({ message }) => message).join("; ") ?? "";
+}
+
 /** A mirror's wish for a login isn't the registry's. */
 function mirrorThatAsks({ hosts }: ImageTrace, attempt: AttemptTrace | undefined): string | undefined {
   const asking = (attempt?.exchanges ?? []).filter(({ status }) => status === 401);
@@ -153,7 +158,7 @@ function ofStranger(
   const { registry = "", repository = "" } = image.name;
   const name = "regcred";
   const advice = [makeSecret(pod, registry, name), ...nameSecret(pod, name)];
-  const said = attempt?.error?.said.map(({ message }) => message).join("; ") ?? "";
+  const said = saidIn(attempt);
   const token = attempt?.exchanges.some(({ purpose }) => purpose === "token") === true;
   const asker = mirrorThatAsks(image, attempt);
   if (attempt?.error?.status === 403 && !token) {

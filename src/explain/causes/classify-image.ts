@@ -149,9 +149,9 @@ function besideTheNode(image: ImageTrace, known: Known, found: readonly Finding[
   return [...found, finding("NODE_DIFFERS", "note", summary)];
 }
 
-/** Words tell denials apart only so far. */
+/** Words tell denials apart only so far; where one can't get to, they tell very well. */
 function alike(one: CauseCode, other: CauseCode): boolean {
-  return one === other || CAUSES[one].exit === CAUSES[other].exit;
+  return one === other || (!dependsOnPlace(one) && CAUSES[one].exit === CAUSES[other].exit);
 }
 
 /** A registry may say "not found" of what a stranger may not see. */
