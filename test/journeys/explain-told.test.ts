@@ -377,6 +377,25 @@ const CASES: Readonly<Record<string, Case>> = {
     causes: ["failure SECRET_EMPTY"],
     says: [`Entry " ${HOST}"`],
   },
+  "a back-off without a reason, and events of the newer group": {
+    objects: [
+      waiting({ waiting: { reason: "ImagePullBackOff", message: `Back-off pulling image "${IMAGE}"` } }),
+      {
+        apiVersion: "events.k8s.io/v1",
+        kind: "Event",
+        metadata: { name: "web.1", namespace: "shop" },
+        regarding: { kind: "Pod", namespace: "shop", name: "web", fieldPath: "spec.containers{web}" },
+        type: "Warning",
+        reason: "Failed",
+        note: `Failed to pull image "${IMAGE}": ${NOBODY}`,
+        deprecatedCount: 2,
+        deprecatedLastTimestamp: "2026-01-05T11:59:55Z",
+      },
+    ],
+    registry: CLOSED,
+    causes: ["failure NO_CREDENTIALS"],
+    says: ["2 failures so far, so 20 s between attempts; the next is due at 2026-01-05T12:00:15Z"],
+  },
   "a Pod that fails for the first time": {
     objects: [waiting(backOff(`${HEAD}500 Internal Server Error`)), failed(1, "2026-01-05T11:59:55Z")],
     registry: { status: 500 },

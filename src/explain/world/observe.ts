@@ -46,7 +46,8 @@ const EVENT_REASONS: ReadonlySet<string> = new Set([
 ]);
 
 /** Undefined for a Pod that no node has said anything of. */
-export function observe(options: ObserveOptions): ObservedTrace | undefined {
+export function observe(given: ObserveOptions): ObservedTrace | undefined {
+  const options = { ...given, events: given.events.map(asCoreEvent) };
   const { slot, outcome, untold } = options;
   const state = slot.kind === "volume" ? volumeState(options) : containerState(options, slot.kind);
   const events = eventsOf(options);
@@ -70,6 +71,21 @@ export function observe(options: ObserveOptions): ObservedTrace | undefined {
 
 export function isImageReason(reason: string | undefined): boolean {
   return reason !== undefined && IMAGE_REASONS.has(reason);
+}
+
+/** As the group events.k8s.io has them, as those of the core group. */
+function asCoreEvent(event: JsonObject): JsonObject {
+  if (event["regarding"] === undefined) return event;
+  const { regarding, note, deprecatedCount, deprecatedFirstTimestamp, deprecatedLastTimestamp, ...rest } =
+    event;
+  return {
+    ...rest,
+    involvedObject: regarding,
+    ...(note !== undefined && { message: note }),
+    ...(deprecatedCount !== undefined && { count: deprecatedCount }),
+    ...(deprecatedFirstTimestamp !== undefined && { firstTimestamp: deprecatedFirstTimestamp }),
+    ...(deprecatedLastTimestamp !== undefined && { lastTimestamp: deprecatedLastTimestamp }),
+  };
 }
 
 /** A pull secret that can't be read becomes the reason, as it is. */
