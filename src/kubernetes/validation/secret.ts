@@ -2,6 +2,7 @@
 import { decodeBase64 } from "../../internal/go/base64.ts";
 import { GoError } from "../../internal/go/errors.ts";
 import { decodeJson, type GoType, goCustom, goMap } from "../../internal/go/json-decode.ts";
+import type { JsonNode } from "../../internal/go/json-parse.ts";
 import {
   type FieldError,
   forbiddenField,
@@ -25,7 +26,7 @@ const FROZEN = "field is immutable when `immutable` is set";
 /** What a document of credentials must be at its top; what lies below is for those who use it. */
 const DOCUMENT: GoType<unknown> = goMap(
   "map[string]interface {}",
-  goCustom("interface {}", undefined, () => undefined),
+  goCustom("interface {}", undefined, checkNumbers),
 );
 
 const TYPES: ReadonlyMap<string, (secret: JsonObject) => readonly FieldError[]> = new Map(
@@ -111,6 +112,14 @@ function validateDocument(secret: JsonObject, key: string): readonly FieldError[
     if (!(error instanceof GoError)) throw error;
     return [invalidField(`data[${key}]`, REDACTED, error.message)];
   }
+}
+
+/** Whatever lies below has to fit into Go's values all the same, which numbers may not. */
+function checkNumbers(node: JsonNode): void {
+  if (node.kind === "array") for (const item of node.items) checkNumbers(item);
+  if (node.kind === "object") for (const [, member] of node.members) checkNumbers(member);
+  if (node.kind !== "number" || Number.isFinite(Number(node.text))) return;
+  throw new GoError(`json: cannot unmarshal number ${node.text} into Go value of type float64`);
 }
 
 function validateToken(secret: JsonObject): readonly FieldError[] {
