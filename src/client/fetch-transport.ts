@@ -12,8 +12,8 @@ export function fetchTransport(fetch: Fetch): HttpSend {
     request.signal?.throwIfAborted();
     const { init, sent } = openRequest(request);
     try {
-      const response = await fetch(new Request(request.url, init));
-      return new FetchResponse(request, response);
+      const asked = new Request(request.url, init);
+      return new FetchResponse(request.url, asked, await fetch(asked));
     } catch (error) {
       request.signal?.throwIfAborted();
       const failure = sent.failure as { readonly error: unknown } | undefined;
@@ -64,13 +64,14 @@ class FetchResponse implements HttpResponse {
   readonly status: number;
   readonly url: URL;
   readonly #response: Response;
-  readonly #request: HttpRequest;
+  /** Its signal follows ours for as long as somebody holds it, and whoever answers listens to that one. */
+  readonly #asked: Request;
 
-  constructor(request: HttpRequest, response: Response) {
+  constructor(url: URL, asked: Request, response: Response) {
     this.status = response.status;
-    this.url = request.url;
+    this.url = url;
     this.#response = response;
-    this.#request = request;
+    this.#asked = asked;
   }
 
   header(name: string): string | undefined {
@@ -87,7 +88,7 @@ class FetchResponse implements HttpResponse {
     if (reader === undefined) return;
     try {
       for (;;) {
-        this.#request.signal?.throwIfAborted();
+        this.#asked.signal.throwIfAborted();
         const { done, value } = await reader.read().catch((error: unknown) => {
           throw networkError(error, this.url.host);
         });
@@ -96,7 +97,7 @@ class FetchResponse implements HttpResponse {
       }
     } catch (error) {
       await reader.cancel(error).catch(() => {});
-      this.#request.signal?.throwIfAborted();
+      this.#asked.signal.throwIfAborted();
       throw error;
     }
   }

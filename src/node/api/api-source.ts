@@ -32,7 +32,7 @@ export class ApiSource implements PodSource, PullSecretLookup {
   readonly #pods: ResourceClient;
   readonly #secrets: ResourceClient;
   readonly #stop = new AbortController();
-  readonly #running: Promise<void>[] = [];
+  readonly #running = new Set<Promise<void>>();
   /** Deletions being confirmed, by uid. */
   readonly #ending = new Set<string>();
 
@@ -46,14 +46,14 @@ export class ApiSource implements PodSource, PullSecretLookup {
     const { node, watchCredentials, onError } = this.#options;
     const { signal } = this.#stop;
     const pods = new Informer(this.#pods, { fieldSelector: `spec.nodeName=${node}`, onError });
-    this.#running.push(pods.run(signal));
+    this.#running.add(pods.run(signal));
     await pods.synced(signal);
     pods.subscribe((change) => this.#podChanged(change, listener));
     if (watchCredentials !== true) return;
     for (const kind of ["secret", "service-account"] as const) {
       const name = kind === "secret" ? "secrets" : "serviceaccounts";
       const watched = new Informer(resource(this.#options.client, name), { onError });
-      this.#running.push(watched.run(signal));
+      this.#running.add(watched.run(signal));
       await watched.synced(signal);
       watched.subscribe((change) => {
         if (change.type === "deleted") return;
@@ -99,8 +99,11 @@ export class ApiSource implements PodSource, PullSecretLookup {
           if (!signal.aborted && !isGone(error)) this.#options.onError?.(error);
         },
       )
-      .finally(() => this.#ending.delete(uid));
-    this.#running.push(deletion);
+      .finally(() => {
+        this.#ending.delete(uid);
+        this.#running.delete(deletion);
+      });
+    this.#running.add(deletion);
   }
 }
 
