@@ -58,6 +58,8 @@ export interface StoreBackendOptions {
   readonly collect: (options: SignalOptions) => Promise<unknown>;
   /** Drops what nobody is writing any more; called when a pull ran out of room, since kubelets can free images alone. */
   readonly makeRoom?: (() => Promise<unknown>) | undefined;
+  /** Room that is given up when a removal finds none to be written down in, and taken again afterwards. */
+  readonly reserve?: { release(): boolean; fill(): void } | undefined;
   /** Names of images that are never to be collected; those that are no names count for nothing. */
   readonly pinned?: readonly string[] | undefined;
   /** More of them, which come and go while this serves. */
@@ -133,7 +135,7 @@ export class StoreBackend implements ImageBackend {
       return id;
     } catch (error) {
       // What was begun is worth less than room: the failure is what counts, also where none can be made.
-      if (error instanceof DrayError && FULL.has(error.code)) await makeRoom?.().catch(() => {});
+      if (isFull(error)) await makeRoom?.().catch(() => {});
       throw error;
     }
   }
@@ -145,7 +147,22 @@ export class StoreBackend implements ImageBackend {
       await this.#collecting?.running.catch(() => {});
       return;
     }
-    for (const name of found.names) this.#options.store.names.delete(name);
+    const { reserve, makeRoom } = this.#options;
+    try {
+      await this.#removeNames(found.names, options);
+    } catch (error) {
+      if (!isFull(error)) throw error;
+      // Whoever removes an image does so for room: that there is none must not be in the way.
+      reserve?.release();
+      await makeRoom?.().catch(() => {});
+      await this.#removeNames(found.names, options);
+    } finally {
+      reserve?.fill();
+    }
+  }
+
+  async #removeNames(names: readonly string[], options: SignalOptions): Promise<void> {
+    for (const name of names) this.#options.store.names.delete(name);
     await this.#collect(options);
   }
 
@@ -245,6 +262,10 @@ export class StoreBackend implements ImageBackend {
     await mine;
     signal?.throwIfAborted();
   }
+}
+
+function isFull(error: unknown): boolean {
+  return error instanceof DrayError && FULL.has(error.code);
 }
 
 function lookUpHeld(held: readonly Held[], text: string): Held | undefined {

@@ -1,6 +1,6 @@
 /** `dray cri` as a process: ended gently, killed in the middle of pulls, and out of room on its disk. */
 import assert from "node:assert/strict";
-import { mkdir, mkdtemp, readdir, rm, stat } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rm, stat, statfs } from "node:fs/promises";
 import { existsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -141,6 +141,50 @@ test("a full disk fails the pull with a code, and the service goes on", LIMIT, a
   const second = await images.pullImage({ image: { image: `${registry.host}/fits:1` } });
   assert.equal(second.imageRef, fits.id);
 });
+
+test(
+  "images can be removed from a disk that others filled to its end, also after a start",
+  LIMIT,
+  async (t) => {
+    const folder = await makeFolder(t);
+    const small = join(folder, "small");
+    await mkdir(small);
+    const mounted = await attempt("mount", ["-t", "tmpfs", "-o", "size=8m", "none", small]).catch(
+      () => undefined,
+    );
+    if (mounted?.status !== 0) return t.skip("only root may make a small disk");
+    await using _mount = { [Symbol.asyncDispose]: async () => void (await attempt("umount", ["-l", small])) };
+    await using registry = await CriRegistry.start();
+    const names = ["one", "two"].map((name, seed) => {
+      registry.put(`${name}:1`, { layers: [bytesOf(2_000_000, seed)] });
+      return `${registry.host}/${name}:1`;
+    });
+    const [one = "", two = ""] = names;
+    const dataDir = join(small, "data");
+    const left = async (images: CriClient["images"]): Promise<readonly string[]> =>
+      (await images.listImages({})).images.flatMap(({ repoTags }) => repoTags);
+    /** Others take all room there is. */
+    const fill = async (): Promise<void> =>
+      void (await attempt("dd", ["if=/dev/zero", `of=${join(small, "others")}`, "bs=4096", "count=4096"]));
+
+    {
+      await using service = await serve(dataDir);
+      const { images } = service.client;
+      for (const image of names) await images.pullImage({ image: { image } });
+      await fill();
+      await images.removeImage({ image: { image: one } });
+      assert.deepEqual(await left(images), [two]);
+      assert.ok((await statfs(small)).bavail * 4096 > 1_500_000, "the room is there");
+    }
+    await fill();
+    await using service = await serve(dataDir);
+    const { images } = service.client;
+    await images.removeImage({ image: { image: two } });
+    assert.deepEqual(await left(images), []);
+    registry.put("less:1", { layers: [bytesOf(200_000, 3)] });
+    await images.pullImage({ image: { image: `${registry.host}/less:1` } });
+  },
+);
 
 /** Contents that are not whole yet. */
 async function ingests(dataDir: string): Promise<readonly string[]> {
