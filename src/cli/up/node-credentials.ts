@@ -106,10 +106,11 @@ export async function openNodeCredentials(
   let known = await describeFile(files);
   let refused: string | undefined;
   const refresh = async (): Promise<boolean> => {
+    // Before the file: a change of it must not be forgotten where the providers' configuration can't be read.
+    const hash = registered === undefined ? undefined : await hashConfig(options, context.cwd);
     const [before, current] = [known, await describeFile(files)];
     known = current;
     const changed = before !== current;
-    const hash = registered === undefined ? undefined : await hashConfig(options, context.cwd);
     if (hash === registered?.configHash || hash === refused) return changed;
     refused = hash;
     registered = await registerProviders(options, wiring);
