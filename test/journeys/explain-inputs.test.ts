@@ -144,6 +144,24 @@ test("a Pod of which a cluster says that its image doesn't come is no success wh
   assert.equal(await exitFor("ContainerCreating"), 0);
 });
 
+test("a Pod whose account isn't there, and that is wrong besides, is told of both", async (t) => {
+  const dray = await setUp(t, {});
+  const image = "registry.example.com/shop/web";
+  const pod = `apiVersion: v1
+kind: Pod
+metadata: { name: web }
+spec:
+  serviceAccountName: robot
+  containers:
+    - { name: a, image: "${image}:1", imagePullPolicy: Sometimes }
+    - { name: a, image: "${image}:2" }
+`;
+  const { code, out } = await dray(["explain", "-q", "--no-network", "--complete", "-"], pod);
+  assert.equal(code, 1);
+  assert.deepEqual(out.match(/^ {2}[A-Z_]+(?=:)/gm), ["  SERVICE_ACCOUNT_MISSING", "  POD_INVALID"], out);
+  assert.match(out, /→ Change spec\.containers\[1\]\.name: Duplicate value: "a"/);
+});
+
 test("dray policy -o yaml says beside the manifests what is refused", async (t) => {
   const dray = await setUp(t, {});
   const latest = POD.replace("wéb", "web").replace("web:1", "web:latest");

@@ -93,7 +93,12 @@ async function makeExplanation(
       ? "; of a cluster's, name one with pod/NAME, or a namespace with -n"
       : "";
     const where = paths.map((path) => JSON.stringify(path)).join(", ");
-    throw new UsageError(`There is nothing that makes Pods in ${where}${hint}`, "explain");
+    const { namespace } = values;
+    const of =
+      namespace === undefined
+        ? ""
+        : ` of namespace ${JSON.stringify(namespace)} (what names none is of "default")`;
+    throw new UsageError(`There is nothing that makes Pods${of} in ${where}${hint}`, "explain");
   }
   const registries = stack.use(await openRegistrySide(values, context, send));
   const { ensureSecretPulled } = settings;

@@ -12,37 +12,36 @@ export function classifyPod(
 }
 
 function door({ admission, account, subject }: PodTrace): readonly Finding[] {
+  const { state, errors } = admission;
   const what = `${subject.kind} ${subject.namespace}/${subject.name}`;
-  if (admission.state === "refused") {
-    const why = admission.errors.map(({ message }) => message).join("; ");
-    if (account.state !== "missing") {
-      return [finding("ADMISSION_REFUSED", "failure", `The API server would refuse ${what}: ${why}`)];
-    }
-    return [
-      finding(
-        "SERVICE_ACCOUNT_MISSING",
-        "failure",
-        `There is no ServiceAccount ${subject.namespace}/${account.name}`,
-        [
-          {
-            text: "Create it",
-            command: `kubectl create serviceaccount ${shell(account.name)} -n ${shell(subject.namespace)}`,
-          },
-        ],
-      ),
-    ];
-  }
-  if (admission.state !== "invalid") return [];
+  // What breaks a rule of the schema has a field; a refusal has none.
+  const faults = errors.filter(({ field }) => field !== "" || state === "invalid");
+  const invalid = faults.length === 0 ? [] : [ofFaults(faults, what)];
+  if (state !== "refused") return invalid;
+  if (account.state === "missing") return [ofAccount(account.name, subject), ...invalid];
+  const why = errors.filter((error) => !faults.includes(error)).map(({ message }) => message);
   return [
-    finding(
-      "POD_INVALID",
-      "failure",
-      `The API server would refuse ${what}: ${admission.errors.map(({ message }) => message).join("; ")}`,
-      admission.errors.map(({ field, message }) => ({
-        text: `Change ${field || "the manifest"}: ${message}`,
-      })),
-    ),
+    finding("ADMISSION_REFUSED", "failure", `The API server would refuse ${what}: ${why.join("; ")}`),
+    ...invalid,
   ];
+}
+
+function ofFaults(faults: PodTrace["admission"]["errors"], what: string): Finding {
+  const messages = faults.map(({ message }) => message);
+  return finding(
+    "POD_INVALID",
+    "failure",
+    `The API server would refuse ${what}: ${messages.join("; ")}`,
+    faults.map(({ field, message }) => ({
+      text: `Change ${message.startsWith(field) ? message : `${field}: ${message}`}`,
+    })),
+  );
+}
+
+function ofAccount(name: string, { namespace }: PodTrace["subject"]): Finding {
+  const summary = `There is no ServiceAccount ${namespace}/${name}`;
+  const command = `kubectl create serviceaccount ${shell(name)} -n ${shell(namespace)}`;
+  return finding("SERVICE_ACCOUNT_MISSING", "failure", summary, [{ text: "Create it", command }]);
 }
 
 function node({ node: { name, troubles } }: PodTrace): readonly Finding[] {

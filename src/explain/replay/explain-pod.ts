@@ -276,12 +276,14 @@ function policyOf(
 
 /** What the template, or the manifest, has in the place of this image, if that is something else. */
 function templateImage(
-  { list, name, image }: ImageSlot,
+  { list, name, index, image }: ImageSlot,
   owner: KubernetesObject | undefined,
   written: JsonObject,
 ): string | undefined {
   const spec = owner === undefined ? written : writtenSpec(owner);
-  const other = listImages(spec).find((slot) => slot.list === list && slot.name === name)?.image;
+  const named = listImages(spec).filter((slot) => slot.list === list && slot.name === name);
+  // Two of one name are a mistake, and not one of a webhook.
+  const other = (named.find((slot) => slot.index === index) ?? named[0])?.image;
   return other === undefined || other === image ? undefined : other;
 }
 

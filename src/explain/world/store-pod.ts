@@ -52,16 +52,23 @@ export async function storePod(pod: KubernetesObject, options: StoreOptions): Pr
   const steps = decision.reasons;
   const { warnings } = decision;
   if (!decision.allowed) {
-    const errors = [{ field: "", message: decision.status.message ?? "refused" }];
+    const refusal = { field: "", message: decision.status.message ?? "refused" };
     // What the account adds, it adds also where a later step refuses.
     const pulled = await runAdmission([standard], requestFor(pod), { phase: "admit" }).catch(ignoreStatus);
     const object = pulled?.allowed === true ? (pulled.object ?? pod) : pod;
+    // The API server would stop there; whoever mends it would meet these next.
+    const errors = [refusal, ...faultsOf(object)];
     return { pod: object, admission: { state: "refused", steps, warnings, errors }, account };
   }
   const object = decision.object ?? pod;
-  const errors = validateCreate(prepareForCreate(object)).map(({ field, message }) => ({ field, message }));
+  const errors = faultsOf(object);
   const state = errors.length === 0 ? "admitted" : "invalid";
   return { pod: object, admission: { state, steps, warnings, errors }, account };
+}
+
+/** Each with its field. */
+function faultsOf(pod: KubernetesObject): StoredPod["admission"]["errors"] {
+  return validateCreate(prepareForCreate(pod)).map(({ field, message }) => ({ field, message }));
 }
 
 function requestFor(pod: KubernetesObject): Parameters<typeof runAdmission>[1] {
