@@ -140,15 +140,7 @@ export function lookAt(text: string, command: string): Advice {
 
 const LISTS = { container: "containers", init: "initContainers", ephemeral: "ephemeralContainers" } as const;
 
-const SETTABLE: ReadonlySet<string> = new Set([
-  "Pod",
-  "Deployment",
-  "StatefulSet",
-  "DaemonSet",
-  "ReplicaSet",
-  "ReplicationController",
-  "CronJob",
-]);
+const SETTABLE: ReadonlySet<string> = new Set([...IN_TEMPLATE, "Pod", "CronJob"]);
 
 /** What `kubectl set image` takes: a Pod's maker rather than the Pod, which would be made again as it was. */
 function targetOf({ kind, name, owner }: Place["subject"]): string | undefined {

@@ -162,7 +162,8 @@ export function missingRepository(image: ImageTrace, pod: Pod, severity: Finding
   ]);
 }
 
-function placeOf({ name }: ImageTrace): string {
+/** Its repository, with the registry. */
+export function placeOf({ name }: ImageTrace): string {
   return `${name.registry ?? ""}/${name.repository ?? ""}`;
 }
 

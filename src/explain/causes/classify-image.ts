@@ -3,7 +3,7 @@ import type { PullSecret } from "../../credentials/index.ts";
 import { hostPlatformMatcher, parsePlatform } from "../../oci/index.ts";
 import type { Finding, ImageTrace, PodTrace } from "../trace.ts";
 import { changeImage, lookAt, nameSecret, shell, startAnew } from "./advice.ts";
-import { classifyAttempt, classifyMirrors, classifyUpstream } from "./classify-attempts.ts";
+import { classifyAttempt, classifyMirrors, classifyUpstream, placeOf } from "./classify-attempts.ts";
 import { classifyDenial, foresee, isDenial } from "./classify-denial.ts";
 import { classifyMismatches, classifySources, type SourceContext } from "./classify-sources.ts";
 import { causeOfText, denialOfText, dependsOnPlace, isBeforeAsking, isNodeOnly } from "./classify-text.ts";
@@ -98,10 +98,8 @@ function ofFailure(image: ImageTrace, known: Known): readonly Finding[] {
     return classifySources(image, sources).filter(({ code }) => code === "SECRET_BROKEN");
   const lost = content?.layers.find(({ state }) => state === "not-at-registry");
   if (lost !== undefined) {
-    const what = `${image.name.registry ?? ""}/${image.name.repository ?? ""}`;
-    return [
-      finding("CONTENT_MISSING", "failure", `${what} has the manifest, and not its layer ${lost.digest}`),
-    ];
+    const summary = `${placeOf(image)} has the manifest, and not its layer ${lost.digest}`;
+    return [finding("CONTENT_MISSING", "failure", summary)];
   }
   const other = attempts
     .filter(({ result }) => result === "failed")
@@ -198,9 +196,7 @@ function ofSuccess(image: ImageTrace, known: Known): readonly Finding[] {
   if (moved && content.digest !== presence.digest) {
     const summary = `Tag ${JSON.stringify(name.tag ?? "")} is ${content.digest} now; the node keeps ${presence.digest}, since the policy is ${policy.value}`;
     findings.push(
-      finding("TAG_MOVED", "risk", summary, [
-        changeImage(pod, image, `${name.registry ?? ""}/${name.repository ?? ""}@${content.digest}`),
-      ]),
+      finding("TAG_MOVED", "risk", summary, [changeImage(pod, image, `${placeOf(image)}@${content.digest}`)]),
     );
   }
   // A volume may hold anything.
