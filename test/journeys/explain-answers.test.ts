@@ -68,6 +68,18 @@ test("a 400 to plain HTTP wants TLS, unless TLS is what failed before", async ()
   assert.deepEqual(await codes(send, ["--plain-http"]), ["HTTPS_REQUIRED"]);
 });
 
+test("a gateway's 403 isn't mended by a pull secret, a registry's may be", async () => {
+  const adviceOf = async (html: boolean): Promise<string> => {
+    const { send } = new ScriptedRegistries({ [HOST]: { status: 403, html } });
+    const [cause] = await explain(`${HOST}/shop/web:1`, send);
+    assert.equal(cause?.code, "ACCESS_DENIED");
+    assert.equal(cause.summary.includes("with a web page"), html);
+    return JSON.stringify(cause.advice);
+  };
+  assert.doesNotMatch(await adviceOf(true), /create secret/);
+  assert.match(await adviceOf(false), /create secret/);
+});
+
 test("a name that no host can have is told as that, and not as an answer", async () => {
   const { send } = new ScriptedRegistries({});
   for (const image of ["registry_example.com/shop/web:1", "registry.example.com:99999/shop/web:1"]) {

@@ -162,13 +162,11 @@ function ofStranger(
   const token = attempt?.exchanges.some(({ purpose }) => purpose === "token") === true;
   const asker = mirrorThatAsks(image, attempt);
   if (attempt?.error?.status === 403 && !token) {
+    const page = attempt.error.message.includes("HTML page");
+    const how = page ? "with a web page, as gateways do" : "without asking who we are";
     const words = said === "" ? "" : `: ${said}`;
-    return finding(
-      "ACCESS_DENIED",
-      severity,
-      `${registry} answers 403 without asking who we are${words}`,
-      advice,
-    );
+    // A gateway doesn't know of the registry's logins.
+    return finding("ACCESS_DENIED", severity, `${registry} answers 403 ${how}${words}`, page ? [] : advice);
   }
   const summary = `${asker ?? registry} wants a login for ${repository}, and there is none: no pull secret in the Pod or ServiceAccount ${pod.account.name}, none on the node; it may also have no such repository, which such registries tell only to whom they know${hubWords(image)}`;
   return finding("NO_CREDENTIALS", severity, summary, advice);
