@@ -5,7 +5,8 @@
  * node scripts/test.ts unit vectors journeys [-- --test-name-pattern=…]
  * ```
  *
- * A run also fails when a secret of a test shows up in anything that was said: see `watch-secrets.js`.
+ * A run also fails when a secret of a test shows up in anything that was said (`watch-secrets.js`), and when a file of
+ * tests doesn't end (`end-tests.js`).
  */
 import { spawn } from "node:child_process";
 import { existsSync, globSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -45,7 +46,9 @@ if (files.length === 0) process.exit(1);
 
 const notes = mkdtempSync(join(tmpdir(), "dray-test-"));
 const seen = join(notes, "secrets-seen");
-const watch = new URL("watch-secrets.js", import.meta.url).href;
+const preloads = ["watch-secrets.js", "end-tests.js"].map(
+  (name) => `--import=${new URL(name, import.meta.url).href}`,
+);
 const child = spawn(
   process.execPath,
   [
@@ -63,7 +66,7 @@ const child = spawn(
       ...process.env,
       // What tests start by the name "node" is this Node too.
       PATH: `${dirname(process.execPath)}${delimiter}${process.env["PATH"] ?? ""}`,
-      NODE_OPTIONS: `${process.env["NODE_OPTIONS"] ?? ""} --import=${watch}`.trim(),
+      NODE_OPTIONS: [process.env["NODE_OPTIONS"] ?? "", ...preloads].join(" ").trim(),
       DRAY_SECRETS_SEEN: seen,
     },
   },
