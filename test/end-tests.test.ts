@@ -25,6 +25,6 @@ test("a file of tests that leaves something open is ended, and says what", async
     cwd: folder,
     env,
   });
-  assert.equal(ended.code, 1);
+  assert.equal(ended.status, 1);
   assert.match(ended.stdout, /open\.test\.ts doesn't end: still open after .* are .*TCPServerWrap/);
 });
