@@ -140,6 +140,44 @@ describe("authorization", () => {
   });
 });
 
+test("closing turns away who waits to be let in, and waits for who was", { timeout: 60_000 }, async () => {
+  const undecided = new Promise<Decision>(() => {});
+  const isAsked = new Set<string>();
+  await using world = new TestRegistry({
+    authorize: ({ target }, [access]) => {
+      if (access?.name === "open" || access?.name === "catalog") return { allowed: true };
+      isAsked.add(target);
+      return undecided;
+    },
+  });
+  const digest = await world.pushBlob("open", "text");
+  const [opened, gate] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const open = world.blobs.open.bind(world.blobs);
+  world.blobs.open = async (...args: Parameters<typeof open>) => {
+    opened.resolve();
+    await gate.promise;
+    return await open(...args);
+  };
+  const inside = world.send("GET", `/v2/open/blobs/${digest}`);
+  await opened.promise;
+  await world.metadata.linkBlob("guarded", { digest, size: 4 });
+  const paths = ["/v2/guarded/tags/list", "/v2/_catalog", "/v2/"];
+  const outside = paths.map((path) => world.send("GET", path));
+  while (isAsked.size < paths.length) await new Promise(setImmediate);
+  let isClosed = false;
+  const closing = world.registry.close().then(() => (isClosed = true));
+  for (const answer of [...(await Promise.all(outside)), await world.send("GET", "/v2/guarded/tags/list")]) {
+    assert.equal(answer.status, 503);
+    assert.deepEqual(await codesOf(answer), ["UNAVAILABLE"]);
+  }
+  await new Promise(setImmediate);
+  assert.equal(isClosed, false);
+  gate.resolve();
+  assert.equal(await (await inside).text(), "text");
+  await closing;
+  assert.deepEqual(world.failures, []);
+});
+
 test("referrers come in pages that lead to each other", async () => {
   await using world = new TestRegistry();
   const subject = { mediaType: MEDIA_TYPES.ociManifest, digest: digestOf("s"), size: 1 };

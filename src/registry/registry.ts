@@ -16,6 +16,7 @@ import type { RegistryMetadata } from "./metadata.ts";
 import type { Mirror } from "./mirror/open.ts";
 import type { Observer } from "./operations/exchange.ts";
 import { Watch } from "./operations/watch.ts";
+import { AccessUnanswered, OpenQuestions } from "./open-questions.ts";
 import { listReferrers } from "./referrers.ts";
 import { RequestAborted, type RegistryRequest, type RegistryResponse } from "./request.ts";
 import { accessFor, decodePath, methodsOf, wishFor } from "./route-rules.ts";
@@ -79,13 +80,17 @@ export interface Registry extends AsyncDisposable {
   setRules(rules: RegistryRules): void;
   /** Lets go what no rule keeps and nothing names, while requests go on; one run at a time. */
   collect(options?: CollectOptions): Promise<CollectResult>;
-  /** Ends what runs beside requests, and waits for those under way. New ones must not come any more. */
+  /**
+   * Ends what runs beside requests, turns away those whose access nobody decided yet, and waits for those that were
+   * let in. New ones must not come any more.
+   */
   close(): Promise<void>;
 }
 
 const WEEK = 7 * 24 * 60 * 60 * 1_000;
 /** Seconds. */
 const RETRY_WHEN_FULL = 60;
+const RETRY_WHEN_CLOSED = 5;
 const HOUR = 60 * 60 * 1_000;
 
 export function openRegistry(options: RegistryOptions): Registry {
@@ -102,6 +107,7 @@ class DistributionRegistry implements Registry {
   readonly #watch: Watch | undefined;
   readonly #mirror: Mirror | undefined;
   readonly #underWay = new Set<Promise<RegistryResponse>>();
+  readonly #questions = new OpenQuestions();
   #purging: Promise<void> = Promise.resolve();
 
   constructor(options: RegistryOptions) {
@@ -115,7 +121,8 @@ class DistributionRegistry implements Registry {
     }
     this.#mirror = options.mirror;
     const given = options.access ?? accessBy(options.authorize ?? allowAll);
-    const access = this.#mirror?.guard(given) ?? given;
+    const guarded = this.#mirror?.guard(given) ?? given;
+    const asked = this.#questions.access(guarded);
     this.#context = {
       blobs,
       metadata,
@@ -127,8 +134,8 @@ class DistributionRegistry implements Registry {
         patience: options.uploadPatience ?? 10_000,
       }),
       cache: new ManifestCache(options.cacheSize ?? 64 * 1024 * 1024),
-      // What everybody may do needs no noting down.
-      access: access.authorize === allowAll ? access : (this.#watch?.access(access) ?? access),
+      // What everybody may do is no question, and needs no noting down.
+      access: guarded.authorize === allowAll ? guarded : (this.#watch?.access(asked) ?? asked),
       newUploadId: options.newUploadId ?? randomUUID,
       onTag: options.onTag,
       ...openRules(options),
@@ -191,6 +198,7 @@ class DistributionRegistry implements Registry {
   async close(): Promise<void> {
     clearInterval(this.#timer);
     this.#stop.abort();
+    this.#questions.giveUp();
     await this.#collector.close();
     await this.#purging;
     await this.#mirror?.stop();
@@ -323,6 +331,10 @@ class DistributionRegistry implements Registry {
   #fail(error: unknown): RegistryResponse {
     if (error instanceof RequestAborted) {
       return refuse("SIZE_INVALID", "The body ended before its announced end");
+    }
+    if (error instanceof AccessUnanswered) {
+      const headers = { "Retry-After": RETRY_WHEN_CLOSED };
+      return refuse("UNAVAILABLE", "The registry is about to end; nothing was done yet", { headers });
     }
     if (error instanceof OciError) {
       const code = isDistributionErrorCode(error.code) ? error.code : "MANIFEST_INVALID";

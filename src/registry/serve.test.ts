@@ -239,6 +239,21 @@ test("closing does not wait longer than its deadline for a request that hangs", 
   await client.closed();
 });
 
+test("closing does not wait for an answer of authorize() that never comes", { timeout: 60_000 }, async () => {
+  const asked = Promise.withResolvers<void>();
+  const authorize = (): Promise<never> => {
+    asked.resolve();
+    return new Promise(() => {});
+  };
+  const served = await serveRegistry({ dir: join(folder, "asked"), port: 0, drainTimeout: 50, authorize });
+  const client = new RawClient(served);
+  client.say("DELETE /v2/app/manifests/latest HTTP/1.1", "Host: x", "", "");
+  await asked.promise;
+  await served.close();
+  await client.closed();
+  assert.equal(client.heard, "");
+});
+
 test("every answer is told, with its status", async () => {
   const told: string[] = [];
   await using served = await serveInMemory({
