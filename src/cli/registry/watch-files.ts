@@ -12,8 +12,8 @@ export interface WatchFilesOptions {
 
 /**
  * Looks whether files are others than before, and calls back once for each change; and once for the first look, since
- * what was read before it may have changed in between. Looking is the one way that sees
- * through symbolic links that are moved, as Kubernetes does with mounted Secrets.
+ * what was read before it may have changed in between. Looking is the one way that sees through symbolic links that are
+ * moved, as Kubernetes does with mounted Secrets.
  */
 export async function watchFiles(options: WatchFilesOptions): Promise<void> {
   const { paths, interval, signal, onChange } = options;

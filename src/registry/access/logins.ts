@@ -25,12 +25,6 @@ interface Known extends Proof {
   readonly generation: string | undefined;
 }
 
-interface Running {
-  readonly outcome: Promise<LoginOutcome>;
-  /** Of the accounts when it began. */
-  readonly generation: string | undefined;
-}
-
 export interface LoginFailed {
   readonly login: string;
   readonly address: string;
@@ -63,7 +57,8 @@ export class Logins {
   readonly #options: LoginsOptions;
   readonly #key = randomBytes(32).toString("base64");
   readonly #known = new ExpiringCache<Known>(MAX_REMEMBERED);
-  readonly #underWay = new Map<string, Running>();
+  /** By attempt, and by the accounts as they were when it began: one that changed since judges anew. */
+  readonly #underWay = new Map<string, Promise<LoginOutcome>>();
 
   constructor(options: LoginsOptions) {
     this.#options = options;
@@ -83,20 +78,18 @@ export class Logins {
     if (known !== undefined && generation !== undefined && known.generation === generation) {
       return { proof: known };
     }
-    const running = this.#underWay.get(key);
-    if (running !== undefined && running.generation === generation) return running.outcome;
-    const outcome = this.#decide(known, { login, password, address })
-      .then((decided) => {
-        if (decided.proof !== undefined) this.#known.set(key, { ...decided.proof, generation });
+    const attempt = `${generation} ${key}`;
+    const running = this.#underWay.get(attempt);
+    if (running !== undefined) return running;
+    const started = this.#decide(known, { login, password, address })
+      .then((outcome) => {
+        if (outcome.proof !== undefined) this.#known.set(key, { ...outcome.proof, generation });
         else this.#known.delete(key);
-        return decided;
+        return outcome;
       })
-      .finally(() => {
-        if (this.#underWay.get(key) === started) this.#underWay.delete(key);
-      });
-    const started: Running = { outcome, generation };
-    this.#underWay.set(key, started);
-    return outcome;
+      .finally(() => this.#underWay.delete(attempt));
+    this.#underWay.set(attempt, started);
+    return started;
   }
 
   lockedOut(): readonly LockedOut[] {
