@@ -1,4 +1,5 @@
 import { homedir } from "node:os";
+import { addAbortSignal, type Readable } from "node:stream";
 import type { WriteStream } from "node:tty";
 
 import type { CommandContext, Output } from "./context.ts";
@@ -60,7 +61,7 @@ export function createProcessContext(): ProcessContext {
       setRawMode(on) {
         process.stdin.setRawMode(on);
       },
-      [Symbol.asyncIterator]: () => process.stdin[Symbol.asyncIterator](),
+      [Symbol.asyncIterator]: () => readUntil(process.stdin, controller.signal),
     },
     stdout: toOutput(process.stdout),
     stderr: toOutput(process.stderr),
@@ -90,6 +91,16 @@ export async function endProcess(code: number, { interruptedBy }: ProcessContext
   await Promise.all([flushed(process.stdout), flushed(process.stderr)]);
   process.exitCode = code === INTERRUPTED && signal !== undefined ? SIGNALS[signal] : code;
   setTimeout(() => process.exit(), PATIENCE).unref();
+}
+
+/** A terminal, and a pipe that somebody keeps open, never end by themselves. */
+export async function* readUntil(stream: Readable, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  try {
+    yield* addAbortSignal(signal, stream);
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error;
+  }
 }
 
 export function toOutput(stream: WriteStream): Output {
