@@ -39,7 +39,7 @@
  *   - name: builds
  *     url: https://hooks.example.com/registry
  *     headers: { X-Team: images }
- *     headerFiles: { Authorization: token.txt }   # secrets, read when it starts
+ *     headerFiles: { Authorization: token.txt }   # secrets, read when it starts and at SIGHUP
  *     actions: [push, delete]                     # all of push, pull, mount, delete without it
  *     repositories: ["team/**"]
  * audit:
