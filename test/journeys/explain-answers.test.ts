@@ -15,6 +15,7 @@ async function explain(
   send: HttpSend,
   words: readonly string[] = [],
   spec: Readonly<Record<string, unknown>> = {},
+  others: readonly unknown[] = [],
 ): Promise<readonly Finding[]> {
   const pod = {
     apiVersion: "v1",
@@ -22,7 +23,8 @@ async function explain(
     metadata: { name: "web" },
     spec: { ...spec, containers: [{ name: "web", image }] },
   };
-  const context = createMemoryContext({ stdin: JSON.stringify(pod), now: () => Date.UTC(2026, 0, 5) });
+  const stdin = [pod, ...others].map((one) => JSON.stringify(one)).join("\n---\n");
+  const context = createMemoryContext({ stdin, now: () => Date.UTC(2026, 0, 5) });
   const command = await findCommand("explain");
   assert.ok(command !== undefined);
   const { values, positionals } = parseArguments(command, ["-", "--json", ...words]);
@@ -66,6 +68,42 @@ test("a 400 to plain HTTP wants TLS, unless TLS is what failed before", async ()
     (await explain("localhost:5000/shop/web:1", through, words)).map(({ code }) => code);
   assert.deepEqual(await codes(noTls, []), ["RESPONSE_INVALID"]);
   assert.deepEqual(await codes(send, ["--plain-http"]), ["HTTPS_REQUIRED"]);
+});
+
+test("a login that no node has isn't mended by a pull secret", async () => {
+  const document = JSON.stringify({ auths: { [HOST]: { username: "alice", password: "alice-knows" } } });
+  const secret = {
+    apiVersion: "v1",
+    kind: "Secret",
+    metadata: { name: "s" },
+    type: "kubernetes.io/dockerconfigjson",
+    stringData: { ".dockerconfigjson": document },
+  };
+  const spec = { imagePullSecrets: [{ name: "s" }] };
+  const refused = async (ask: string | undefined, logins: boolean): Promise<Finding> => {
+    const headers: Record<string, string> = ask === undefined ? {} : { "www-authenticate": ask };
+    const { send } = new ScriptedRegistries({ [HOST]: { status: 401, headers } });
+    const given = logins ? { spec, others: [secret] } : { spec: {}, others: [] };
+    const image = `${HOST}/shop/web:1`;
+    const [cause, ...more] = await explain(image, send, [], given.spec, given.others);
+    assert.deepEqual(more, []);
+    assert.ok(cause !== undefined);
+    return cause;
+  };
+  for (const logins of [false, true]) {
+    for (const [ask, how] of [
+      ["Negotiate", /knows none but "negotiate"/],
+      ['NTLM, Digest realm="r", nonce="n"', /knows none but "ntlm"/],
+      [undefined, /doesn't say how/],
+    ] as const) {
+      const { code, summary, advice } = await refused(ask, logins);
+      assert.equal(code, "ACCESS_DENIED");
+      assert.match(summary, how);
+      assert.doesNotMatch(JSON.stringify(advice), /create secret/);
+    }
+    const { code } = await refused('Negotiate, Basic realm="r"', logins);
+    assert.equal(code, logins ? "CREDENTIAL_REFUSED" : "NO_CREDENTIALS");
+  }
 });
 
 test("a gateway's 403 isn't mended by a pull secret, a registry's may be", async () => {

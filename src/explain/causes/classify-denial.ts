@@ -26,6 +26,8 @@ export function classifyDenial(image: ImageTrace, context: DenialContext): reado
     const { pod, severity } = context;
     return [missingRepository(image, pod, severity)];
   }
+  const [strange] = denied;
+  if (strange !== undefined && denied.every(isUnanswerable)) return [ofStrangeLogin(image, strange, context)];
   const shown = denied.filter(({ as }) => as !== "anonymous");
   const refusals = shown.map((attempt) => ofRefusal(attempt, image, context));
   const unused = classifyUnused(image, context);
@@ -135,6 +137,25 @@ function scopesOf({ exchanges }: AttemptTrace): { readonly asked: string; readon
   };
 }
 
+/** It wants a login, and not one that nodes have: they answer Basic and Bearer, and show nothing unasked. */
+function isUnanswerable({ error, exchanges }: AttemptTrace): boolean {
+  const last = exchanges.at(-1);
+  if (error?.code !== "UNAUTHORIZED" || last?.status !== 401 || last.purpose === "token") return false;
+  return last.authorization === "none" && !ANSWERABLE.has(last.challenge?.scheme ?? "");
+}
+
+const ANSWERABLE: ReadonlySet<string> = new Set(["basic", "bearer"]);
+
+function ofStrangeLogin(image: ImageTrace, attempt: AttemptTrace, { severity }: DenialContext): Finding {
+  const { registry = "" } = image.name;
+  const asker = mirrorThatAsks(image, attempt) ?? registry;
+  const scheme = attempt.exchanges.at(-1)?.challenge?.scheme;
+  const how = scheme === undefined ? "doesn't say how" : `knows none but ${JSON.stringify(scheme)}`;
+  const summary = `${asker} wants a login and ${how}: nodes log in with Basic and Bearer alone, so no pull secret helps`;
+  const text = `Have whoever runs ${asker} offer one of them to nodes, or name another registry that has the image`;
+  return finding("ACCESS_DENIED", severity, summary, [{ text }]);
+}
+
 /** The registry's own words. */
 function saidIn(attempt: AttemptTrace | undefined): string {
   return attempt?.error?.said.map(({ message }) => message).join("; ") ?? "";
@@ -166,7 +187,9 @@ function ofStranger(
     const how = page ? "with a web page, as gateways do" : "without asking who we are";
     const words = said === "" ? "" : `: ${said}`;
     // A gateway doesn't know of the registry's logins.
-    return finding("ACCESS_DENIED", severity, `${registry} answers 403 ${how}${words}`, page ? [] : advice);
+    const ask = { text: `Ask whoever runs what stands in front of ${registry} to let nodes through` };
+    const summary = `${registry} answers 403 ${how}${words}`;
+    return finding("ACCESS_DENIED", severity, summary, page ? [ask] : advice);
   }
   const summary = `${asker ?? registry} wants a login for ${repository}, and there is none: no pull secret in the Pod or ServiceAccount ${pod.account.name}, none on the node; it may also have no such repository, which such registries tell only to whom they know${hubWords(image)}`;
   return finding("NO_CREDENTIALS", severity, summary, advice);

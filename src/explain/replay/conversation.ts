@@ -113,7 +113,8 @@ export class Conversation {
       const url = new URL(realm);
       this.#realms.add(url.origin + url.pathname);
     }
-    const challenge = chooseChallenge(challenges);
+    // Where none can be answered, what is wanted is still worth knowing.
+    const challenge = chooseChallenge(challenges) ?? challenges[0];
     if (challenge !== undefined) draft.challenge = describeChallenge(challenge);
     const location = response.header("location");
     if (location !== undefined && response.status >= 300 && response.status < 400) {

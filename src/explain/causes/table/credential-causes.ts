@@ -118,7 +118,7 @@ export const CREDENTIAL_CAUSES: Readonly<Record<CredentialCauseCode, Cause>> = {
       "ErrImagePull: unexpected status from HEAD request to https://registry.example.com/v2/shop/web/manifests/1: 403 Forbidden",
     ],
     story:
-      'Asked without credentials, the registry answers 403 and not "who are you?": an address that isn\'t allowed, a country rule, a blocked repository, a policy of the registry about vulnerable images, or a gateway in front of it.',
+      "Asked without credentials, the registry answers 403 and not \"who are you?\": an address that isn't allowed, a country rule, a blocked repository, a policy of the registry about vulnerable images, or a gateway in front of it. Or it wants a login that no node has, such as `Negotiate` or `NTLM`, or answers 401 without saying how to log in: then credentials aren't even shown.",
     see: "The body of the answer, which the explanation quotes, usually says why.",
     fix: "Ask whoever runs the registry or the gateway. Give a pull secret if the repository is private.",
     example: "access-denied",
