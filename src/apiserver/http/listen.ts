@@ -1,5 +1,4 @@
 /** Requests of `node:http` as the platform's `Request`, and its `Response` back. */
-import { once } from "node:events";
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 
 import { badRequest } from "../../kubernetes/index.ts";
@@ -138,8 +137,19 @@ async function pump(body: ReadableStream<Uint8Array>, outgoing: ServerResponse):
   for (;;) {
     const { done, value } = await reader.read();
     if (done || outgoing.destroyed) return;
-    if (!outgoing.write(value)) await Promise.race([once(outgoing, "drain"), once(outgoing, "close")]);
+    if (!outgoing.write(value)) await drained(outgoing);
   }
+}
+
+/** A watch is written to for as long as it lasts: nothing stays behind of each time its reader was slow. */
+function drained(outgoing: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const stop = (): void => {
+      outgoing.off("drain", stop).off("close", stop).off("error", stop);
+      resolve();
+    };
+    outgoing.on("drain", stop).on("close", stop).on("error", stop);
+  });
 }
 
 /** Reads on for a while, so that the answer isn't lost to a reset while its reader still writes. */
