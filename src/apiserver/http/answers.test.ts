@@ -63,6 +63,16 @@ describe("parseRoute()", () => {
     ["/api/v1/namespaces/shop/pods/web/log", "pods shop web log"],
     ["/api/v1/namespaces/shop/pods/a%2Db", "pods shop a-b"],
     ["/apis/apps/v1/namespaces/shop/deployments/d/scale", "deployments shop d scale"],
+    ["/api/v1/watch/pods", "watch pods  "],
+    ["/api/v1/watch/namespaces", "watch namespaces  "],
+    ["/api/v1/watch/namespaces/shop", "watch namespaces  shop"],
+    ["/api/v1/watch/namespaces/shop/pods", "watch pods shop "],
+    ["/apis/apps/v1/watch/namespaces/shop/deployments/d", "watch deployments shop d"],
+    ["/api/v1/watch/namespaces/shop/status", "unknown"],
+    ["/api/v1/watch/namespaces/shop/pods/web/status", "unknown"],
+    ["/apis/authorization.k8s.io/v1/watch/selfsubjectaccessreviews", "unknown"],
+    ["/api/v1/watch/nosuch", "unknown"],
+    ["/api/v1/watch", "unknown"],
     ["/api/v1/pods/web", "unknown"],
     ["/api/v1/namespaces/shop/pods/web/log/more", "unknown"],
     ["/api/v1/namespaces/shop/nodes", "unknown"],
@@ -79,6 +89,7 @@ describe("parseRoute()", () => {
       const text =
         route.kind === "resource"
           ? [
+              ...(route.watch ? ["watch"] : []),
               route.resource.resource,
               route.namespace,
               route.name,

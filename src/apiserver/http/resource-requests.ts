@@ -1,5 +1,5 @@
 /** A request to a resource, once it is known who asks and what: the verb, and the answer in the client's shape. */
-import { failure, type Status, type Verb } from "../../kubernetes/index.ts";
+import { badRequest, failure, type Status, type Verb } from "../../kubernetes/index.ts";
 import { reviewAccess, reviewRules, reviewSelf } from "../auth/reviews.ts";
 import type { ApiUser } from "../auth/user.ts";
 import type { ApiCall, ApiContext, CallBody } from "../verbs/context.ts";
@@ -7,11 +7,12 @@ import { createObject } from "../verbs/create.ts";
 import { deleteCollection } from "../verbs/delete-collection.ts";
 import { parseDeleteOptions } from "../verbs/delete-options.ts";
 import { deleteObject } from "../verbs/delete.ts";
-import { listObjects, parseRevision } from "../verbs/list.ts";
-import { parseListOptions, parseWriteOptions } from "../verbs/options.ts";
+import { listObjects } from "../verbs/list.ts";
+import { type ListOptions, parseListOptions, parseWriteOptions } from "../verbs/options.ts";
 import { patchObject } from "../verbs/patch.ts";
 import type { Presented } from "../verbs/present.ts";
 import { getObject } from "../verbs/read.ts";
+import { awaitRevision, parseRevision } from "../verbs/revision.ts";
 import { getScale, patchScale, updateScale } from "../verbs/scale.ts";
 import {
   bindPod,
@@ -144,7 +145,7 @@ async function perform(options: HandlerOptions, it: Performing): Promise<Outcome
 
 async function get(context: ApiContext, call: ApiCall): Promise<Presented> {
   const version = call.query.get("resourceVersion") ?? "";
-  if (version !== "" && version !== "0") parseRevision(context, version);
+  if (version !== "") await awaitRevision(context, parseRevision(version), call.signal);
   if (call.subresource === "log") return await refuseLog(context, call);
   if (call.subresource === "scale") return await getScale(context, call);
   return await getObject(context, call);
@@ -170,13 +171,27 @@ function watch(options: HandlerOptions, it: Performing): Response {
   }
   held.set(it.call.signal, it.request);
   const stream = watchObjects(context, it.call, {
-    options: parseListOptions(it.call.query),
+    options: watchedOf(it.call),
     format: watchFormat(it.format),
     closing,
     onEnd: metrics.beginWatch(),
   });
   const headers = { "Cache-Control": "no-cache, private", "Content-Type": "application/json" };
   return new Response(stream, { status: 200, headers });
+}
+
+/** What is watched by its name is selected by it. */
+function watchedOf({ query, name }: ApiCall): ListOptions {
+  const options = parseListOptions(query);
+  if (name === "") return options;
+  const { fieldSelector } = options;
+  const selected = /(?:^|,)metadata\.name==?([^,]*)/.exec(fieldSelector)?.[1];
+  if (fieldSelector !== "" && selected !== name) {
+    throw badRequest("fieldSelector metadata.name doesn't match requested name");
+  }
+  return fieldSelector === ""
+    ? { ...options, fieldSelector: `metadata.name=${name.replace(/[\\,=]/g, "\\$&")}` }
+    : options;
 }
 
 async function create(context: ApiContext, call: ApiCall, body: CallBody): Promise<Outcome> {

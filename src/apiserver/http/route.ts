@@ -14,6 +14,8 @@ export interface ResourceRoute {
   readonly namespace: string;
   readonly name: string;
   readonly subresource: Subresource | undefined;
+  /** Below `watch/`, where watches were asked for before there was a parameter for that. */
+  readonly watch: boolean;
 }
 
 export type Route =
@@ -38,7 +40,12 @@ export function parseRoute(pathname: string): Route {
   const [group = "", version = ""] = core ? ["", "v1"] : segments.slice(1, 3).map((one) => decode(one));
   const rest = segments.slice(core ? 2 : 3).map((one) => decode(one));
   if (rest.length === 0) return { kind: "path" };
-  return resourceRoute({ group, version }, rest);
+  if (rest[0] !== "watch" || rest.length === 1) return resourceRoute({ group, version }, rest);
+  const watched = resourceRoute({ group, version }, rest.slice(1));
+  if (watched.kind !== "resource") return watched;
+  const { resource, subresource } = watched;
+  if (subresource === undefined && resource.verbs.includes("watch")) return { ...watched, watch: true };
+  return { kind: "unknown-resource", group, version, resource: resource.resource };
 }
 
 function resourceRoute(
@@ -59,7 +66,7 @@ function resourceRoute(
   if (namespace !== "") checkSegment(namespace, "namespace");
   const subresource = resource.subresources.find((one) => one.name === sub);
   if (sub !== "" && subresource === undefined) return { ...unknown, resource: `${plural}/${sub}` };
-  return { kind: "resource", resource, namespace, name, subresource };
+  return { kind: "resource", resource, namespace, name, subresource, watch: false };
 }
 
 /** `namespaces/NAME/status` speaks of the namespace, `namespaces/NAME/pods` of what is in it. */
@@ -91,6 +98,7 @@ export function climbs(target: string): boolean {
 
 /** What a method means on this route; `undefined` where it means nothing. */
 export function verbOf(method: string, route: ResourceRoute, watch: boolean): Verb | undefined {
+  if (route.watch) return method === "GET" || method === "HEAD" ? "watch" : undefined;
   const verb = methodVerb(method, route.name !== "", watch);
   if (verb === undefined) return undefined;
   if (verb === "create" && route.name !== "" && route.subresource === undefined) return undefined;

@@ -75,7 +75,7 @@ describe("list", () => {
     await using api = await withMaps("a");
     for (const [query, code] of [
       ["resourceVersion=x", 400],
-      ["resourceVersion=999999", 504],
+      ["resourceVersion=18446744073709551616", 400],
       ["continue=x", 400],
       ["continue=e30", 400],
       ["limit=x", 400],
@@ -90,6 +90,29 @@ describe("list", () => {
       assert.equal(answer.code, code, query);
       assert.equal(answer.body.kind, "Status", query);
     }
+  });
+
+  it("waits a while for a version that lies ahead", async () => {
+    await using api = await withMaps("a");
+    const ahead = api.server.storage.revision + 1;
+    for (const path of [MAPS, `${MAPS}/a`]) {
+      const late = await until(api, api.call("GET", `${path}?resourceVersion=${ahead + 5}`));
+      const message = `Timeout: Too large resource version: ${ahead + 5}, current: ${ahead - 1}`;
+      assert.deepEqual([late.code, late.body.reason, late.body.message], [504, "Timeout", message]);
+      assert.deepEqual(late.body.details, {
+        causes: [{ reason: "ResourceVersionTooLarge", message: "Too large resource version" }],
+        retryAfterSeconds: 1,
+      });
+      assert.equal(late.headers.get("retry-after"), "1");
+    }
+    const coming = api.call("GET", `${MAPS}?resourceVersion=${ahead}`);
+    await api.call("POST", MAPS, { body: configMap("b") });
+    assert.deepEqual(names((await coming).body), ["a", "b"]);
+    const gone = new AbortController();
+    const left = api.call("GET", `${MAPS}?resourceVersion=${ahead + 5}`, { signal: gone.signal });
+    gone.abort();
+    assert.notEqual((await left).code, 200);
+    assert.deepEqual(api.failures, []);
   });
 
   it("selects by labels and fields, and pages through what it selected", async () => {
@@ -168,6 +191,58 @@ describe("watch", () => {
     assert.deepEqual(await fresh.take(1), ["ADDED c"]);
     assert.deepEqual(await resumed.take(1), ["ADDED c"]);
     await Promise.all([resumed.cancel(), fresh.cancel()]);
+  });
+
+  it("waits in silence for a version that lies ahead", async () => {
+    await using api = await withMaps("a");
+    const ahead = api.server.storage.revision + 1;
+    const query = `watch=1&allowWatchBookmarks=true&resourceVersion=${ahead}`;
+    const watch = new TestWatch(await api.send("GET", `${MAPS}?${query}`));
+    const first = watch.next();
+    await nextTurn();
+    api.clock.advance(60_000);
+    await api.call("POST", MAPS, { body: configMap("known") });
+    await api.call("POST", MAPS, { body: configMap("new") });
+    const event = await first;
+    assert.deepEqual([event?.type, event?.object.metadata.name], ["ADDED", "new"]);
+    await watch.cancel();
+  });
+
+  it("begins at a version that lies ahead when that is there, and says so when it doesn't come", async () => {
+    await using api = await withMaps("a");
+    const ahead = api.server.storage.revision + 1;
+    const come = new TestWatch(await api.send("GET", `${MAPS}?${INITIAL}&resourceVersion=${ahead}`));
+    const begun = come.take(2);
+    await nextTurn();
+    await api.call("POST", MAPS, { body: configMap("b") });
+    assert.deepEqual(await begun, ["ADDED a", "ADDED b"]);
+    const missed = new TestWatch(await api.send("GET", `${MAPS}?${INITIAL}&resourceVersion=${ahead + 5}`));
+    const error = await until(api, missed.next());
+    assert.deepEqual([error?.type, error?.object["code"], error?.object.reason], ["ERROR", 504, "Timeout"]);
+    assert.equal(await missed.next(), undefined);
+    await come.cancel();
+  });
+
+  it("still stands where there was no parameter for it", async () => {
+    await using api = await withMaps("a", "b");
+    const every = new TestWatch(await api.send("GET", MAPS.replace("/v1/", "/v1/watch/")));
+    assert.deepEqual(await every.take(2), ["ADDED a", "ADDED b"]);
+    const across = new TestWatch(await api.send("GET", "/api/v1/watch/configmaps"));
+    assert.deepEqual(await across.take(2), ["ADDED a", "ADDED b"]);
+    const path = `${MAPS.replace("/v1/", "/v1/watch/")}/b`;
+    const one = new TestWatch(await api.send("GET", `${path}?fieldSelector=metadata.name%3Db`));
+    assert.deepEqual(await one.take(1), ["ADDED b"]);
+    const named = new TestWatch(await api.send("GET", path));
+    await api.call("DELETE", `${MAPS}/a`);
+    await api.call("DELETE", `${MAPS}/b`);
+    assert.deepEqual(await named.take(2), ["ADDED b", "DELETED b"]);
+    const other = await api.call("GET", `${path}?fieldSelector=metadata.name%3Da`);
+    assert.deepEqual(
+      [other.code, other.body.message],
+      [400, "fieldSelector metadata.name doesn't match requested name"],
+    );
+    assert.equal((await api.call("POST", path, { body: configMap("b") })).code, 405);
+    await Promise.all([every, across, one, named].map((watch) => watch.cancel()));
   });
 
   it("says that a version is too old, in an event of its own", async () => {
@@ -314,4 +389,15 @@ function names(list: {
   readonly items?: readonly { readonly metadata: { readonly name?: string } }[];
 }): unknown {
   return list.items?.map((one) => one.metadata.name);
+}
+
+/** Lets time go by until there's an answer. */
+async function until<Answer>(api: TestApi, answer: Promise<Answer>): Promise<Answer> {
+  let there = false;
+  const done = answer.finally(() => (there = true));
+  while (!there) {
+    api.clock.advance(1000);
+    await nextTurn();
+  }
+  return await done;
 }

@@ -1,4 +1,3 @@
-import { goQuote } from "../../internal/go/quote.ts";
 import {
   badRequest,
   failure,
@@ -13,6 +12,7 @@ import { type ContinuePlace, formatContinueToken, parseContinueToken } from "./c
 import { storageName } from "./names.ts";
 import type { ListOptions } from "./options.ts";
 import { forClient } from "./present.ts";
+import { awaitRevision, parseRevision } from "./revision.ts";
 
 export interface Listed {
   readonly items: readonly StoredObject[];
@@ -33,7 +33,7 @@ export async function listObjects(context: ApiContext, call: ApiCall, options: L
   }
   // Of another life of this server, of which nothing is left.
   if ((place?.revision ?? 0) > context.storage.revision) throw expired(place);
-  const at = place === undefined ? revisionFor(context, options) : place.revision;
+  const at = place === undefined ? await revisionFor(context, options, call.signal) : place.revision;
   const after = place && { namespace: place.namespace, name: place.name };
   // With a selector, how many of the next ones match is known only when they were looked at.
   const take = matches === undefined && limit > 0 ? limit : undefined;
@@ -69,29 +69,16 @@ export function matcherFor(
     (asAsked === undefined || asAsked(object));
 }
 
-/** @throws StatusError for what isn't one, or lies ahead */
-export function parseRevision(context: ApiContext, text: string): number {
-  if (!/^\d{1,15}$/.test(text)) {
-    const why = /^\d+$/.test(text) ? "value out of range" : "invalid syntax";
-    const quoted = goQuote(text);
-    throw badRequest(
-      `invalid resource version: resourceVersion: Invalid value: ${quoted}: strconv.ParseUint: parsing ${quoted}: ${why}`,
-    );
-  }
-  const revision = Number(text);
-  const current = context.storage.revision;
-  if (revision <= current) return revision;
-  throw failure("Timeout", `Too large resource version: ${revision}, current: ${current}`, {
-    causes: [{ reason: "ResourceVersionTooLarge", message: "Too large resource version" }],
-    retryAfterSeconds: 1,
-  });
-}
-
 /** `undefined` where the newest state is wanted, or is good enough. */
-function revisionFor(context: ApiContext, options: ListOptions): number | undefined {
+async function revisionFor(
+  context: ApiContext,
+  options: ListOptions,
+  signal: AbortSignal,
+): Promise<number | undefined> {
   const { resourceVersion, resourceVersionMatch: match } = options;
-  if (resourceVersion === "" || resourceVersion === "0") return undefined;
-  const revision = parseRevision(context, resourceVersion);
+  const revision = resourceVersion === "" ? 0 : parseRevision(resourceVersion);
+  if (revision === 0) return undefined;
+  await awaitRevision(context, revision, signal);
   const exact = match === "Exact" || (match === "" && options.limit > 0);
   return exact ? revision : undefined;
 }

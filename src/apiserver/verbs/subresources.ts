@@ -20,9 +20,10 @@ import { deleteObject } from "./delete.ts";
 import { checkDeleteOptions } from "./delete-options.ts";
 import { namespaceFinalizers } from "./graceful-deletion.ts";
 import { mutateStored } from "./mutate.ts";
-import { otherUid, resourceSubject } from "./names.ts";
+import { otherUid } from "./names.ts";
 import { presentObject, presentStored, type Presented } from "./present.ts";
 import { getStored } from "./read.ts";
+import { checkRevision } from "./revision.ts";
 
 const SUCCESS: Status = { kind: "Status", apiVersion: "v1", metadata: {}, status: "Success", code: 201 };
 
@@ -141,16 +142,13 @@ export async function finalizeNamespace(
   body: CallBody,
 ): Promise<Presented> {
   const sent = decodeAs(context, call, { body, kind: call.resource });
-  const { uid = "", resourceVersion = "" } = sent.metadata;
+  const { uid = "", resourceVersion } = sent.metadata;
   const current = await getStored(context, call);
   const { metadata } = current.object;
   if (uid !== "" && uid !== metadata.uid) {
     throw otherUid(call, uid, metadata.uid);
   }
-  if (resourceVersion !== "" && resourceVersion !== metadata.resourceVersion) {
-    const why = "the object has been modified; please apply your changes to the latest version and try again";
-    throw conflict(resourceSubject(call), why);
-  }
+  checkRevision(call, resourceVersion, current);
   if (call.dryRun) {
     return presentObject(call.resource, withFinalizers(current.object, namespaceFinalizers(sent)));
   }

@@ -3,7 +3,6 @@ import { isDeepStrictEqual } from "node:util";
 
 import {
   badRequest,
-  conflict,
   invalid,
   type Json,
   type KubernetesObject,
@@ -20,9 +19,7 @@ import { createDecoded, placeInNamespace, withoutVersion } from "./create.ts";
 import { isReadyToGo } from "./graceful-deletion.ts";
 import { expiryOf, keyOf, kindSubject, otherUid, resourceSubject } from "./names.ts";
 import { fromClient, presentObject, presentStored, type Presented } from "./present.ts";
-
-const MODIFIED =
-  "the object has been modified; please apply your changes to the latest version and try again";
+import { checkRevision } from "./revision.ts";
 
 export interface Proposal {
   /** In the version that is kept. */
@@ -66,7 +63,7 @@ export async function changeObject(
     const object = placeInNamespace(proposed, call.namespace);
     checkNames(call, object);
     checkUid(call, { object, conditional }, current);
-    checkRevision(call, object, current);
+    checkRevision(call, object.metadata.resourceVersion, current);
     const next = await settle(context, call, { current, proposed: object, managed: managed === true });
     if (next === current.object) return presentStored(call.resource, current);
     if (call.dryRun) return presentObject(call.resource, next);
@@ -180,14 +177,6 @@ function checkUid(call: ApiCall, { object, conditional }: Proposal, { object: st
   throw invalid(kindSubject(call.resource, stored), [
     invalidField("metadata.uid", uid, "field is immutable"),
   ]);
-}
-
-function checkRevision(call: ApiCall, object: KubernetesObject, current: StoredObject): void {
-  const { resourceVersion = "" } = object.metadata;
-  const stored = current.object.metadata;
-  if (resourceVersion !== "" && resourceVersion !== "0" && resourceVersion !== stored.resourceVersion) {
-    throw conflict(resourceSubject(call), MODIFIED);
-  }
 }
 
 /** Reports and leases may be PUT where nothing was. */

@@ -2,14 +2,15 @@
  * A stream of what happens to a collection. It begins with what is there, or after a revision the client knows;
  * from then on every change of the storage comes by once, in order, and is written down once for all who watch.
  */
-import { failure, type KubernetesObject, type StatusError } from "../../kubernetes/index.ts";
+import { failure, type KubernetesObject, StatusError } from "../../kubernetes/index.ts";
 import { withRevision } from "../storage/encode-object.ts";
 import { StorageError } from "../storage/errors.ts";
 import type { Change, ChangeType, StoredObject } from "../storage/storage.ts";
 import type { ApiCall, ApiContext } from "./context.ts";
-import { matcherFor, parseRevision, type Matcher } from "./list.ts";
+import { matcherFor, type Matcher } from "./list.ts";
 import { storageName } from "./names.ts";
 import type { ListOptions } from "./options.ts";
+import { awaitRevision, parseRevision } from "./revision.ts";
 import { WatchOutput } from "./watch-output.ts";
 
 /** How events look to one client. */
@@ -46,9 +47,9 @@ export function watchObjects(
 ): ReadableStream<Uint8Array> {
   const matches = matcherFor(context, call, input.options);
   const version = input.options.resourceVersion;
-  const known = version === "" || version === "0" ? undefined : parseRevision(context, version);
+  const known = version === "" ? 0 : parseRevision(version);
   const watch = new Watch(context, call, { ...input, matches });
-  return watch.start(known);
+  return watch.start(known === 0 ? undefined : known);
 }
 
 class Watch {
@@ -112,6 +113,7 @@ class Watch {
     // Who asks for no initial events starts from now; who asks for them gets them whatever version it knows.
     const initial = options.sendInitialEvents ?? known === undefined;
     if (!initial) {
+      // What lies ahead is waited for, in silence, for as long as the watch lasts.
       this.#told = known ?? storage.revision;
       for (;;) {
         const changes = await storage.listChanges(this.#told, CHANGES_AT_ONCE);
@@ -119,6 +121,7 @@ class Watch {
         this.#tell(changes);
       }
     }
+    if (known !== undefined) await awaitRevision(this.#context, known, this.#output.signal);
     const { namespace } = this.#call;
     const { items, revision } = await storage.list({ resource: this.#resource, namespace });
     for (const one of items) {
@@ -190,7 +193,10 @@ class Watch {
     if (!this.#input.options.allowWatchBookmarks || this.#output.ended) return;
     // Until the beginning is told there is no place to resume from.
     if (this.#waiting !== undefined && !initialEventsEnd) return;
-    const revision = initialEventsEnd ? this.#told : Math.max(this.#told, this.#context.storage.revision);
+    const { revision: newest } = this.#context.storage;
+    // Nor is there one before what the client knows already.
+    if (newest < this.#told) return;
+    const revision = initialEventsEnd ? this.#told : newest;
     this.#output.write(this.#input.format.bookmark(revision, initialEventsEnd));
   }
 }
@@ -202,6 +208,7 @@ function asLeft(previous: StoredObject, revision: number): StoredObject {
 }
 
 function toStatus(error: unknown, known: number | undefined): StatusError {
+  if (error instanceof StatusError) return error;
   if (error instanceof StorageError && error.code === "REVISION_COMPACTED") {
     return failure("Expired", `too old resource version: ${known} (${error.oldest})`);
   }
