@@ -167,6 +167,23 @@ test("Secrets that are wrong, of the wrong type, elsewhere, or not named", LONG,
     await lab.runs(`pod/${name}`);
   }
 
+  await t.test("one Secret that isn't there, for images of two registries", async () => {
+    const containers = [
+      { name: "web", image },
+      { name: "side", image: image.replace("localhost:", "127.0.0.1:") },
+    ];
+    const spec = { containers, imagePullSecrets: [{ name: "shared" }] };
+    const pod = { apiVersion: "v1", kind: "Pod", metadata: { name: "two" }, spec };
+    await writeFile(join(lab.folder, "two.json"), JSON.stringify(pod));
+    await shell("kubectl apply -f two.json");
+    await lab.fails("two");
+    const told = await lab.explain("pod/two");
+    const lines = new Set(told.adviceFor("SECRET_MISSING").map(fill));
+    assert.equal(lines.size, 1, [...lines].join("\n"));
+    for (const line of lines) await shell(line);
+    await lab.runs("pod/two");
+  });
+
   await t.test("a Secret that fits and that nobody names, for a Deployment with another", async () => {
     await shell(loginLine("elsewhere", "other.example.com", "me-pw"));
     const template = {

@@ -106,6 +106,29 @@ test("a login that no node has isn't mended by a pull secret", async () => {
   }
 });
 
+test("one Secret is made for all registries that want a login, and for no others", async () => {
+  const users = { alice: "alice-knows" };
+  const images = { "shop/web:1": {} };
+  const { send } = new ScriptedRegistries({
+    [HOST]: { images, users },
+    "other.example.com": { images, users, auth: "token" },
+    "open.example.com": { images },
+    "strange.example.com": { status: 401, headers: { "www-authenticate": "Negotiate" } },
+  });
+  const hosts = ["other.example.com", "open.example.com", "strange.example.com"];
+  const initContainers = hosts.map((host, index) => ({ name: `i${index}`, image: `${host}/shop/web:1` }));
+  const spec = { initContainers, imagePullSecrets: [{ name: "s" }] };
+  const causes = await explain(`${HOST}/shop/web:1`, send, ["--complete"], spec);
+  const missing = causes.filter(({ code }) => code === "SECRET_MISSING");
+  assert.equal(missing.length, 3);
+  const lines = new Set(missing.flatMap(({ advice }) => advice.map(({ command = "" }) => command)));
+  const [line = ""] = lines;
+  assert.equal(lines.size, 1, [...lines].join("\n"));
+  const [, document = ""] = /--from-literal=\.dockerconfigjson='(.*)'$/.exec(line) ?? [];
+  const { auths } = JSON.parse(document) as { readonly auths: Readonly<Record<string, unknown>> };
+  assert.deepEqual(Object.keys(auths).toSorted(), ["other.example.com", HOST]);
+});
+
 test("a gateway's 403 isn't mended by a pull secret, a registry's may be", async () => {
   const adviceOf = async (html: boolean): Promise<string> => {
     const { send } = new ScriptedRegistries({ [HOST]: { status: 403, html } });

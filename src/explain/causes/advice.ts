@@ -33,36 +33,48 @@ export function changeImage(place: Place, image: ImageTrace, to: string): Advice
   };
 }
 
-export function makeSecret(place: Place, registry: string, name: string): Advice {
+export function makeSecret(place: Place, registries: readonly string[], name: string): Advice {
   const { namespace } = place.subject;
-  return { text: `Make Secret ${namespace}/${name}`, command: createLine(place, registry, name) };
+  const text = `Make Secret ${namespace}/${name}${sharedWords(registries)}`;
+  return { text, command: createLine(place, registries, name) };
 }
 
 /** Puts another login into a Secret that is there. What else it holds goes. */
 export function rewriteSecret(
   place: Place,
-  registry: string,
+  registries: readonly string[],
   { name = "", type, entries }: Pick<CredentialSourceTrace, "name" | "type" | "entries">,
 ): Advice {
-  if (type === "kubernetes.io/dockercfg") return remakeSecret(place, registry, name);
+  if (type === "kubernetes.io/dockercfg") return remakeSecret(place, registries, name);
   const { namespace } = place.subject;
   const others = entries.length > 1 ? `; its other entries (${entries.length - 1}) go with it` : "";
   return {
-    text: `Write Secret ${namespace}/${name} anew${others}`,
-    command: `${createLine(place, registry, name)} --dry-run=client -o yaml | kubectl apply -f -`,
+    text: `Write Secret ${namespace}/${name} anew${sharedWords(registries)}${others}`,
+    command: `${createLine(place, registries, name)} --dry-run=client -o yaml | kubectl apply -f -`,
   };
 }
 
 /** A Secret's type can't be changed, so it goes first. */
-export function remakeSecret(place: Place, registry: string, name: string): Advice {
+export function remakeSecret(place: Place, registries: readonly string[], name: string): Advice {
   const { namespace } = place.subject;
   return {
-    text: `Delete Secret ${namespace}/${name} and make it anew`,
-    command: `kubectl delete secret ${shell(name)} -n ${shell(namespace)} && ${createLine(place, registry, name)}`,
+    text: `Delete Secret ${namespace}/${name} and make it anew${sharedWords(registries)}`,
+    command: `kubectl delete secret ${shell(name)} -n ${shell(namespace)} && ${createLine(place, registries, name)}`,
   };
 }
 
-function createLine({ subject }: Place, registry: string, name: string): string {
+function sharedWords(registries: readonly string[]): string {
+  return registries.length === 1 ? "" : `, with a login for each of ${registries.join(", ")}`;
+}
+
+/** kubectl's own command for it knows one registry. */
+function createLine({ subject }: Place, registries: readonly string[], name: string): string {
+  const [registry = "", ...more] = registries;
+  if (more.length > 0) {
+    const login = { username: "USER", password: "PASSWORD" };
+    const auths = Object.fromEntries(registries.map((one) => [serverOf(one), login]));
+    return `kubectl create secret generic ${shell(name)} -n ${shell(subject.namespace)} --type=kubernetes.io/dockerconfigjson --from-literal=.dockerconfigjson=${shell(JSON.stringify({ auths }))}`;
+  }
   return `kubectl create secret docker-registry ${shell(name)} -n ${shell(subject.namespace)} --docker-server=${shell(serverOf(registry))} --docker-username=USER --docker-password=PASSWORD`;
 }
 

@@ -202,7 +202,7 @@ function ofRateLimit({ error, attempt, image, pod }: Known): Finding {
   const who = attempt.as === "anonymous" ? "as nobody" : `as ${attempt.as}`;
   const summary = `${registry} limits us (${who}): ${limit ?? "it doesn't say how much is left"}${reset}`;
   const login =
-    attempt.as === "anonymous" ? [makeSecret(pod, registry, "regcred"), ...nameSecret(pod, "regcred")] : [];
+    attempt.as === "anonymous" ? [makeSecret(pod, [registry], "regcred"), ...nameSecret(pod, "regcred")] : [];
   return finding("RATE_LIMITED", "failure", summary, login);
 }
 

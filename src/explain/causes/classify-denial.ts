@@ -8,6 +8,7 @@ import {
   classifyProviders,
   classifySources,
   classifyUnused,
+  registriesOf,
   type SourceContext,
 } from "./classify-sources.ts";
 
@@ -54,6 +55,17 @@ function mayBeMissing(image: ImageTrace, attempt: AttemptTrace): boolean {
   return attempt.as === "anonymous" || isScopeShort(attempt);
 }
 
+/** Registries that let nobody in without a login, where the Pod has none; any may be one where nobody was asked. */
+export function wantingOf(images: readonly ImageTrace[]): readonly string[] {
+  const wanting = images.filter(
+    ({ outcome, attempts, credentials }) =>
+      credentials.order.length === 0 &&
+      (outcome.state === "unasked" || attempts.some((one) => isDenial(one) && !isUnanswerable(one))),
+  );
+  const strange = wanting.filter((image) => !isOfficial(image));
+  return [...new Set(strange.flatMap(({ name }) => name.registry ?? []))];
+}
+
 /** What can be said of credentials without asking: it matters as soon as the registry wants some. */
 export function foresee(image: ImageTrace, context: DenialContext): readonly Finding[] {
   const { order } = image.credentials;
@@ -72,7 +84,7 @@ function ofRefusal(attempt: AttemptTrace, image: ImageTrace, { pod, severity, no
     ({ kind, name = "" }) =>
       kind === "secret" && attempt.as.startsWith(`Secret ${pod.subject.namespace}/${name},`),
   );
-  const renew = secret === undefined ? [] : [rewriteSecret(pod, registry, secret)];
+  const renew = secret === undefined ? [] : [rewriteSecret(pod, [registry], secret)];
   const said = saidIn(attempt);
   if (tried?.blank === true) {
     const why = secret?.detail === undefined ? "" : `; ${secret.detail}`;
@@ -171,14 +183,11 @@ function mirrorThatAsks({ hosts }: ImageTrace, attempt: AttemptTrace | undefined
     : `Mirror ${mirror.url}`;
 }
 
-function ofStranger(
-  image: ImageTrace,
-  attempt: AttemptTrace | undefined,
-  { pod, severity }: DenialContext,
-): Finding {
+function ofStranger(image: ImageTrace, attempt: AttemptTrace | undefined, context: DenialContext): Finding {
+  const { pod, severity } = context;
   const { registry = "", repository = "" } = image.name;
   const name = "regcred";
-  const advice = [makeSecret(pod, registry, name), ...nameSecret(pod, name)];
+  const advice = [makeSecret(pod, registriesOf(image, context), name), ...nameSecret(pod, name)];
   const said = saidIn(attempt);
   const token = attempt?.exchanges.some(({ purpose }) => purpose === "token") === true;
   const asker = mirrorThatAsks(image, attempt);

@@ -4,7 +4,7 @@ import { hostPlatformMatcher, parsePlatform } from "../../oci/index.ts";
 import type { Finding, ImageTrace, PodTrace } from "../trace.ts";
 import { changeImage, lookAt, nameSecret, shell, startAnew } from "./advice.ts";
 import { classifyAttempt, classifyMirrors, classifyUpstream, placeOf } from "./classify-attempts.ts";
-import { classifyDenial, foresee, isDenial } from "./classify-denial.ts";
+import { classifyDenial, type DenialContext, foresee, isDenial, wantingOf } from "./classify-denial.ts";
 import { classifyMismatches, classifySources, type SourceContext } from "./classify-sources.ts";
 import { causeOfText, denialOfText, dependsOnPlace, isBeforeAsking, isNodeOnly } from "./classify-text.ts";
 import { isImageReason } from "../world/observe.ts";
@@ -16,8 +16,8 @@ export interface ImageContext {
   readonly pod: Omit<PodTrace, "images" | "causes">;
   /** Secrets that might have been meant; asked for only where credentials are in question. */
   readonly others: () => Promise<readonly PullSecret[]>;
-  /** Repositories of the Pod's images. */
-  readonly repositories: readonly string[];
+  /** All of the Pod's, this one among them. */
+  readonly images: readonly ImageTrace[];
   /** What was left out of the configuration of hosts. */
   readonly hostNotes: readonly string[];
   /** Milliseconds since the epoch. */
@@ -31,12 +31,12 @@ export async function classifyImage(image: ImageTrace, context: ImageContext): P
     image.credentials.sources.some(({ state }) => state !== "matched") ||
     deniedThere(image);
   const others = concernsSecrets ? await context.others() : [];
-  return classify(image, { ...context, others });
+  const { images, ...rest } = context;
+  const repositories = images.filter(({ name }) => name.repository !== undefined).map(placeOf);
+  return classify(image, { ...rest, others, repositories, wanting: wantingOf(images) });
 }
 
-interface Known extends Omit<ImageContext, "others"> {
-  readonly others: readonly PullSecret[];
-}
+type Known = Omit<ImageContext, "others" | "images"> & Omit<DenialContext, "severity">;
 
 function classify(image: ImageTrace, known: Known): readonly Finding[] {
   const { name, outcome } = image;

@@ -10,7 +10,18 @@ export interface SourceContext {
   readonly others: readonly PullSecret[];
   /** Repositories of the Pod's images, this one's among them. */
   readonly repositories: readonly string[];
+  /** Registries of those that want a login and have none: one Secret is for all of them. */
+  readonly wanting: readonly string[];
   readonly severity: Finding["severity"];
+}
+
+/** Those that a Secret is made for: an image that comes without it needs no entry. */
+export function registriesOf(
+  { name: { registry = "REGISTRY" } }: ImageTrace,
+  { wanting, severity }: SourceContext,
+): readonly string[] {
+  const own = wanting.includes(registry) || (severity === "note" && wanting.length > 0) ? [] : [registry];
+  return [...wanting, ...own];
 }
 
 /** Everything about the sources themselves. */
@@ -25,18 +36,19 @@ export function classifySources(image: ImageTrace, context: SourceContext): read
 function ofSecret(
   source: CredentialSourceTrace,
   image: ImageTrace,
-  { pod, others, severity }: SourceContext,
+  context: SourceContext,
 ): readonly Finding[] {
+  const { pod, others, severity } = context;
   const { name = "", state, detail = "" } = source;
   const { namespace } = pod.subject;
-  const registry = image.name.registry ?? "REGISTRY";
+  const registries = registriesOf(image, context);
   const called = `Secret ${namespace}/${name}`;
   switch (state) {
     case "missing": {
       const elsewhere = others.find((other) => other.name === name && other.namespace !== namespace);
       if (elsewhere === undefined) {
         return [
-          finding("SECRET_MISSING", severity, `${called} isn't there`, [makeSecret(pod, registry, name)]),
+          finding("SECRET_MISSING", severity, `${called} isn't there`, [makeSecret(pod, registries, name)]),
         ];
       }
       const summary = `${called} isn't there; one of this name is in namespace ${elsewhere.namespace}`;
@@ -61,11 +73,13 @@ function ofSecret(
       const summary = layout
         ? `${called} is of no use to nodes: ${detail}`
         : `${called} has type ${source.type ?? ""}, which nodes pass over`;
-      return [finding("SECRET_WRONG_TYPE", severity, summary, [remakeSecret(pod, registry, name)])];
+      return [finding("SECRET_WRONG_TYPE", severity, summary, [remakeSecret(pod, registries, name)])];
     }
     case "key-missing":
       return [
-        finding("SECRET_KEY_MISSING", severity, `${called}: ${detail}`, [remakeSecret(pod, registry, name)]),
+        finding("SECRET_KEY_MISSING", severity, `${called}: ${detail}`, [
+          remakeSecret(pod, registries, name),
+        ]),
       ];
     case "empty":
       return [
@@ -73,13 +87,13 @@ function ofSecret(
           "SECRET_EMPTY",
           severity,
           `${called} has no entry at all${detail === "" ? "" : `; ${detail}`}`,
-          [rewriteSecret(pod, registry, source)],
+          [rewriteSecret(pod, registries, source)],
         ),
       ];
     case "broken":
       return [
         finding("SECRET_BROKEN", severity, `${called} can't be read: ${detail}`, [
-          rewriteSecret(pod, registry, source),
+          rewriteSecret(pod, registries, source),
         ]),
       ];
     case "matched":
@@ -136,9 +150,9 @@ function addEntry(
   const needed = entries.some(({ key }) =>
     repositories.some((other) => findMismatch(parseTarget(key), parseTarget(other)) === undefined),
   );
-  if (entries.length <= 1 && !needed) return [rewriteSecret(pod, registry, source)];
+  if (entries.length <= 1 && !needed) return [rewriteSecret(pod, [registry], source)];
   const another = `${name}-2`;
-  return [makeSecret(pod, registry, another), ...nameSecret(pod, another)];
+  return [makeSecret(pod, [registry], another), ...nameSecret(pod, another)];
 }
 
 function nearestEntry(

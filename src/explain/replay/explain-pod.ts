@@ -4,7 +4,6 @@ import type { PodIdentity } from "../../credentials/index.ts";
 import { PullManager } from "../../images/index.ts";
 import type { JsonObject, KubernetesObject } from "../../kubernetes/index.ts";
 import { formatFullPlatform } from "../../oci/index.ts";
-import { repositoryName } from "../../reference/index.ts";
 import { classifyImage } from "../causes/classify-image.ts";
 import { classifyPod } from "../causes/classify-pod.ts";
 import { objectAt, objectsAt, textAt } from "../json.ts";
@@ -27,7 +26,7 @@ import type { DryRuntime } from "./dry-runtime.ts";
 import { explainImage, type PodReplay } from "./explain-image.ts";
 import type { Redactor } from "../../internal/redactor.ts";
 import { findSecrets } from "./secret-sources.ts";
-import { traceName, tracePolicy } from "./trace-name.ts";
+import { tracePolicy } from "./trace-name.ts";
 
 /** What one explanation shares between its Pods. */
 export interface Replaying {
@@ -106,10 +105,6 @@ export async function explainPod(
   // What the cluster says of a Pod is what its own node says.
   const own = textAt(spec, "nodeName");
   const elsewhere = own !== "" && node.name !== undefined && node.name !== own;
-  const repositories = slots.flatMap(({ image }) => {
-    const { reference } = traceName(image);
-    return reference === undefined ? [] : [repositoryName(reference)];
-  });
   const explained = new Map<ImageSlot, ImageTrace>();
   replay.runtime.beginPod();
   const missing = secrets.filter(({ seen }) => seen.state === "missing").map(({ name }) => name);
@@ -140,17 +135,21 @@ export async function explainPod(
           untold: image.content?.layers.some(({ state }) => state === "untold") === true,
           now: situation.now(),
         });
-    const whole = { ...image, name, ...(observed !== undefined && { observed }), causes: [] };
-    const causes = await classifyImage(whole, {
+    explained.set(slot, { ...image, name, ...(observed !== undefined && { observed }), causes: [] });
+  }
+  // One Secret serves all images, so what is to be said of it takes all of them.
+  const all = slots.flatMap((slot) => explained.get(slot) ?? []);
+  const images: ImageTrace[] = [];
+  for (const image of all) {
+    const causes = await classifyImage(image, {
       pod: { ...bare, pullSecrets },
       others,
-      repositories,
+      images: all,
       hostNotes: replaying.hostNotes,
       now: situation.now(),
     });
-    explained.set(slot, { ...whole, causes });
+    images.push({ ...image, causes });
   }
-  const images = slots.flatMap((slot) => explained.get(slot) ?? []);
   const trace = { ...bare, pullSecrets, images, causes: [] };
   return { ...trace, causes: classifyPod(trace, { pod, assigned: textAt(pod, "spec", "nodeName") }) };
 }
