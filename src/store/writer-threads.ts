@@ -144,7 +144,8 @@ export class WriterThread {
   #ended: Error | undefined;
 
   constructor() {
-    this.#worker = new Worker(PROGRAM, { eval: true, resourceLimits: LIMITS });
+    // What Node was told of the program's own text, as by --input-type, isn't meant for this one.
+    this.#worker = new Worker(PROGRAM, { eval: true, resourceLimits: LIMITS, execArgv: [] });
     this.#worker.unref();
     this.#worker.on("message", (answer: ThreadAnswer) => {
       this.#waiting.shift()?.resolve(answer);

@@ -64,7 +64,8 @@ export class PasswordChecker implements AsyncDisposable {
 
   #start(): Worker {
     const library = createRequire(import.meta.url).resolve("bcryptjs");
-    const worker = new Worker(PROGRAM, { eval: true, workerData: library });
+    // What Node was told of the program's own text, as by --input-type, isn't meant for this one.
+    const worker = new Worker(PROGRAM, { eval: true, workerData: library, execArgv: [] });
     worker.unref();
     worker.on("message", ({ id, matches }: { readonly id: number; readonly matches: boolean }) => {
       this.#waiting.get(id)?.resolve(matches);
