@@ -116,7 +116,7 @@ export { type VerifiedToken, verifyServiceAccountToken } from "./service-account
 export { generateServiceAccountKey, openServiceAccountKey } from "./service-account-token-key.ts";
 export { publicJwk, type ServiceAccountKey, ServiceAccountKeyError } from "./service-account-token-key.ts";
 export { createJsonPatch } from "./patch/create-json-patch.ts";
-export { formatGoValue, wireTypeOf } from "./patch/go-value.ts";
+export { formatGoValue } from "./patch/go-value.ts";
 export { type ApplyOptions, applyServerSide, checkAppliedTypes } from "./patch/apply-server-side.ts";
 export { applyJsonPatch, type JsonPatchOperation } from "./patch/json-patch.ts";
 export { applyMergePatch } from "./patch/merge-patch.ts";

@@ -43,6 +43,18 @@ describe("delete", () => {
     assert.equal((await api.call("GET", `${PODS}/web`)).code, 404);
   });
 
+  it("gives a grace of thousands of years for as long as time can be told", async () => {
+    await using api = await openTestApi();
+    await api.call("POST", PODS, { body: pod("web", { spec: { nodeName: "n" } }) });
+    const gracePeriodSeconds = Number.MAX_SAFE_INTEGER;
+    const { body } = await api.call("DELETE", `${PODS}/web`, { body: { gracePeriodSeconds } });
+    assert.equal(body.metadata["deletionTimestamp"], "9999-12-31T23:59:59Z");
+    assert.equal(body.metadata["deletionGracePeriodSeconds"], gracePeriodSeconds);
+    const shorter = await api.call("DELETE", `${PODS}/web`, { body: { gracePeriodSeconds: 5 } });
+    assert.equal(shorter.body.metadata["deletionGracePeriodSeconds"], 5);
+    assert.deepEqual(api.failures, []);
+  });
+
   it("needs no grace for a Pod whose containers have ended", async () => {
     await using api = await openTestApi();
     const { body } = await api.call("POST", PODS, { body: pod("web", { spec: { nodeName: "n" } }) });

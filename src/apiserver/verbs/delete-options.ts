@@ -1,7 +1,8 @@
-import { parseJson } from "../../internal/go/json-parse.ts";
 import { GoError } from "../../internal/go/errors.ts";
+import { goQuote } from "../../internal/go/quote.ts";
 import { invalidField, type FieldError, unsupportedField } from "../../internal/kubernetes/field-error.ts";
-import { badRequest, type Json, type JsonObject, wireTypeOf } from "../../kubernetes/index.ts";
+import { parseDocument, typeMetaOf } from "../../internal/kubernetes/object-decoder.ts";
+import { badRequest, convertToSchema, type JsonObject, toJson } from "../../kubernetes/index.ts";
 import type { ApiRules, BodyKind } from "../rules.ts";
 import type { CallBody } from "./context.ts";
 import { invalidOptions, parseBoolean, parseInteger } from "./options.ts";
@@ -71,33 +72,20 @@ function readBody(rules: ApiRules, body: CallBody): JsonObject {
     return rules.decode(body.bytes, { contentType, kind: KIND, fieldValidation: "Ignore" }).object;
   }
   try {
-    parseJson(body.bytes);
+    const node = parseDocument(body.bytes);
+    const { apiVersion, kind } = typeMetaOf(node);
+    if (kind !== "" && kind !== KIND.kind) throw unknownKind(kind, apiVersion);
+    return convertToSchema(toJson(node) ?? {}, KIND.schema).object;
   } catch (error) {
     if (!(error instanceof GoError)) throw error;
-    throw badRequest(
-      "the object provided is unrecognized (must be of type DeleteOptions): couldn't get version/kind; " +
-        `json parse error: ${error.message}`,
-    );
+    throw badRequest(error.message);
   }
-  const value: unknown = JSON.parse(Buffer.from(body.bytes).toString("utf8"));
-  if (value === null) return {};
-  if (typeof value !== "object" || Array.isArray(value)) {
-    throw badRequest(
-      `json: cannot unmarshal ${wireTypeOf(value as Json)} into Go value of type v1.DeleteOptions`,
-    );
-  }
-  const options = value as JsonObject;
-  const { kind, gracePeriodSeconds: grace, preconditions } = options;
-  if (typeof kind === "string" && kind !== "" && kind !== "DeleteOptions") {
-    throw badRequest(`expected DeleteOptions, got ${kind}`);
-  }
-  if (grace !== undefined && grace !== null && !Number.isSafeInteger(grace)) {
-    throw wrongType("gracePeriodSeconds", grace, "int64");
-  }
-  if (preconditions !== undefined && (typeof preconditions !== "object" || Array.isArray(preconditions))) {
-    throw wrongType("preconditions", preconditions, "v1.Preconditions");
-  }
-  return options;
+}
+
+function unknownKind(kind: string, apiVersion: string): GoError {
+  const version = goQuote(apiVersion === "" ? "meta.k8s.io/v1" : apiVersion);
+  const scheme = goQuote("pkg/apis/meta/internalversion/scheme/register.go:27");
+  return new GoError(`no kind ${goQuote(kind)} is registered for version ${version} in scheme ${scheme}`);
 }
 
 function readQuery(query: URLSearchParams): JsonObject {
@@ -109,13 +97,6 @@ function readQuery(query: URLSearchParams): JsonObject {
     ...(policy !== null && policy !== "" && { propagationPolicy: policy }),
     ...(orphan !== undefined && { orphanDependents: orphan }),
   };
-}
-
-function wrongType(field: string, value: Json, type: string): Error {
-  const given = typeof value === "number" ? `number ${value}` : wireTypeOf(value);
-  return badRequest(
-    `json: cannot unmarshal ${given} into Go struct field DeleteOptions.${field} of type ${type}`,
-  );
 }
 
 function strings(value: unknown): readonly string[] {

@@ -27,6 +27,9 @@ export type GraceStep =
   /** The time it has is written down first. */
   | { readonly kind: "marked"; readonly object: KubernetesObject; readonly seconds: number };
 
+/** The last moment that a timestamp can tell, which a grace of thousands of years would go beyond. */
+const LATEST = Date.UTC(9999, 11, 31, 23, 59, 59);
+
 /** The grace a deletion gives; only Pods have any. */
 export function stepGrace(
   object: KubernetesObject,
@@ -74,7 +77,7 @@ function mark(
   const metadata: Metadata = {
     ...object.metadata,
     ...(generation > 0 && it.again !== true && { generation: generation + 1 }),
-    deletionTimestamp: formatTime(it.time),
+    deletionTimestamp: formatTime(Math.max(0, Math.min(it.time, LATEST))),
     deletionGracePeriodSeconds: it.seconds,
   };
   return { ...object, metadata };

@@ -49,9 +49,28 @@ describe("options", () => {
       400,
       `json: cannot unmarshal array into ${field}.preconditions of type v1.Preconditions`,
     ]);
-    assert.deepEqual(await del("", []), [
+    assert.deepEqual(await del("", { dryRun: "All" }), [
       400,
-      "json: cannot unmarshal array into Go value of type v1.DeleteOptions",
+      `json: cannot unmarshal string into ${field}.dryRun of type []string`,
+    ]);
+    assert.deepEqual(await del("", { propagationPolicy: true }), [
+      400,
+      `json: cannot unmarshal bool into ${field}.propagationPolicy of type v1.DeletionPropagation`,
+    ]);
+    const undefinable = "couldn't get version/kind; json parse error: ";
+    assert.deepEqual(await del("", "{"), [400, `${undefinable}unexpected end of JSON input`]);
+    assert.deepEqual(await del("", { kind: true }), [
+      400,
+      `${undefinable}json: cannot unmarshal bool into Go struct field .kind of type string`,
+    ]);
+    const [code, message] = (await del("", [])) as [number, string];
+    assert.equal(code, 400);
+    assert.ok(
+      message.startsWith(`${undefinable}json: cannot unmarshal array into Go value of type struct {`),
+    );
+    assert.deepEqual(await del("", { kind: "fixed" }), [
+      400,
+      'no kind "fixed" is registered for version "meta.k8s.io/v1" in scheme "pkg/apis/meta/internalversion/scheme/register.go:27"',
     ]);
     assert.equal((await api.call("DELETE", `${MAPS}/a?dryRun=All`, { body: "null" })).code, 200);
   });

@@ -84,10 +84,10 @@ function validateOwnSelector(job: JsonObject): readonly FieldError[] {
   const metadata = objectAt(job, "metadata");
   const [uid, name] = [textAt(metadata, "uid"), textAt(metadata, "name")];
   const expected = {
-    "batch.kubernetes.io/controller-uid": uid,
-    "batch.kubernetes.io/job-name": name,
     "controller-uid": uid,
     "job-name": name,
+    "batch.kubernetes.io/controller-uid": uid,
+    "batch.kubernetes.io/job-name": name,
   };
   const labels = objectAt(objectAt(objectAt(spec, "template"), "metadata"), "labels");
   const errors = Object.entries(expected).flatMap(([label, value]) => {

@@ -45,19 +45,23 @@ describe("prepareForCreate()", () => {
   test("what somebody chose for a Job's selector stays, and is refused", () => {
     const { spec, ...job } = makeWorkload("batch/v1", "Job", {}, { restartPolicy: "Never" });
     const template = (spec as JsonObject)["template"] as JsonObject;
-    const chosen = { ...template, metadata: { labels: { app: "t", "job-name": "x" } } };
+    const chosen = {
+      ...template,
+      metadata: { labels: { app: "t", "batch.kubernetes.io/job-name": "z", "job-name": "x" } },
+    };
     const prepared = prepareForCreate({
       ...job,
       metadata: { ...job.metadata, uid: "u", labels: { own: "y" } },
       spec: { ...(spec as JsonObject), manualSelector: false, template: chosen },
     });
     const labels =
-      '{"app":"t","batch.kubernetes.io/controller-uid":"u","batch.kubernetes.io/job-name":"w","controller-uid":"u","job-name":"x"}';
+      '{"app":"t","batch.kubernetes.io/controller-uid":"u","batch.kubernetes.io/job-name":"z","controller-uid":"u","job-name":"x"}';
     const selector = '{"matchLabels":{"app":"t","batch.kubernetes.io/controller-uid":"u"}}';
     assert.deepEqual(
       validateCreate(prepared).map(({ message }) => message),
       [
         `spec.template.metadata.labels[job-name]: Invalid value: ${labels}: must be 'w'`,
+        `spec.template.metadata.labels[batch.kubernetes.io/job-name]: Invalid value: ${labels}: must be 'w'`,
         `spec.selector: Invalid value: ${selector}: \`selector\` not auto-generated`,
       ],
     );
