@@ -240,18 +240,29 @@ test("closing does not wait longer than its deadline for a request that hangs", 
 });
 
 test("closing does not wait for an answer of authorize() that never comes", { timeout: 60_000 }, async () => {
-  const asked = Promise.withResolvers<void>();
-  const authorize = (): Promise<never> => {
-    asked.resolve();
-    return new Promise(() => {});
-  };
-  const served = await serveRegistry({ dir: join(folder, "asked"), port: 0, drainTimeout: 50, authorize });
-  const client = new RawClient(served);
-  client.say("DELETE /v2/app/manifests/latest HTTP/1.1", "Host: x", "", "");
-  await asked.promise;
+  const asked = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const waiting = asked.map(({ promise }) => promise);
+  const failures: unknown[] = [];
+  const served = await serveRegistry({
+    dir: join(folder, "asked"),
+    port: 0,
+    drainTimeout: 50,
+    authorize: () => {
+      asked.pop()?.resolve();
+      return new Promise(() => {});
+    },
+    onFailure: (error) => failures.push(error),
+  });
+  const clients = [new RawClient(served), new RawClient(served)] as const;
+  clients[0].say("DELETE /v2/app/manifests/latest HTTP/1.1", "Host: x", "", "");
+  clients[1].say("PUT /v2/app/manifests/latest HTTP/1.1", "Host: x", "Content-Length: 99999", "", "begun");
+  await Promise.all(waiting);
   await served.close();
-  await client.closed();
-  assert.equal(client.heard, "");
+  for (const client of clients) {
+    await client.closed();
+    assert.equal(client.heard, "");
+  }
+  assert.deepEqual(failures, []);
 });
 
 test("every answer is told, with its status", async () => {
