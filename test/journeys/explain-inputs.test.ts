@@ -162,6 +162,29 @@ spec:
   assert.match(out, /→ Change spec\.containers\[1\]\.name: Duplicate value: "a"/);
 });
 
+test("dray explain -n takes what names no namespace for that one's, as kubectl does, and no other's", async (t) => {
+  const named = (name: string, namespace: string | undefined): string =>
+    POD.replace(
+      "name: wéb",
+      namespace === undefined ? `name: ${name}` : `name: ${name}, namespace: ${namespace}`,
+    ).replace("spec:", "spec:\n  serviceAccountName: robot\n  imagePullSecrets: [{ name: gone }]");
+  const around = ["ServiceAccount", "Secret"].map(
+    (kind) => `apiVersion: v1\nkind: ${kind}\nmetadata: { name: ${kind === "Secret" ? "gone" : "robot"} }\n`,
+  );
+  const files = [named("bare", undefined), named("own", "shop"), named("other", "far"), ...around].join(
+    "---\n",
+  );
+  const dray = await setUp(t, { "all.yaml": files });
+  const { code, out, err } = await dray(["explain", "--no-network", "--complete", "-n", "shop", "all.yaml"]);
+  assert.equal(code, 0, err);
+  assert.deepEqual(out.match(/^Pod \S+/gm), ["Pod shop/bare", "Pod shop/own"]);
+  assert.equal(out.match(/ServiceAccount robot: found/g)?.length, 2, out);
+  assert.doesNotMatch(out, /SECRET_MISSING/);
+  const none = await dray(["explain", "--no-network", "-n", "shop", "-"], named("other", "far"));
+  assert.equal(none.code, 2);
+  assert.match(none.err, /nothing that makes Pods of namespace "shop" in "-"/);
+});
+
 test("dray policy -o yaml says beside the manifests what is refused", async (t) => {
   const dray = await setUp(t, {});
   const latest = POD.replace("wéb", "web").replace("web:1", "web:latest");

@@ -17,7 +17,7 @@ export const EXPLAIN_OPTIONS = {
     type: "string",
     short: "n",
     value: "NAME",
-    summary: "The namespace of what is looked up in a cluster",
+    summary: "The namespace of what is looked up in a cluster; of files, what is in it or names none",
   },
   "all-namespaces": {
     type: "boolean",

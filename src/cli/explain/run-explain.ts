@@ -10,13 +10,14 @@ import {
   type Explanation,
   GivenObjects,
   isKubernetesObject,
+  namespaceOf,
   type NodeSituation,
   podOf,
   type Surroundings,
   TokenRequests,
   type Workload,
 } from "../../explain/index.ts";
-import type { KubernetesClient } from "../../kubernetes/index.ts";
+import type { KubernetesClient, KubernetesObject, SecretObject } from "../../kubernetes/index.ts";
 import type { CommandContext } from "../context.ts";
 import { CliError, UsageError } from "../errors.ts";
 import { findMaker } from "../find-maker.ts";
@@ -94,10 +95,7 @@ async function makeExplanation(
       : "";
     const where = paths.map((path) => JSON.stringify(path)).join(", ");
     const { namespace } = values;
-    const of =
-      namespace === undefined
-        ? ""
-        : ` of namespace ${JSON.stringify(namespace)} (what names none is of "default")`;
+    const of = namespace === undefined ? "" : ` of namespace ${JSON.stringify(namespace)}`;
     throw new UsageError(`There is nothing that makes Pods${of} in ${where}${hint}`, "explain");
   }
   const registries = stack.use(await openRegistrySide(values, context, send));
@@ -180,9 +178,11 @@ async function fromFiles(
   const known = objects.flatMap(({ object, file, line }) =>
     isKubernetesObject(object) ? [{ object, file, line }] : [],
   );
+  const { namespace } = values;
+  const placed = known.map((one) => ({ ...one, object: place(one.object, namespace) }));
   const surroundings = new GivenObjects({
-    objects: known.map(({ object }) => object),
-    secrets: secrets.map(({ object }) => object),
+    objects: placed.map(({ object }) => object),
+    secrets: secrets.map(({ object }) => place(object, namespace)),
     complete: values.complete === true,
   });
   const nodes = chooseNodes(
@@ -190,10 +190,17 @@ async function fromFiles(
     facts,
     values,
   );
-  const inNamespace = ({ object }: Workload): boolean =>
-    values.namespace === undefined || (object.metadata.namespace ?? "default") === values.namespace;
-  const workloads = known.filter((one) => podOf(one.object) !== undefined).filter(inNamespace);
+  const workloads = placed.filter(
+    ({ object }) =>
+      podOf(object) !== undefined && (namespace === undefined || namespaceOf(object) === namespace),
+  );
   return { workloads: withoutMade(workloads), nodes, surroundings, problems, incomplete, unseen: [] };
+}
+
+/** As kubectl takes files beside `-n`: what names no namespace is of that one. */
+function place<T extends KubernetesObject | SecretObject>(object: T, namespace: string | undefined): T {
+  if (namespace === undefined || (object.metadata.namespace ?? "") !== "") return object;
+  return { ...object, metadata: { ...object.metadata, namespace } };
 }
 
 /** Of Pods and what made them, the Pods tell more. */
