@@ -56,10 +56,8 @@ export interface StoreBackendOptions {
   readonly folder: string;
   /** Frees what no name leads to any more, at once. */
   readonly collect: (options: SignalOptions) => Promise<unknown>;
-  /** Drops what nobody is writing any more; called when a pull ran out of room, since kubelets can free images alone. */
+  /** Drops what nobody is writing any more; called when a pull or removal ran out of room, since kubelets can free images alone. */
   readonly makeRoom?: (() => Promise<unknown>) | undefined;
-  /** Room that is given up when a removal finds none to be written down in, and taken again afterwards. */
-  readonly reserve?: { release(): boolean; fill(): void } | undefined;
   /** Names of images that are never to be collected; those that are no names count for nothing. */
   readonly pinned?: readonly string[] | undefined;
   /** More of them, which come and go while this serves. */
@@ -147,17 +145,13 @@ export class StoreBackend implements ImageBackend {
       await this.#collecting?.running.catch(() => {});
       return;
     }
-    const { reserve, makeRoom } = this.#options;
     try {
       await this.#removeNames(found.names, options);
     } catch (error) {
       if (!isFull(error)) throw error;
       // Whoever removes an image does so for room: that there is none must not be in the way.
-      reserve?.release();
-      await makeRoom?.().catch(() => {});
+      await this.#options.makeRoom?.().catch(() => {});
       await this.#removeNames(found.names, options);
-    } finally {
-      reserve?.fill();
     }
   }
 

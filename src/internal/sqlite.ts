@@ -229,6 +229,8 @@ const CODES: ReadonlyMap<number, DatabaseErrorCode> = new Map([
   [11, "DATABASE_DAMAGED"],
   [26, "DATABASE_DAMAGED"],
   [13, "DATABASE_FULL"],
+  // No room for the index of the write-ahead log, which whoever opens the file needs first.
+  [10 | (19 << 8), "DATABASE_FULL"],
   [3, "DATABASE_UNAVAILABLE"],
   [8, "DATABASE_UNAVAILABLE"],
   [10, "DATABASE_UNAVAILABLE"],
@@ -259,5 +261,5 @@ function codeOf(error: unknown): DatabaseErrorCode | undefined {
   if (!(error instanceof Error) || !("errcode" in error) || typeof error.errcode !== "number")
     return undefined;
   // The low byte is the primary code; the rest says which kind of it.
-  return CODES.get(error.errcode & 0xff);
+  return CODES.get(error.errcode) ?? CODES.get(error.errcode & 0xff);
 }

@@ -5,7 +5,7 @@
  * <folder>/blobs/<algorithm>/<hex>   complete, verified, durable, read-only: an OCI image layout's shape
  * <folder>/ingest/                   on its way in; survives the process and is continued by the next
  * <folder>/dray.db                   names and leases (SQLite)
- * <folder>/reserve                   room that a service gives up on a full disk, to write down what it removes
+ * <folder>/reserve                   room that is given up on a full disk, to write down what is removed
  * ```
  *
  * Any number of processes may have the folder open. What no name, lease or recent use leads to is deleted by
@@ -30,4 +30,3 @@ export { type Lease, type LeaseStore, type NamedImage, type NameStore } from "./
 export { openMemoryStore, openStore } from "./open-store.ts";
 export { type CollectOptions, type CollectReason, type CollectResult, type CollectVerdict } from "./store.ts";
 export { type Store, type StoreOptions, type Tally, type Usage } from "./store.ts";
-export { SpaceReserve } from "./space-reserve.ts";

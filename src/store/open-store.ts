@@ -18,6 +18,7 @@ import { MemoryBlobStore } from "./memory-store.ts";
 import { LeasedWrites } from "./leased-writes.ts";
 import type { LeaseStore, NameStore } from "./names.ts";
 import { STORE_MIGRATIONS } from "./schema.ts";
+import { SpaceReserve } from "./space-reserve.ts";
 import { SqliteLeases } from "./sqlite-leases.ts";
 import { SqliteNames } from "./sqlite-names.ts";
 import type { CollectOptions, CollectResult, Store, StoreOptions, Usage } from "./store.ts";
@@ -29,17 +30,31 @@ import type { CollectOptions, CollectResult, Store, StoreOptions, Usage } from "
  */
 export async function openStore(folder: string, options: StoreOptions = {}): Promise<Store> {
   const now = options.now ?? Date.now;
-  const blobs = await FileBlobStore.open(folder, { now });
-  try {
-    const path = join(folder, "dray.db");
-    const database = openDatabase(path, { migrations: STORE_MIGRATIONS });
-    // A lease lost in a power cut protected a pull that was cut as well, so leases don't wait for the disk.
-    const leasing = openDatabase(path, { migrations: STORE_MIGRATIONS, synchronous: "normal" });
-    return new BlobsAndNames({ blobs, database, leasing, now });
-  } catch (error) {
-    await blobs.close();
-    throw error;
+  const reserve = new SpaceReserve(folder);
+  for (;;) {
+    try {
+      return new BlobsAndNames({ ...(await openParts(folder, now)), now, reserve });
+    } catch (error) {
+      // Who can't open a store on a full disk can't free anything of it either.
+      if (!reserve.makesWay(error)) throw error;
+    }
   }
+}
+
+async function openParts(
+  folder: string,
+  now: () => number,
+): Promise<Pick<Parts, "blobs" | "database" | "leasing">> {
+  await using opening = new AsyncDisposableStack();
+  const blobs = await FileBlobStore.open(folder, { now });
+  opening.defer(() => blobs.close());
+  const path = join(folder, "dray.db");
+  const database = openDatabase(path, { migrations: STORE_MIGRATIONS });
+  opening.defer(() => database.close());
+  // A lease lost in a power cut protected a pull that was cut as well, so leases don't wait for the disk.
+  const leasing = openDatabase(path, { migrations: STORE_MIGRATIONS, synchronous: "normal" });
+  opening.move();
+  return { blobs, database, leasing };
 }
 
 /** The same in memory, gone when closed. */
@@ -54,6 +69,7 @@ interface Parts {
   readonly database: Database;
   readonly leasing: Database;
   readonly now: () => number;
+  readonly reserve?: SpaceReserve;
 }
 
 class BlobsAndNames implements Store {
@@ -69,7 +85,7 @@ class BlobsAndNames implements Store {
   constructor(parts: Parts) {
     this.#parts = parts;
     this.blobs = parts.blobs;
-    this.names = new SqliteNames(parts.database, parts.now);
+    this.names = new SqliteNames(parts.database, parts.now, parts.reserve);
     this.leases = new SqliteLeases(parts.leasing, parts.now);
     this.#writes = new LeasedWrites(this);
   }
@@ -83,6 +99,7 @@ class BlobsAndNames implements Store {
   }
 
   write(descriptor: Descriptor, source: ContentSource, options: WriteOptions = {}): Promise<WriteOutcome> {
+    this.#parts.reserve?.fill();
     return this.#writes.write(descriptor, source, options);
   }
 
@@ -103,13 +120,23 @@ class BlobsAndNames implements Store {
 
   begin(): ImageSink & Disposable {
     if (this.#closed) throw new StoreError("CLOSED", "Cannot write to the store: it was closed");
+    this.#parts.reserve?.fill();
     const writes: LeasedWrites = new LeasedWrites(this, () => this.#begun.delete(writes));
     this.#begun.add(writes);
     return writes;
   }
 
-  collect(options: CollectOptions = {}): Promise<CollectResult> {
-    return collect({ ...this.#parts, names: this.names, leases: this.leases }, options);
+  async collect(options: CollectOptions = {}): Promise<CollectResult> {
+    const { reserve } = this.#parts;
+    for (;;) {
+      try {
+        const result = await collect({ ...this.#parts, names: this.names, leases: this.leases }, options);
+        reserve?.restore();
+        return result;
+      } catch (error) {
+        if (reserve?.makesWay(error) !== true) throw error;
+      }
+    }
   }
 
   async usage(options: CollectOptions = {}): Promise<Usage> {
@@ -149,6 +176,7 @@ class BlobsAndNames implements Store {
     } finally {
       this.#parts.leasing.close();
       this.#parts.database.close();
+      this.#parts.reserve?.restore();
     }
   }
 

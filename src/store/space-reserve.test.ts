@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 
+import { StoreError } from "./errors.ts";
 import { SpaceReserve } from "./space-reserve.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "dray-reserve-"));
@@ -26,4 +27,16 @@ test("a reserve that can't be taken is none, and no failure", () => {
   const reserve = new SpaceReserve(join(folder, "missing"));
   reserve.fill();
   assert.equal(reserve.release(), false);
+});
+
+test("a reserve makes way for a full disk alone, once, and comes back afterwards", () => {
+  const reserve = new SpaceReserve(folder, 100_000);
+  reserve.fill();
+  assert.equal(reserve.makesWay(new StoreError("CLOSED", "Cannot write to the store: it was closed")), false);
+  reserve.restore();
+  const full = new StoreError("NO_SPACE", "Cannot write: no space left on the disk");
+  assert.deepEqual([reserve.makesWay(full), reserve.makesWay(full)], [true, false]);
+  assert.deepEqual(readdirSync(folder), []);
+  reserve.restore();
+  assert.equal(statSync(path).size, 100_000);
 });

@@ -2,18 +2,26 @@ import { closeSync, openSync, rmSync, statSync, writeSync } from "node:fs";
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 
+import { DrayError } from "../errors.ts";
+
 const NAME = "reserve";
 /** Enough for the database to write down what is removed, image after image. */
 const SIZE = 1024 * 1024;
+const FULL: ReadonlySet<string> = new Set(["NO_SPACE", "DATABASE_FULL"]);
 
 /**
  * Room that is kept for the moment when the disk is full. A removal is written down before it frees anything, so
  * without this a full disk would stay full: the file `reserve` in the data folder goes first, and comes back when there
  * is room again.
+ *
+ * ```text
+ * first write ─► fill()      a removal fails for want of room ─► makesWay(): once more      collected, or closed ─► restore()
+ * ```
  */
 export class SpaceReserve {
   readonly #path: string;
   readonly #size: number;
+  #givenUp = false;
 
   constructor(folder: string, size: number = SIZE) {
     this.#path = join(folder, NAME);
@@ -29,6 +37,20 @@ export class SpaceReserve {
       // What is half there would only be in the way.
       this.release();
     }
+  }
+
+  /** Gives the room back if that may help against a failure: then it is worth another try. */
+  makesWay(failure: unknown): boolean {
+    if (!(failure instanceof DrayError) || !FULL.has(failure.code) || !this.release()) return false;
+    this.#givenUp = true;
+    return true;
+  }
+
+  /** Takes what {@link makesWay} gave. */
+  restore(): void {
+    if (!this.#givenUp) return;
+    this.#givenUp = false;
+    this.fill();
   }
 
   /** Gives the room back; whether there was any. */

@@ -1,6 +1,7 @@
 import type { Database } from "../internal/sqlite.ts";
 import type { Descriptor, Digest } from "../oci/index.ts";
 import type { NamedImage, NameStore } from "./names.ts";
+import type { SpaceReserve } from "./space-reserve.ts";
 
 interface Row {
   readonly name: string;
@@ -15,10 +16,13 @@ const COLUMNS = "name, target, created_at, updated_at";
 export class SqliteNames implements NameStore {
   readonly #database: Database;
   readonly #now: () => number;
+  readonly #reserve: SpaceReserve | undefined;
 
-  constructor(database: Database, now: () => number) {
+  /** @param reserve for removals, which a full disk must not hinder */
+  constructor(database: Database, now: () => number, reserve?: SpaceReserve) {
     this.#database = database;
     this.#now = now;
+    this.#reserve = reserve;
   }
 
   find(name: string): NamedImage | undefined {
@@ -41,7 +45,13 @@ export class SqliteNames implements NameStore {
   }
 
   delete(name: string): boolean {
-    return this.#database.run("DELETE FROM name WHERE name = ?", name).changes > 0;
+    for (;;) {
+      try {
+        return this.#database.run("DELETE FROM name WHERE name = ?", name).changes > 0;
+      } catch (error) {
+        if (this.#reserve?.makesWay(error) !== true) throw error;
+      }
+    }
   }
 
   list(): readonly NamedImage[] {

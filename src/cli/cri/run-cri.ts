@@ -5,11 +5,10 @@ import { type CriServer, type ImageBackend, PullAuths, type PullRequest } from "
 import { serveCri, StoreBackend } from "../../cri/index.ts";
 import { StaticSource, toCandidate, type TrackedCredential } from "../../credentials/index.ts";
 import { PinFolder, StoreRuntime } from "../../images/index.ts";
-import { DrayError } from "../../errors.ts";
 import { makeFolder } from "../../internal/make-folder.ts";
 import type { SignalOptions } from "../../oci/index.ts";
 import { parseReference, repositoryName } from "../../reference/index.ts";
-import { openStore, SpaceReserve, type Store } from "../../store/index.ts";
+import { openStore } from "../../store/index.ts";
 import { type ConnectValues, connect } from "../connect.ts";
 import type { CommandContext } from "../context.ts";
 import { serveMetrics } from "../metrics/serve-metrics.ts";
@@ -120,9 +119,7 @@ async function openBackend(
       }),
     );
   }
-  const reserve = new SpaceReserve(dataDir);
-  const store = stack.use(await openWithRoom(dataDir, reserve));
-  reserve.fill();
+  const store = stack.use(await openStore(dataDir));
   const pins = new PinFolder(dataDir);
   const runtime = new StoreRuntime({
     store,
@@ -139,7 +136,6 @@ async function openBackend(
     pinned: options.pinned,
     pins: async () => (await pins.list()).map(({ image }) => image),
     now: () => context.clock.now(),
-    reserve,
     // What was just removed is free when the call returns; what is on its way is leased.
     collect: ({ signal }) => store.collect({ signal, grace: 0 }),
     makeRoom: () => store.collect({ grace: 0, ingestAge: 0 }),
@@ -163,16 +159,4 @@ function findCgroupDriver(): "systemd" | "cgroupfs" {
 async function aborted(signal: AbortSignal): Promise<void> {
   if (signal.aborted) return;
   await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
-}
-
-const FULL: ReadonlySet<string> = new Set(["NO_SPACE", "DATABASE_FULL"]);
-
-/** A service that couldn't start on a full disk could free nothing of it either. */
-async function openWithRoom(dataDir: string, reserve: SpaceReserve): Promise<Store> {
-  try {
-    return await openStore(dataDir);
-  } catch (error) {
-    if (!(error instanceof DrayError) || !FULL.has(error.code) || !reserve.release()) throw error;
-    return await openStore(dataDir);
-  }
 }
