@@ -35,7 +35,7 @@ export type Decision =
 
 /**
  * Says whether a request may have all of `access`; an empty list is the question whether its credentials are good
- * at all. Asked before anything about the repository is looked up.
+ * at all. Asked before anything about the repository is looked up; a registry that closes doesn't wait for the answer.
  */
 export type Authorize = (request: RegistryRequest, access: readonly Access[]) => Decision | Promise<Decision>;
 
@@ -60,7 +60,10 @@ export interface AccessControl extends AsyncDisposable {
   readonly authorize: Authorize;
   /** Asked for requests that `authorize` let in. */
   viewFor(request: RegistryRequest): RepositoryView | Promise<RepositoryView>;
-  /** Answers for paths outside the protocol, such as a token service's; `undefined` for all others. */
+  /**
+   * Answers for paths outside the protocol, such as a token service's; `undefined` for all others. A registry that
+   * closes waits for them.
+   */
   serve?(request: RegistryRequest): Promise<RegistryResponse | undefined> | undefined;
   /** Those that guessed too often, now. */
   lockedOut?(): readonly LockedOut[];

@@ -79,7 +79,7 @@ export class PasswordChecker implements AsyncDisposable {
       this.#waiting.clear();
     };
     worker.on("error", fail);
-    worker.on("exit", () => fail(new Error("The thread that checks passwords ended")));
+    worker.on("exit", () => fail(new Error("Cannot check a password: the thread for it ended")));
     return worker;
   }
 }

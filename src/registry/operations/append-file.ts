@@ -52,7 +52,9 @@ export class AppendFile implements AsyncDisposable {
 
   /** Resolves when the line is in the file. Lines keep the order in which they came. */
   append(line: string): Promise<void> {
-    if (this.#closed) return Promise.reject(new Error(`${this.#path} is closed`));
+    if (this.#closed) {
+      return Promise.reject(new Error(`Cannot append to ${JSON.stringify(this.#path)}: it was closed`));
+    }
     this.#waiting.push(line);
     return this.#flush();
   }
