@@ -52,7 +52,9 @@ export {
   type Subject,
   type TriedCredential,
 } from "./trace.ts";
-export { type NodeProviders, type NodeSources, ProviderRuns } from "./replay/node-sources.ts";
+export type { NodeSources } from "./replay/node-sources.ts";
+export { ProviderRuns } from "./replay/provider-runs.ts";
+export type { NodeProviders } from "./replay/traced-providers.ts";
 export { TokenRequests, type TokenVerdict } from "./replay/token-requests.ts";
 export { GivenObjects, type GivenObjectsOptions, isKubernetesObject } from "./world/given-objects.ts";
 export { ListedImages, type ListedImage, type ListedImagesOptions } from "./world/listed-images.ts";

@@ -14,6 +14,15 @@ export function traceEntry(
   };
 }
 
+/** Of a document with these entries. */
+export function stateOf(
+  entries: readonly EntryTrace[],
+  credentials: readonly unknown[],
+): "matched" | "not-matched" | "empty" {
+  if (credentials.length > 0) return "matched";
+  return entries.length === 0 ? "empty" : "not-matched";
+}
+
 export function describeMatch(key: string): string {
   const target = parseTarget(key);
   const glob = target?.labels.some((label) => /[*?[]/.test(label)) === true;

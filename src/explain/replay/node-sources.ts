@@ -4,26 +4,23 @@
  */
 import {
   type CredentialCandidate,
-  type CredentialProviders,
   type ImageKeyring,
   Keyring,
   type KeyringAnswer,
   type LookupOptions,
-  findMismatch,
   type NodeSearch,
-  parseTarget,
-  type PodIdentity,
-  type ProgramResult,
-  type ProviderConfig,
-  type Provision,
-  type RunProgram,
   toCandidate,
   type TrackedCredential,
 } from "../../credentials/index.ts";
 import { messageOf } from "../message-of.ts";
-import type { CredentialSourceTrace, EntryTrace, ProviderRunTrace } from "../trace.ts";
-import { traceEntry } from "./entry-words.ts";
-import type { TokenRequests, TokenVerdict } from "./token-requests.ts";
+import type { CredentialSourceTrace } from "../trace.ts";
+import { stateOf, traceEntry } from "./entry-words.ts";
+import {
+  type Looked,
+  type NodeProviders,
+  TracedProviders,
+  type TracedProvidersOptions,
+} from "./traced-providers.ts";
 
 export interface NodeSources {
   /** Looks for the node's file. */
@@ -35,65 +32,19 @@ export interface NodeSources {
   readonly candidateOf?: ((credential: TrackedCredential) => CredentialCandidate | undefined) | undefined;
 }
 
-export interface NodeProviders {
-  /** Whether they may be given a ServiceAccount's token: one has to be made for that. */
-  readonly tokens: boolean;
-  /** Those that are made, where the asker makes them. */
-  readonly requests?: TokenRequests | undefined;
-  /** Undefined where their programs aren't at hand. */
-  readonly registered: CredentialProviders | undefined;
-  readonly configs: readonly ProviderConfig[];
-  readonly runs: ProviderRuns;
-}
-
-/** Runs programs, and remembers how each went. */
-export class ProviderRuns {
-  readonly #run: RunProgram;
-  readonly #now: () => number;
-  readonly #last = new Map<string, ProviderRunTrace>();
-
-  constructor(run: RunProgram, now: () => number) {
-    this.#run = run;
-    this.#now = now;
-  }
-
-  readonly run: RunProgram = async (command, input, options): Promise<ProgramResult> => {
-    const started = this.#now();
-    const note = (exit: number | null): void => {
-      const milliseconds = Math.round(this.#now() - started);
-      this.#last.set(nameOf(command[0]), { argv: command, exit, milliseconds });
-    };
-    try {
-      const result = await this.#run(command, input, options);
-      note(result.code);
-      return result;
-    } catch (error) {
-      note(null);
-      throw error;
-    }
-  };
-
-  find(provider: string): ProviderRunTrace | undefined {
-    return this.#last.get(provider);
-  }
-}
-
 /** Of one Pod's lookups. */
 export class TracedSources implements ImageKeyring {
   readonly #sources: NodeSources;
-  readonly #pod: PodIdentity;
+  readonly #providers: TracedProviders | undefined;
   readonly #track: boolean;
-  /** Without a network no program is run: what it would say, it would learn from others. */
   readonly #offline: boolean;
   #traces: readonly CredentialSourceTrace[] = [];
   #found: readonly TrackedCredential[] = [];
 
-  constructor(
-    sources: NodeSources,
-    options: { readonly pod: PodIdentity; readonly track: boolean; readonly offline: boolean },
-  ) {
+  constructor(sources: NodeSources, options: TracedProvidersOptions) {
+    const { providers } = sources;
     this.#sources = sources;
-    this.#pod = options.pod;
+    this.#providers = providers && new TracedProviders(providers, options);
     this.#track = options.track;
     this.#offline = options.offline;
   }
@@ -108,11 +59,9 @@ export class TracedSources implements ImageKeyring {
   }
 
   async lookup(image: string, options: LookupOptions = {}): Promise<KeyringAnswer> {
-    const answers = [
-      await this.#lookInFiles(image),
-      ...(await this.#askProviders(image, options)),
-      ...(await this.#askOthers(image, options)),
-    ];
+    const answers = [await this.#lookInFiles(image)];
+    if (this.#providers !== undefined) answers.push(await this.#providers.ask(image, options));
+    answers.push(...(await this.#askOthers(image, options)));
     this.#traces = answers.flatMap(({ trace }) => trace);
     const credentials = answers.flatMap((answer) => answer.credentials);
     this.#found = credentials;
@@ -150,98 +99,6 @@ export class TracedSources implements ImageKeyring {
     return { trace: [...broken, trace], credentials };
   }
 
-  async #askProviders(image: string, options: LookupOptions): Promise<readonly Looked[]> {
-    const { providers } = this.#sources;
-    if (providers === undefined) return [];
-    const { registered, configs } = providers;
-    if (this.#offline || registered === undefined) {
-      return configs.map((config) => ({ trace: [this.#wouldAsk(config, image)], credentials: [] }));
-    }
-    const ofPod = registered.forPod(this.#pod);
-    const provisions = await ofPod.provide(image, options);
-    const trace = configs.map((config) => this.#traceProvider(config, image, provisions.get(config.name)));
-    return [{ trace, credentials: ofPod.keyringOf(provisions).lookup(image).credentials }];
-  }
-
-  #wouldAsk(config: ProviderConfig, image: string): CredentialSourceTrace {
-    const entries = patternsOf(config, image);
-    const matched = entries.some((entry) => entry.matched);
-    return {
-      kind: "provider",
-      label: `credential provider ${config.name}`,
-      name: config.name,
-      state: matched ? "not-asked" : "not-matched",
-      detail: matched ? `it would be run as ${commandOf(config)}` : "none of its matchImages fits",
-      entries,
-    };
-  }
-
-  /** It can't be run as the node runs it, so nothing follows from what it says. */
-  #wantsToken(config: ProviderConfig): boolean {
-    return config.tokenAttributes !== undefined && this.#sources.providers?.tokens === false;
-  }
-
-  #tokenVerdict({ tokenAttributes }: ProviderConfig): TokenVerdict | undefined {
-    const { namespace, serviceAccountName: name } = this.#pod;
-    const audience = tokenAttributes?.serviceAccountTokenAudience;
-    if (audience === undefined) return undefined;
-    return this.#sources.providers?.requests?.find({ namespace, name }, audience);
-  }
-
-  #describeToken(
-    { tokenAttributes }: ProviderConfig,
-    verdict: TokenVerdict | undefined,
-  ): { readonly token?: string } {
-    if (verdict?.state !== "made") return {};
-    const { namespace, serviceAccountName } = this.#pod;
-    const audience = tokenAttributes?.serviceAccountTokenAudience ?? "";
-    return {
-      token: `given a token of ServiceAccount ${namespace}/${serviceAccountName} for ${JSON.stringify(audience)}, made for this and good for ${verdict.lifetimeSeconds} s`,
-    };
-  }
-
-  #traceProvider(
-    config: ProviderConfig,
-    image: string,
-    provision: Provision | undefined,
-  ): CredentialSourceTrace {
-    const label = `credential provider ${config.name}`;
-    const base = { kind: "provider", label, name: config.name } as const;
-    const verdict = this.#tokenVerdict(config);
-    const run = this.#sources.providers?.runs.find(config.name);
-    const ran = run && {
-      run: { ...run, ...describeCache(provision), ...this.#describeToken(config, verdict) },
-    };
-    if (provision === undefined || provision.reason === "not-matched") {
-      const entries = patternsOf(config, image);
-      return { ...base, state: "not-matched", detail: "none of its matchImages fits", entries };
-    }
-    const { reason, problem, document } = provision;
-    if (this.#wantsToken(config)) {
-      const detail =
-        "it wants a token of the ServiceAccount, and explaining makes one only when told to (--service-account-tokens)";
-      return { ...base, state: "not-asked", detail, entries: patternsOf(config, image) };
-    }
-    if (reason === "failed" && verdict?.state === "refused") {
-      const detail = `it wants a token of the ServiceAccount, and you may not make one: ${verdict.why}`;
-      return { ...base, state: "not-asked", detail, entries: patternsOf(config, image) };
-    }
-    if (reason === "failed" || reason === "annotation-missing") {
-      return { ...base, state: "failed", detail: problem, entries: patternsOf(config, image), ...ran };
-    }
-    if (reason === "no-service-account") {
-      const detail = "it wants a ServiceAccount, and the Pod has none";
-      return { ...base, state: "failed", detail, entries: [] };
-    }
-    const keyring = new Keyring({ track: this.#track });
-    keyring.add(document, { kind: "provider", label });
-    const { verdicts, credentials } = keyring.explain(image);
-    const entries = verdicts.map((verdict) => traceEntry(verdict, image));
-    const state = stateOf(entries, credentials);
-    const detail = state === "matched" ? {} : { detail: "it ran, and had nothing for this image" };
-    return { ...base, state, ...detail, entries, ...ran };
-  }
-
   async #askOthers(image: string, options: LookupOptions): Promise<readonly Looked[]> {
     const looked: Looked[] = [];
     for (const { label, keyring } of this.#sources.others ?? []) {
@@ -264,42 +121,6 @@ export class TracedSources implements ImageKeyring {
     }
     return looked;
   }
-}
-
-interface Looked {
-  readonly trace: readonly CredentialSourceTrace[];
-  readonly credentials: readonly TrackedCredential[];
-}
-
-export function stateOf(
-  entries: readonly EntryTrace[],
-  credentials: readonly unknown[],
-): "matched" | "not-matched" | "empty" {
-  if (credentials.length > 0) return "matched";
-  return entries.length === 0 ? "empty" : "not-matched";
-}
-
-function patternsOf({ matchImages = [] }: ProviderConfig, image: string): readonly EntryTrace[] {
-  const target = parseTarget(image);
-  return matchImages.map((key) =>
-    traceEntry({ key, mismatch: findMismatch(parseTarget(key), target) }, image),
-  );
-}
-
-function commandOf({ name, args = [] }: ProviderConfig): string {
-  return [name, ...args].join(" ");
-}
-
-function describeCache(provision: Provision | undefined): { readonly cache?: string } {
-  if (provision?.reason === "cached") return { cache: "an answer that is kept was used" };
-  const { keep } = provision ?? {};
-  if (keep === undefined) return {};
-  if (keep.milliseconds === 0) return { cache: "not kept" };
-  return { cache: `kept by ${keep.by.toLowerCase()} for ${keep.milliseconds / 1000} s` };
-}
-
-function nameOf(path: string): string {
-  return path.slice(path.lastIndexOf("/") + 1);
 }
 
 export function candidateOf(

@@ -2,9 +2,8 @@
 import { type ExplainedSecret, explainPullSecrets } from "../../credentials/index.ts";
 import type { CredentialSourceTrace } from "../trace.ts";
 import type { LookOptions, ObjectName, SeenSecret, Surroundings } from "../world/situation.ts";
-import { traceEntry } from "./entry-words.ts";
+import { stateOf, traceEntry } from "./entry-words.ts";
 import { layoutOf, unreadMembers } from "./login-faults.ts";
-import { stateOf } from "./node-sources.ts";
 
 /** The Secrets a Pod names, each with what is known of it. */
 export interface NamedSecret {
