@@ -7,6 +7,7 @@ import { type LayerFacts, LayerWriter, type PlainExpectation } from "./layer-wri
 import { type LeftOut, LeftOutList } from "./left-out.ts";
 import { LimitGuard, type UnpackLimits } from "./limits.ts";
 import { LowerFolders } from "./lower-folders.ts";
+import { opaqueKey } from "./overlay-signs.ts";
 import { currentPowers, type Powers } from "./ownership.ts";
 import { assertSuitable } from "./suitable-folder.ts";
 import type { WhiteoutForm } from "./whiteout-writer.ts";
@@ -67,7 +68,10 @@ export class FolderUnpacker implements AsyncDisposable {
     this.#limits = new LimitGuard(options.limits);
     const { depth } = this.#limits;
     const owners = powers.privileged && sameOwner;
-    if (options.below !== undefined) this.#lower = new LowerFolders(options.below, { depth, owners, helper });
+    if (options.below !== undefined) {
+      const lowerOptions = { depth, opaqueKey: opaqueKey(powers), owners, helper };
+      this.#lower = new LowerFolders(options.below, lowerOptions);
+    }
     const lower = this.#lower;
     const linkBelow = lower && ((path: readonly string[]): string | undefined => lower.link(path));
     this.#tree = new FolderTree(folder, {

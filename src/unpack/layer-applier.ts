@@ -19,7 +19,7 @@ import { cleanName, toByteString } from "./byte-path.ts";
 import { EntryWriter } from "./entry-writer.ts";
 import { fileError, UnpackError } from "./errors.ts";
 import { FileWriter } from "./file-writer.ts";
-import { type Folder, type FolderTree, type Hidden, partsOf } from "./folder-tree.ts";
+import { type Folder, type FolderTree, type Hidden, partsOf, type Place } from "./folder-tree.ts";
 import type { LowerFolders } from "./lower-folders.ts";
 import type { LeftOutList } from "./left-out.ts";
 import type { LimitGuard } from "./limits.ts";
@@ -135,7 +135,7 @@ export class LayerApplier implements TarHandler {
   }
 
   async #folder(parts: readonly string[]): Promise<Folder> {
-    const place = this.#tree.resolve(parts);
+    const place = await this.#resolve(parts);
     if (place.missing.length === 0) return place.folder;
     const [topmost = ""] = place.missing;
     const replaces = this.#signs?.clear(place.folder, topmost) === true;
@@ -148,6 +148,12 @@ export class LayerApplier implements TarHandler {
     if (this.#signs?.covers(folder) === true) return folder;
     for (const [parent, name] of made) await this.#options.lower?.copyFolder(this.#tree, parent, name);
     return folder;
+  }
+
+  #resolve(parts: readonly string[]): Place | Promise<Place> {
+    const { lower } = this.#options;
+    const look = (): Place => this.#tree.resolve(parts);
+    return lower === undefined ? look() : lower.settled(look);
   }
 
   async #create(entry: TarEntry, folder: Folder, base: string): Promise<void> {
@@ -165,11 +171,11 @@ export class LayerApplier implements TarHandler {
       const target = cleanName(toByteString(entry.linkName, entry.rawLinkName));
       const name = target.pop();
       const lower = this.#options.lower;
-      const place = this.#tree.resolve(target);
+      const place = await this.#resolve(target);
       // Below is where the target may be, with folders that aren't here yet.
       if (lower !== undefined && place.missing.length > 0) await this.#folder(target);
       if (name === undefined || (lower === undefined && place.missing.length > 0)) throw noTarget(entry);
-      const source = place.missing.length === 0 ? place.folder : this.#tree.resolve(target).folder;
+      const source = place.missing.length === 0 ? place.folder : (await this.#resolve(target)).folder;
       if (this.#signs?.has(source, name) === true) throw noTarget(entry);
       if (this.#signs?.covers(source) !== true) await lower?.copyUp(this.#tree, [...partsOf(source), name]);
       this.#writer.createLink({ folder: source, name }, folder, base);

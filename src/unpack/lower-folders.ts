@@ -6,6 +6,8 @@ import { type Folder, FolderTree, partsOf } from "./folder-tree.ts";
 
 export interface LowerFoldersOptions {
   readonly depth: number;
+  /** The attribute of a folder in which nothing of the layers below shows. */
+  readonly opaqueKey: string;
   /** Whether owners can be given. */
   readonly owners: boolean;
   readonly helper: () => AttributeHelper | undefined;
@@ -21,10 +23,16 @@ interface Found {
 /**
  * Lower layers that lie in folders of their own, as overlayfs stacks them. What a layer only passes through, or links
  * to, is brought up from there; nothing in them is ever changed.
+ *
+ * Whether a folder hides those below is an attribute, which can't be read at once: a look goes on as if it didn't, notes
+ * the question, and is taken again when that is answered.
  */
 export class LowerFolders {
   readonly #trees: readonly FolderTree[];
   readonly #options: LowerFoldersOptions;
+  /** Whether nothing from below shows in a folder. */
+  readonly #opaque = new Map<Folder, boolean>();
+  readonly #asked = new Map<Folder, FolderTree>();
 
   /** `folders`: the uppermost first. */
   constructor(folders: readonly string[], options: LowerFoldersOptions) {
@@ -33,9 +41,23 @@ export class LowerFolders {
     this.#options = options;
   }
 
+  /** What a look brings that may lead through here, when it knows all that it has to. It has no effects. */
+  async settled<T>(look: () => T): Promise<T> {
+    for (;;) {
+      try {
+        const result = look();
+        if (this.#asked.size === 0) return result;
+      } catch (error) {
+        if (this.#asked.size === 0) throw error;
+      }
+      for (const [folder, tree] of this.#asked) this.#opaque.set(folder, await this.#isOpaque(tree, folder));
+      this.#asked.clear();
+    }
+  }
+
   /** Whether anything shows through there. */
-  has(path: readonly string[]): boolean {
-    return this.#find(path) !== undefined;
+  async has(path: readonly string[]): Promise<boolean> {
+    return (await this.settled(() => this.#find(path))) !== undefined;
   }
 
   /** What may show through in the root. */
@@ -47,7 +69,7 @@ export class LowerFolders {
     return names;
   }
 
-  /** The text of a link that shows through from below. */
+  /** The text of a link that shows through from below; to be asked in a {@link settled} look. */
   link(path: readonly string[]): string | undefined {
     const found = this.#find(path);
     if (found?.stat.isSymbolicLink() !== true) return undefined;
@@ -56,7 +78,7 @@ export class LowerFolders {
 
   /** Gives a folder that was just made the owner, mode and attributes it has below. */
   async copyFolder(upper: FolderTree, parent: Folder, name: string): Promise<void> {
-    const found = this.#find([...partsOf(parent), name]);
+    const found = await this.settled(() => this.#find([...partsOf(parent), name]));
     if (found?.stat.isDirectory() !== true) return;
     const folder = upper.add(parent, name);
     if (this.#options.owners) chownSync(upper.self(folder), found.stat.uid, found.stat.gid);
@@ -67,7 +89,7 @@ export class LowerFolders {
 
   /** Brings a file or link up that is about to get another name, if it is only below. */
   async copyUp(upper: FolderTree, path: readonly string[]): Promise<void> {
-    const found = this.#find(path);
+    const found = await this.settled(() => this.#find(path));
     if (found === undefined || !(found.stat.isFile() || found.stat.isSymbolicLink())) return;
     const parent = upper.find(path.slice(0, -1));
     if (parent === undefined) return;
@@ -92,18 +114,38 @@ export class LowerFolders {
     const name = path.at(-1);
     if (name === undefined) return undefined;
     for (const tree of this.#trees) {
+      let folder = tree.root;
+      let hides = false;
       for (let length = 1; length < path.length; length++) {
-        const folder = tree.find(path.slice(0, length - 1));
-        const stat = folder && statOf(tree, folder, path[length - 1] ?? "");
-        // A sign, or something else that took the folder's place.
-        if (stat !== undefined && !stat.isDirectory()) return undefined;
+        const inner = tree.find(path.slice(0, length));
+        if (inner === undefined) break;
+        folder = inner;
+        hides ||= this.#hides(tree, folder);
       }
-      const folder = tree.find(path.slice(0, -1));
-      const stat = folder === undefined ? undefined : statOf(tree, folder, name);
-      if (isHidden(stat)) return undefined;
-      if (folder !== undefined && stat !== undefined) return { tree, folder, name, stat };
+      const stat = statOf(tree, folder, path[folder.depth] ?? name);
+      if (folder.depth === path.length - 1) {
+        if (isHidden(stat)) return undefined;
+        if (stat !== undefined) return { tree, folder, name, stat };
+      }
+      // Opaque, a sign, or something else that took the folder's place.
+      if (hides || stat !== undefined) return undefined;
     }
     return undefined;
+  }
+
+  #hides(tree: FolderTree, folder: Folder): boolean {
+    // There is nothing that the lowest could hide.
+    if (tree === this.#trees.at(-1)) return false;
+    const known = this.#opaque.get(folder);
+    if (known === undefined) this.#asked.set(folder, tree);
+    return known === true;
+  }
+
+  async #isOpaque(tree: FolderTree, { parent, name }: Folder): Promise<boolean> {
+    const helper = this.#options.helper();
+    if (parent === undefined || helper === undefined) return false;
+    const value = await helper.getXattr(tree.atFromOutside(parent, name), this.#options.opaqueKey);
+    return typeof value !== "string" && Buffer.from(value).toString() === "y";
   }
 
   async #copyXattrs(found: Found, upper: FolderTree, parent: Folder, name: string): Promise<void> {
@@ -111,7 +153,8 @@ export class LowerFolders {
     if (helper === undefined) return;
     const from = found.tree.atFromOutside(found.folder, found.name);
     for (const key of await helper.listXattrs(from)) {
-      if (key.startsWith("trusted.")) continue;
+      // Signs are the lower layer's own.
+      if (key.startsWith("trusted.") || key.startsWith("user.overlay.")) continue;
       const value = await helper.getXattr(from, key);
       // What can't be carried over was no part of any layer.
       if (typeof value !== "string") await helper.setXattr(upper.atFromOutside(parent, name), key, value);

@@ -47,6 +47,19 @@ const CASES: Readonly<Record<string, readonly (readonly TestEntry[])[]>> = {
     [dir("dir"), file("dir/again"), file("dir/.wh.one")],
   ],
   "a file that is removed and has a new name before": [[link("etc/c", "etc/a"), file("etc/.wh.a")]],
+  "a folder's link, hidden by a layer in the middle, which isn't followed any more": [
+    [file("dir/.wh..wh..opq"), file("dir/new")],
+    [file("dir/link/x"), file("lnk/link/y")],
+  ],
+  "a folder that a layer in the middle hid with all around it, and that comes back": [
+    [file(".wh.dir"), dir("dir", 0o711)],
+    [file("dir/sub/new"), file("dir/.wh.one"), file("dir/sub/.wh.two")],
+    [file("dir/sub/.wh.new"), dir("dir/sub/deep"), file("dir/link/z")],
+  ],
+  "a file that gets a new name from below a folder that hides all": [
+    [file("dir/.wh..wh..opq"), file("dir/one", "of the middle")],
+    [link("again", "dir/one"), file("dir/two")],
+  ],
   "what comes back in a later layer": [[file(".wh.dir")], [file("dir/one", "later")], [file("dir/.wh.one")]],
 };
 
@@ -107,6 +120,22 @@ test("no sign is left in the lowest layer, where it would hide nothing", { skip 
     describeFolder(place).map((line) => (JSON.parse(line) as readonly string[])[0]),
     ["/new"],
   );
+});
+
+test("what is linked to and was hidden by a layer in the middle doesn't exist", { skip }, async () => {
+  const below: string[] = [];
+  for (const [index, entries] of [BASE, [dir("dir"), file("dir/.wh..wh..opq")]].entries()) {
+    const place = join(folder, `hidden-${index}`);
+    mkdirSync(place);
+    await applyLayer(streamOf(makeTar(entries)), place, { below: [...below], whiteouts: "overlay" });
+    below.unshift(place);
+  }
+  const place = join(folder, "hidden-2");
+  mkdirSync(place);
+  for (const target of ["dir/one", "dir/sub/two", "lnk/one"]) {
+    const tar = makeTar([link("again", target)]);
+    await assert.rejects(applyLayer(streamOf(tar), place, { below, whiteouts: "overlay" }), target);
+  }
 });
 
 test("what is linked to and was removed by the same layer doesn't exist", { skip }, async () => {

@@ -14,6 +14,7 @@ import type { TarEntry } from "../internal/tar-header.ts";
 import type { EntryWriter } from "./entry-writer.ts";
 import { type Folder, type Hidden, partsOf } from "./folder-tree.ts";
 import type { LayerApplierOptions } from "./layer-applier.ts";
+import type { Powers } from "./ownership.ts";
 
 export class OverlaySigns implements Hidden {
   readonly #options: LayerApplierOptions;
@@ -44,7 +45,7 @@ export class OverlaySigns implements Hidden {
   async hide(folder: Folder, name: string, entry: TarEntry): Promise<void> {
     this.#options.tree.remove(folder, name);
     folder.fresh?.delete(name);
-    if (!this.#showsThrough(folder, name)) return;
+    if (!(await this.#showsThrough(folder, name))) return;
     const { xattrs: _, ...rest } = entry;
     const sign: TarEntry = { ...rest, type: "character-device", deviceMajor: 0, deviceMinor: 0, size: 0 };
     if (!(await this.#writer.createOther(sign, folder, name))) return;
@@ -66,7 +67,7 @@ export class OverlaySigns implements Hidden {
   async makeOpaque(folder: Folder): Promise<void> {
     const { parent, name } = folder;
     if (parent === undefined) return;
-    const key = this.#options.powers.privileged ? "trusted.overlay.opaque" : "user.overlay.opaque";
+    const key = opaqueKey(this.#options.powers);
     await this.#writer.setXattr(parent, name, { key, value: Buffer.from("y"), plain: true });
     this.#opaque.add(folder);
     for (const [place, names] of this.#signs) {
@@ -81,10 +82,15 @@ export class OverlaySigns implements Hidden {
     return true;
   }
 
-  #showsThrough(folder: Folder, name: string): boolean {
+  async #showsThrough(folder: Folder, name: string): Promise<boolean> {
     const { lower } = this.#options;
     // Nobody said what is below.
     if (lower === undefined) return true;
-    return !this.covers(folder) && lower.has([...partsOf(folder), name]);
+    return !this.covers(folder) && (await lower.has([...partsOf(folder), name]));
   }
+}
+
+/** What only root may set counts by default; users mount with `userxattr`. */
+export function opaqueKey({ privileged }: Powers): string {
+  return privileged ? "trusted.overlay.opaque" : "user.overlay.opaque";
 }
