@@ -94,6 +94,10 @@ test("dray explain fails for manifests that it can't read, and says what was pas
   const mixed = await explain("mixed");
   assert.match(mixed.out, /Left out: mixed\/values\.yaml/);
   assert.equal(mixed.code, 0, mixed.out);
+  assert.equal((await dray(["policy", "folder"])).code, 1);
+  const judged = await dray(["policy", "mixed"]);
+  assert.match(judged.err, /mixed\/values\.yaml/);
+  assert.equal(judged.code, 0, judged.err);
 });
 
 test("a file that isn't there is no Pod", async (t) => {

@@ -15,7 +15,7 @@ export const policy: Command = defineCommand({
     "Runs the admission of dray webhook over files, folders and standard input (-), for CI: defaults, ServiceAccounts' pull secrets, AlwaysPullImages, pinned digests and rules about images, by the same options and --config. Every kind with a Pod template is judged, and so are the Pods that come of it.",
     "No registry is asked unless --pin (or the file) wants digests; then tags are looked up with the Secrets and ServiceAccounts among the files, and with --node-config and credential providers.",
     "--fix writes pins and pull policies into the files, and -o yaml to standard output; comments, order and quotes stay.",
-    "Exit code 1 says that something is refused or can't be read; with --fail-on warning also that there is a warning, with change that anything would be changed.",
+    "Exit code 1 says that something is refused, or a manifest can't be read; with --fail-on warning also that there is a warning, with change that anything would be changed.",
   ],
   options: {
     ...ADMISSION_OPTIONS,

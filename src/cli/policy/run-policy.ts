@@ -46,7 +46,7 @@ export async function runPolicy(options: RunPolicyOptions, context: CommandConte
   await using stack = new AsyncDisposableStack();
   // Standard input is read once, and may be printed again.
   const texts = new Map<string, string>();
-  const { objects, secrets, problems } = await readFiles(options.files, rememberingInput(context, texts));
+  const { objects, secrets, problems, incomplete } = await readFiles(options.files, rememberingInput(context, texts));
   const known = objects.flatMap(({ object, file, line }) =>
     isKubernetesObject(object) ? [{ object, file, line }] : [],
   );
@@ -86,7 +86,7 @@ export async function runPolicy(options: RunPolicyOptions, context: CommandConte
   if (output === "yaml") await context.stderr.write(formatComplaints(judged));
   if (output === "yaml" || fix)
     await writeFixed(judged, { fix, texts, context, files: known.map(({ file }) => file) });
-  return problems.length > 0 || judged.some((one) => fails(one, failOn)) ? 1 : 0;
+  return incomplete || judged.some((one) => fails(one, failOn)) ? 1 : 0;
 }
 
 function fails({ allowed, warnings, ...judgement }: Judgement, failOn: RunPolicyOptions["failOn"]): boolean {
