@@ -256,7 +256,12 @@ function backOffOf(attempts: readonly EventTrace[], now: number): ObservedTrace[
   if (!Number.isFinite(last)) return { failures, delaySeconds: delay / 1000 };
   // Kubelets send no more than a few events of a kind: those after them were never told.
   if (now - (last + delay) > A_TRY) {
-    for (let due = last + delay; due <= now; due += backOff.get("pod")) backOff.next("pod", at++);
+    // It grows to its longest and then no more, however long ago that was.
+    for (let due = last + delay, before = 0; due <= now && before < backOff.get("pod");) {
+      before = backOff.get("pod");
+      backOff.next("pod", at++);
+      due += backOff.get("pod");
+    }
     return { failures, delaySeconds: backOff.get("pod") / 1000 };
   }
   const next = Math.max(last + delay, now);
