@@ -46,7 +46,10 @@ export async function runPolicy(options: RunPolicyOptions, context: CommandConte
   await using stack = new AsyncDisposableStack();
   // Standard input is read once, and may be printed again.
   const texts = new Map<string, string>();
-  const { objects, secrets, problems, incomplete } = await readFiles(options.files, rememberingInput(context, texts));
+  const { objects, secrets, problems, incomplete } = await readFiles(
+    options.files,
+    rememberingInput(context, texts),
+  );
   const known = objects.flatMap(({ object, file, line }) =>
     isKubernetesObject(object) ? [{ object, file, line }] : [],
   );
