@@ -127,6 +127,22 @@ test("one Secret is made for all registries that want a login, and for no others
   const [, document = ""] = /--from-literal=\.dockerconfigjson='(.*)'$/.exec(line) ?? [];
   const { auths } = JSON.parse(document) as { readonly auths: Readonly<Record<string, unknown>> };
   assert.deepEqual(Object.keys(auths).toSorted(), ["other.example.com", HOST]);
+
+  // Nobody is asked, and still some need none.
+  const unasked = ["nginx:1", "no_host.example.com/shop/web:1"];
+  const others = unasked.map((image, index) => ({ name: `i${index}`, image }));
+  const told = await explain(`${HOST}/shop/web:1`, send, ["--complete", "--no-network"], {
+    ...spec,
+    initContainers: others,
+  });
+  const commands = told.flatMap(({ advice }) => advice.map(({ command = "" }) => command));
+  const made = new Set(commands.filter((command) => command.includes("create secret")));
+  assert.deepEqual(
+    [...made],
+    [
+      `kubectl create secret docker-registry s -n default --docker-server=${HOST} --docker-username=USER --docker-password=PASSWORD`,
+    ],
+  );
 });
 
 test("a gateway's 403 isn't mended by a pull secret, a registry's may be", async () => {

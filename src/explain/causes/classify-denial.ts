@@ -8,6 +8,7 @@ import {
   classifyProviders,
   classifySources,
   classifyUnused,
+  isOfficial,
   registriesOf,
   type SourceContext,
 } from "./classify-sources.ts";
@@ -43,11 +44,6 @@ export function classifyDenial(image: ImageTrace, context: DenialContext): reado
   return found.length > 0 ? found : [ofStranger(image, denied[0], context)];
 }
 
-/** Docker Hub's own images are everybody's: what it refuses of them isn't there. */
-function isOfficial({ name: { registry, repository = "" } }: ImageTrace): boolean {
-  return registry === "docker.io" && repository.startsWith("library/");
-}
-
 /** A login that is refused is refused whatever it asks for; so is an address. */
 function mayBeMissing(image: ImageTrace, attempt: AttemptTrace): boolean {
   if (attempt.error?.status === 403 && attempt.as === "anonymous") return false;
@@ -62,8 +58,9 @@ export function wantingOf(images: readonly ImageTrace[]): readonly string[] {
       credentials.order.length === 0 &&
       (outcome.state === "unasked" || attempts.some((one) => isDenial(one) && !isUnanswerable(one))),
   );
-  const strange = wanting.filter((image) => !isOfficial(image));
-  return [...new Set(strange.flatMap(({ name }) => name.registry ?? []))];
+  const registries = wanting.filter((image) => !isOfficial(image)).map(({ name }) => name.registry ?? "");
+  // What can't be a host's name is no registry.
+  return [...new Set(registries)].filter((registry) => registry !== "");
 }
 
 /** What can be said of credentials without asking: it matters as soon as the registry wants some. */

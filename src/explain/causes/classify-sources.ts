@@ -16,12 +16,16 @@ export interface SourceContext {
 }
 
 /** Those that a Secret is made for: an image that comes without it needs no entry. */
-export function registriesOf(
-  { name: { registry = "REGISTRY" } }: ImageTrace,
-  { wanting, severity }: SourceContext,
-): readonly string[] {
-  const own = wanting.includes(registry) || (severity === "note" && wanting.length > 0) ? [] : [registry];
-  return [...wanting, ...own];
+export function registriesOf(image: ImageTrace, { wanting, severity }: SourceContext): readonly string[] {
+  const { registry = "" } = image.name;
+  const comes = severity === "note" || registry === "" || isOfficial(image);
+  if (wanting.includes(registry) || (comes && wanting.length > 0)) return wanting;
+  return [...wanting, registry || "REGISTRY"];
+}
+
+/** Docker Hub's own images are everybody's: what it refuses of them isn't there. */
+export function isOfficial({ name: { registry, repository = "" } }: ImageTrace): boolean {
+  return registry === "docker.io" && repository.startsWith("library/");
 }
 
 /** Everything about the sources themselves. */
