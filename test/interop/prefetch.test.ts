@@ -26,7 +26,7 @@ describe("prefetching through containerd's CRI", { skip, timeout: 300_000 }, () 
   before(async () => {
     const served: ServedRegistry = await serveRegistry({ dir: join(folder, "registry"), port: 0, authorize });
     stack.defer(() => served.close());
-    registry = `localhost:${served.port}`;
+    registry = `127.0.0.1:${served.port}`;
     image = `${registry}/me/app:1`;
     mkdirSync(join(folder, "app"));
     writeFileSync(join(folder, "app", "file"), "text");
