@@ -4,6 +4,7 @@ import {
   type Http2ServerResponse,
   type ServerHttp2Session,
 } from "node:http2";
+import type { Socket } from "node:net";
 
 import { Code, ConnectError, createConnectRouter, type Interceptor } from "@connectrpc/connect";
 import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from "@connectrpc/connect-node";
@@ -75,6 +76,11 @@ export async function serveCri(options: CriServerOptions): Promise<CriServer> {
     sessions.add(session);
     session.once("close", () => sessions.delete(session));
   });
+  const sockets = new Set<Socket>();
+  server.on("connection", (socket: Socket) => {
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
+  });
   server.on("sessionError", () => {});
   const unbind = await bindSocket(server, options.socket);
   let closing: Promise<void> | undefined;
@@ -85,7 +91,8 @@ export async function serveCri(options: CriServerOptions): Promise<CriServer> {
       ending.abort(new ConnectError("the image service is ending", Code.Unavailable));
       // What is cancelled still says so; whoever doesn't listen is cut.
       setTimeout(() => {
-        for (const session of sessions) session.destroy();
+        // A session that has ended may still wait for the other side to hang up.
+        for (const socket of sockets) socket.destroy();
       }, FAREWELL).unref();
     }, deadline);
     await new Promise<void>((resolve) => {

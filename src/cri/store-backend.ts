@@ -56,7 +56,10 @@ export interface StoreBackendOptions {
   readonly folder: string;
   /** Frees what no name leads to any more, at once. */
   readonly collect: (options: SignalOptions) => Promise<unknown>;
-  /** Drops what nobody is writing any more; called when a pull or removal ran out of room, since kubelets can free images alone. */
+  /**
+   * Drops what nobody is writing any more; called when a pull or a removal ran out of room, since kubelets can free
+   * images alone.
+   */
   readonly makeRoom?: (() => Promise<unknown>) | undefined;
   /** Names of images that are never to be collected; those that are no names count for nothing. */
   readonly pinned?: readonly string[] | undefined;
