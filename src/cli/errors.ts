@@ -48,3 +48,6 @@ export class UsageError extends CliError {
     this.command = command;
   }
 }
+
+/** Whoever was asked something pressed Ctrl-C: nothing has to be said. */
+export class GivenUp extends Error {}

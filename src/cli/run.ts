@@ -1,6 +1,6 @@
 import { COMMAND_NAMES, findCommand, loadCommands, loadSubcommands, splitCommand } from "./catalogue.ts";
 import type { CommandContext } from "./context.ts";
-import { UsageError } from "./errors.ts";
+import { GivenUp, UsageError } from "./errors.ts";
 import { exitCodeOf } from "./exit-code.ts";
 import { firstFailure } from "./first-failure.ts";
 import { formatHelp, formatOverview } from "./help.ts";
@@ -22,12 +22,13 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
   } catch (thrown) {
     const error = firstFailure(thrown);
     if (context.signal.aborted && error === context.signal.reason) return INTERRUPTED;
+    if (error instanceof GivenUp) return INTERRUPTED;
     reportError(error, context, { json, debug });
     return exitCodeOf(error);
   }
 }
 
-/** Stopped by the context's signal; the process entry knows which signal it was. */
+/** Stopped by the context's signal, of which the process entry knows which it was, or at a question. */
 export const INTERRUPTED = 130;
 
 async function dispatch(argv: readonly string[], context: CommandContext): Promise<number> {

@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import type { CommandContext } from "../context.ts";
+import { GivenUp } from "../errors.ts";
+import { INTERRUPTED, run } from "../run.ts";
 import { createMemoryContext } from "../testing.ts";
 import { Prompt } from "./prompt.ts";
 
@@ -27,10 +29,16 @@ test("a prompt reads line after line, typed ahead, key by key or at once", async
   assert.equal(said(), "Username: Password: \n");
 });
 
-test("a prompt given up with Ctrl-C or at the end of input answers nothing, and leaves the terminal as it was", async () => {
-  for (const typed of ["abc\u0003", ""]) {
-    const { context, modes } = terminal(typed);
-    assert.equal(await new Prompt(context).ask("Password: ", { hidden: true }), undefined);
-    assert.deepEqual(modes, [true, false]);
-  }
+test("a prompt leaves the terminal as it was at the end of input, and when it is given up with Ctrl-C", async () => {
+  const ended = terminal("");
+  assert.equal(await new Prompt(ended.context).ask("Password: ", { hidden: true }), undefined);
+  const givenUp = terminal("abc\u0003");
+  await assert.rejects(new Prompt(givenUp.context).ask("Password: ", { hidden: true }), GivenUp);
+  for (const { modes } of [ended, givenUp]) assert.deepEqual(modes, [true, false]);
+});
+
+test("a command that is given up at a question says nothing more", async () => {
+  const { context, said } = terminal("abc\u0003");
+  assert.equal(await run(["login", "--username", "me", "registry.example"], context), INTERRUPTED);
+  assert.equal(said(), "Password: \n");
 });

@@ -1,4 +1,5 @@
 import type { CommandContext } from "../context.ts";
+import { GivenUp } from "../errors.ts";
 
 const END = new Set(["\r", "\n", "\u0004"]);
 const BACKSPACE = new Set(["\u007f", "\b"]);
@@ -18,7 +19,11 @@ export class Prompt {
     this.#input = context.stdin[Symbol.asyncIterator]();
   }
 
-  /** A line as it was typed; `undefined` for Ctrl-C, or when the input ended before anything came. */
+  /**
+   * A line as it was typed; `undefined` when the input ended before anything came.
+   *
+   * @throws GivenUp at Ctrl-C, which a terminal that shows nothing hands on as a key
+   */
   async ask(question: string, options: { readonly hidden?: boolean } = {}): Promise<string | undefined> {
     const { stderr, stdin } = this.#context;
     const hidden = options.hidden === true;
@@ -39,7 +44,7 @@ export class Prompt {
     for (;;) {
       for (let index = 0; index < this.#rest.length; index++) {
         const key = this.#rest.charAt(index);
-        if (key === CTRL_C) return undefined;
+        if (key === CTRL_C) throw new GivenUp();
         if (END.has(key)) {
           this.#rest = this.#rest.slice(index + 1);
           return line;
