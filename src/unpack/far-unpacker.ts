@@ -56,7 +56,8 @@ export class FarUnpacker implements ImageUnpacker {
     };
     this.#failing.promise.catch(() => undefined);
     const workerData = { door: DOOR, data };
-    this.#worker = new Worker(PROGRAM, { eval: true, workerData, resourceLimits: LIMITS });
+    // What Node was told of the program's own text, as by --input-type, isn't meant for this one.
+    this.#worker = new Worker(PROGRAM, { eval: true, workerData, resourceLimits: LIMITS, execArgv: [] });
     this.#worker.on("message", (answer: ThreadAnswer) => this.#hear(answer));
     this.#ended = new Promise((resolve) => {
       this.#worker.on("error", (error) => this.#fail(lost(error)));

@@ -3,6 +3,28 @@ import { test } from "node:test";
 
 import { serveMetrics } from "./serve-metrics.ts";
 
+test("a stream ends for a reader who had gone before it was written to", { timeout: 60_000 }, async () => {
+  const ended = Promise.withResolvers<void>();
+  const progress = async function* (signal: AbortSignal): AsyncGenerator<unknown> {
+    try {
+      yield { bytes: 1 };
+      await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+      yield { bytes: 2, padding: "x".repeat(1_000_000) };
+    } finally {
+      ended.resolve();
+    }
+  };
+  const pages = { metrics: () => "", progress };
+  const { signal } = new AbortController();
+  const server = await serveMetrics(pages, { host: "127.0.0.1", port: 0, signal });
+  const leave = new AbortController();
+  const response = await fetch(`http://127.0.0.1:${server.port}/progress`, { signal: leave.signal });
+  await response.body?.getReader().read();
+  leave.abort();
+  await ended.promise;
+  await server.close(1000);
+});
+
 test("serveMetrics() serves metrics, health and a stream that ends with the node or its reader", async () => {
   const ending = new AbortController();
   const ended: string[] = [];

@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import type { ServerResponse } from "node:http";
 
 import { type HttpServer, openHttpServer } from "../../internal/http-server.ts";
@@ -50,11 +51,8 @@ async function stream(response: ServerResponse, pages: MetricsPages, ending: Abo
   try {
     for await (const report of pages.progress(signal)) {
       if (response.write(`${JSON.stringify(report)}\n`)) continue;
-      const drained = new Promise<void>((resolve) => {
-        response.once("drain", resolve);
-        signal.addEventListener("abort", () => resolve(), { once: true });
-      });
-      await drained;
+      // Throws at once where the reader has gone before.
+      await once(response, "drain", { signal });
     }
   } catch (error) {
     if (!signal.aborted) response.destroy(error instanceof Error ? error : undefined);

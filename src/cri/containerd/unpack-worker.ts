@@ -121,8 +121,11 @@ export class UnpackWorkers implements AsyncDisposable {
 
   #take(): Worker {
     const idle = this.#idle.pop();
-    if (idle === undefined)
-      return new Worker(UNPACK_PROGRAM, { eval: true, workerData: DOOR, resourceLimits: LIMITS });
+    if (idle === undefined) {
+      // What Node was told of the program's own text, as by --input-type, isn't meant for this one.
+      const own = { eval: true, execArgv: [] };
+      return new Worker(UNPACK_PROGRAM, { ...own, workerData: DOOR, resourceLimits: LIMITS });
+    }
     clearTimeout(idle.timer);
     idle.worker.ref();
     return idle.worker;
