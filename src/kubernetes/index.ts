@@ -56,6 +56,7 @@ export {
   StatusError,
   type StatusReason,
   type Subject,
+  unexplained,
 } from "./objects/status.ts";
 export { applyDefaults } from "./defaults/apply-defaults.ts";
 export {

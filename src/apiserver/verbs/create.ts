@@ -7,7 +7,7 @@ import {
   type KubernetesObject,
   type Metadata,
   notFound,
-  StatusError,
+  unexplained,
 } from "../../kubernetes/index.ts";
 import { formatTime } from "../clock.ts";
 import { withRevision } from "../storage/encode-object.ts";
@@ -92,14 +92,7 @@ async function storeNew(context: ApiContext, call: ApiCall, object: KubernetesOb
 /** Who posts what he read somewhere is told so, in words that have no reason, and the code of a defect. */
 function refuseVersion({ metadata }: KubernetesObject): void {
   if (!(Number(metadata.resourceVersion ?? 0) > 0)) return;
-  throw new StatusError({
-    kind: "Status",
-    apiVersion: "v1",
-    metadata: {},
-    status: "Failure",
-    message: "resourceVersion should not be set on objects to be created",
-    code: 500,
-  });
+  throw unexplained("resourceVersion should not be set on objects to be created");
 }
 
 /** For objects of clients that need not know whether there was one. */

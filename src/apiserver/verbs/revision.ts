@@ -1,7 +1,7 @@
 /** Versions that clients name: of the state they want to read, and of the object they mean to replace. */
 import { GoError } from "../../internal/go/errors.ts";
 import { goQuote } from "../../internal/go/quote.ts";
-import { badRequest, conflict, failure, StatusError } from "../../kubernetes/index.ts";
+import { badRequest, conflict, failure, unexplained } from "../../kubernetes/index.ts";
 import type { StoredObject } from "../storage/storage.ts";
 import type { ApiCall, ApiContext } from "./context.ts";
 import { resourceSubject } from "./names.ts";
@@ -74,15 +74,7 @@ function replacedRevision(text: string): bigint {
     return parseUnsigned(text);
   } catch (error) {
     if (!(error instanceof GoError)) throw error;
-    const { message } = error;
-    throw new StatusError({
-      kind: "Status",
-      apiVersion: "v1",
-      metadata: {},
-      status: "Failure",
-      message,
-      code: 500,
-    });
+    throw unexplained(error.message);
   }
 }
 

@@ -88,6 +88,18 @@ export function failure(reason: StatusReason, message: string, details?: StatusD
   });
 }
 
+/** A failure that the API server has no reason for: code 500, and nothing but the text. */
+export function unexplained(message: string): StatusError {
+  return new StatusError({
+    kind: "Status",
+    apiVersion: "v1",
+    metadata: {},
+    status: "Failure",
+    message,
+    code: 500,
+  });
+}
+
 /** What a refusal is about: a resource (`pods`) or, where something is invalid, a kind (`Pod`). */
 export interface Subject {
   readonly group: string;

@@ -3,7 +3,7 @@
  * go, unless others own them too. Fields that others own and that would change are conflicts, unless forced; then they
  * change owner. Fields that are applied with the very value they have belong to both.
  */
-import { badRequest } from "../objects/status.ts";
+import { badRequest, unexplained } from "../objects/status.ts";
 import { type KubernetesObject, parseApiVersion } from "../objects/object.ts";
 import { conflictError } from "./apply-conflict.ts";
 import { emptyObject } from "./empty-object.ts";
@@ -31,7 +31,7 @@ import {
 import { mergeApplied } from "./merge-applied.ts";
 import { fieldsOf, typeFaults } from "./object-fields.ts";
 import { changeBetween, conflictsOf, handOver, ignoredFields, ownable } from "./ownership.ts";
-import { type Place, rootPlace, unexplained } from "./place.ts";
+import { type Place, rootPlace } from "./place.ts";
 import { removeFields, withNamedFields } from "./remove-fields.ts";
 import { type ManagedFieldsOptions, moveFields } from "./track-managed-fields.ts";
 import { withoutNewNulls } from "./without-nulls.ts";

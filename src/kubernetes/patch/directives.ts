@@ -1,9 +1,8 @@
 /** Words of strategic merge patches that stand among the members. */
-import { badRequest, type StatusError } from "../objects/status.ts";
+import { badRequest, type StatusError, unexplained } from "../objects/status.ts";
 import type { Json, JsonObject } from "../objects/object.ts";
 import { formatGoValue } from "./go-value.ts";
 import { isList, isObject, memberOf, membersOf } from "./json.ts";
-import { unexplained } from "./place.ts";
 
 export const PATCH = "$patch";
 export const RETAIN_KEYS = "$retainKeys";

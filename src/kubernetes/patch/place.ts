@@ -1,5 +1,5 @@
 /** Where a walk through an object stands: the type there, and what the field that led to it says of merging. */
-import { failure, StatusError } from "../objects/status.ts";
+import { failure } from "../objects/status.ts";
 import { type Field, findSchema, type Schema } from "../schema/schema.ts";
 
 export interface Place {
@@ -25,16 +25,4 @@ export function memberPlace(place: Place | undefined, name: string): Place | und
 export function itemPlace(place: Place | undefined): Place | undefined {
   const items = place?.schema.items;
   return items === undefined ? undefined : { schema: items, field: undefined };
-}
-
-/** A failure that the API server has no reason for: code 500, and nothing but the text. */
-export function unexplained(message: string): StatusError {
-  return new StatusError({
-    kind: "Status",
-    apiVersion: "v1",
-    metadata: {},
-    status: "Failure",
-    message,
-    code: 500,
-  });
 }

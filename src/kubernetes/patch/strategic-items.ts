@@ -1,9 +1,9 @@
 /** Items of merged lists, told apart by one of their members. */
+import { unexplained } from "../objects/status.ts";
 import type { Json, JsonObject } from "../objects/object.ts";
 import { badPatchType, PATCH } from "./directives.ts";
 import { formatGoValue } from "./go-value.ts";
 import { memberOf } from "./json.ts";
-import { unexplained } from "./place.ts";
 
 export interface PatchItems {
   readonly items: readonly JsonObject[];

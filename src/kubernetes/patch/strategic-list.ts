@@ -1,9 +1,9 @@
 /** The order of merged lists, and lists of plain values. */
+import { unexplained } from "../objects/status.ts";
 import type { Json } from "../objects/object.ts";
 import { PATCH, SET_ORDER } from "./directives.ts";
 import { formatGoValue } from "./go-value.ts";
 import { equalJson, isObject, memberOf } from "./json.ts";
-import { unexplained } from "./place.ts";
 import { keyOf } from "./strategic-items.ts";
 
 export function mergeScalars(original: readonly Json[], patch: readonly Json[]): readonly Json[] {

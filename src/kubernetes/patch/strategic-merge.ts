@@ -10,7 +10,7 @@
  * | `"$setElementOrder/list": [key or value…]` | orders what it names; the rest keeps its place as well as can be |
  * | `"$deleteFromPrimitiveList/list": [value…]` | removes values |
  */
-import { badRequest } from "../objects/status.ts";
+import { badRequest, unexplained } from "../objects/status.ts";
 import type { Json, JsonObject } from "../objects/object.ts";
 import {
   badPatchType,
@@ -24,7 +24,7 @@ import {
 } from "./directives.ts";
 import { goTypeOf, wireTypeOf } from "./go-value.ts";
 import { checkDepth, isList, isObject, memberOf, membersOf } from "./json.ts";
-import { itemPlace, memberPlace, type Place, rootPlace, unexplained } from "./place.ts";
+import { itemPlace, memberPlace, type Place, rootPlace } from "./place.ts";
 import { checkOrder, mergeOrder, mergeScalars, removeScalars } from "./strategic-list.ts";
 import { deletedKeys, findByKey, itemsOf } from "./strategic-items.ts";
 

@@ -1,12 +1,11 @@
 import type { Digest } from "../../oci/index.ts";
 import type { BlobStore } from "../../store/index.ts";
 import type { ManifestRecord, RegistryMetadata } from "../metadata.ts";
+import { type Page, pages } from "../pages.ts";
 import { readLinks, type CollectVerdict, type Tally } from "./collect.ts";
 import type { Pace } from "./pace.ts";
 import type { RetainVerdict } from "./retain.ts";
 import type { Retention } from "./retention.ts";
-
-const PAGE = 1_000;
 
 /** What a repository loses after what a run takes from it, should nobody name or ask for it in time. */
 export interface Foreseen {
@@ -130,23 +129,4 @@ async function linksOf(
 ): Promise<Kept> {
   const noted = await metadata.garbage.findLinks(repository, manifest.digest);
   return noted ?? { targets: await readLinks(blobs, manifest), subject: undefined };
-}
-
-interface Page {
-  readonly after?: string | undefined;
-  readonly limit: number;
-}
-
-async function* pages<Item>(
-  list: (page: Page) => Promise<readonly Item[]>,
-  keyOf: (item: Item) => string,
-): AsyncGenerator<Item, void> {
-  let after: string | undefined;
-  for (;;) {
-    const page = await list({ after, limit: PAGE });
-    yield* page;
-    const last = page.at(-1);
-    if (last === undefined || page.length < PAGE) return;
-    after = keyOf(last);
-  }
 }

@@ -1,4 +1,5 @@
 import type { RegistryMetadata } from "../metadata.ts";
+import { type Page, pages } from "../pages.ts";
 
 /** What the repositories of a tenant hold together. */
 export interface TenantUsage {
@@ -12,8 +13,6 @@ export interface TenantUsage {
 interface LookOptions {
   readonly signal?: AbortSignal | undefined;
 }
-
-const PAGE = 500;
 
 /** Repositories of which something is left. */
 export async function measureTenant(
@@ -84,24 +83,11 @@ export async function deleteImages(
 async function* repositoriesOf(metadata: RegistryMetadata, tenant: string): AsyncGenerator<string, void> {
   if ((await metadata.listTags(tenant, { limit: 1 })) !== undefined) yield tenant;
   const prefix = `${tenant}/`;
-  const list = (page: { readonly after?: string | undefined }): Promise<readonly string[]> =>
-    metadata.listRepositories({ after: page.after ?? prefix, limit: PAGE });
+  const list = ({ after = prefix, limit }: Page): Promise<readonly string[]> =>
+    metadata.listRepositories({ after, limit });
   for await (const name of pages(list, (one) => one)) {
     if (!name.startsWith(prefix)) return;
     yield name;
-  }
-}
-
-async function* pages<Item>(
-  list: (page: { readonly after?: string | undefined; readonly limit: number }) => Promise<readonly Item[]>,
-  keyOf: (item: Item) => string,
-): AsyncGenerator<Item, void> {
-  for (let after: string | undefined; ;) {
-    const page: readonly Item[] = await list({ after, limit: PAGE });
-    yield* page;
-    const last = page.at(-1);
-    if (last === undefined || page.length < PAGE) return;
-    after = keyOf(last);
   }
 }
 

@@ -1,4 +1,5 @@
 import type { NamePage } from "../access/store.ts";
+import { pages } from "../pages.ts";
 import type { TenantRecord } from "./tenant.ts";
 
 /**
@@ -18,13 +19,9 @@ export interface TenantStore extends AsyncDisposable {
   generation(): string;
 }
 
-const PAGE = 200;
-
-export async function* listTenants(store: TenantStore): AsyncGenerator<TenantRecord, void> {
-  for (let after: string | undefined; ;) {
-    const page: readonly TenantRecord[] = await store.list({ after, limit: PAGE });
-    yield* page;
-    if (page.length < PAGE) return;
-    after = page.at(-1)?.name;
-  }
+export function listTenants(store: TenantStore): AsyncGenerator<TenantRecord, void> {
+  return pages(
+    (page) => store.list(page),
+    ({ name }) => name,
+  );
 }

@@ -8,6 +8,7 @@ import { makeFolder } from "../../../internal/make-folder.ts";
 import { digestAlgorithm, type Digest } from "../../../oci/index.ts";
 import type { BlobStore } from "../../../store/index.ts";
 import type { RegistryMetadata } from "../../metadata.ts";
+import { pages } from "../../pages.ts";
 import { blobPath, layerLink, revisionLink, ROOT, tagLinks } from "./paths.ts";
 
 export interface LayoutSource {
@@ -39,8 +40,6 @@ export interface LayoutResult {
   readonly bytes: number;
   readonly faults: readonly LayoutFault[];
 }
-
-const PAGE = 500;
 
 /**
  * Writes a registry's content into a folder that docker-registry serves. What is there already stays, so that an
@@ -182,19 +181,5 @@ async function sizeOf(path: string): Promise<number | undefined> {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
     throw error;
-  }
-}
-
-async function* pages<Item>(
-  list: (page: { readonly after?: string | undefined; readonly limit: number }) => Promise<readonly Item[]>,
-  keyOf: (item: Item) => string,
-): AsyncGenerator<Item, void> {
-  let after: string | undefined;
-  for (;;) {
-    const page = await list({ after, limit: PAGE });
-    yield* page;
-    const last = page.at(-1);
-    if (page.length < PAGE || last === undefined) return;
-    after = keyOf(last);
   }
 }
