@@ -76,27 +76,23 @@ export class StatusError extends DrayError<string> {
 
 /** @param reason also decides the HTTP code */
 export function failure(reason: StatusReason, message: string, details?: StatusDetails): StatusError {
-  return new StatusError({
-    kind: "Status",
-    apiVersion: "v1",
-    metadata: {},
-    status: "Failure",
-    message,
-    reason,
-    ...(details && { details }),
-    code: CODES[reason],
-  });
+  return failed(message, CODES[reason], { reason, ...(details && { details }) });
 }
 
 /** A failure that the API server has no reason for: code 500, and nothing but the text. */
 export function unexplained(message: string): StatusError {
+  return failed(message, 500);
+}
+
+function failed(message: string, code: number, why: Pick<Status, "reason" | "details"> = {}): StatusError {
   return new StatusError({
     kind: "Status",
     apiVersion: "v1",
     metadata: {},
     status: "Failure",
     message,
-    code: 500,
+    ...why,
+    code,
   });
 }
 
