@@ -34,6 +34,8 @@ const WAYS = [
   "pre-pulled",
 ];
 
+class NoRegistry extends Error {}
+
 const here = fileURLToPath(new URL(".", import.meta.url));
 const entry = createProcessContext();
 const { context } = entry;
@@ -72,7 +74,7 @@ const result = await runUp(
     once: values.once === true,
     connection: {},
     onServing: async (registry) => {
-      if (registry === undefined) return;
+      if (registry === undefined) throw new NoRegistry();
       const { port } = registry;
       await copyFiles("providers", providers, port);
       await copyFiles("node", dataDir, port);
@@ -84,7 +86,11 @@ const result = await runUp(
     hints: (registry) => (values.json === true ? [] : startHints(folder, registry)),
   },
   context,
-);
+).catch((error: unknown) => {
+  if (!(error instanceof NoRegistry)) throw error;
+  note("Without a registry of its own there is nothing to show: choose a port with --registry-port");
+  return { code: 1, state: { pods: [] } };
+});
 
 const came = (name: string): boolean =>
   result.state.pods.some(
